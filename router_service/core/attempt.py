@@ -1,0 +1,48 @@
+"""The record of one upstream call, and of one whole request: what the bill, the traces and the logs are made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router_service.core.catalog import Target
+from router_service.core.chat import FinishReason, Message, Usage
+from router_service.core.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One upstream call that has ended. Times in seconds; `start_time` is wall time, for people and traces."""
+
+    number: int
+    target: Target
+    outcome: Outcome
+    error_reason: str = ""
+    error: str = ""
+    status_code: int = 0
+    start_time: float
+    latency_s: float
+    time_to_first_token_s: float | None = None
+    usage: Usage | None = None
+    cost_usd_nanos: int = 0
+    maybe_billed: bool = False
+    retry_after_s: float | None = None
+    finish_reason: FinishReason | None = None
+    response_model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a request came to. For a stream the message is empty: its text has been delivered already."""
+
+    request_id: str
+    message: Message
+    finish_reason: FinishReason
+    usage: Usage
+    target: Target
+    attempts: tuple[Attempt, ...]
+    latency_s: float
+    time_to_first_token_s: float | None = None
+
+    @property
+    def cost_usd_nanos(self) -> int:
+        return sum(a.cost_usd_nanos for a in self.attempts)

@@ -1,0 +1,191 @@
+"""The vocabulary of a chat completion: what a caller asks and what a model answers, in nobody's wire format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Role(Enum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class FinishReason(Enum):
+    """Why a model stopped: its own end, the token limit, a tool to call, a filter, or a fault of its own."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+    CONTENT_FILTER = "content_filter"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """Exactly one of `data` (the bytes, with their media type) and `uri` is set. The router never fetches a uri."""
+
+    data: bytes = b""
+    uri: str = ""
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One piece of a multimodal message: text, or an image."""
+
+    text: str = ""
+    image: Image | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """A model's reasoning: the text it shows, and the opaque state its vendor wants echoed unchanged."""
+
+    text: str = ""
+    opaque_state: bytes = b""
+    dialect: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    id: str
+    name: str
+    arguments_json: str
+    opaque_state: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn. `content` is plain text; `parts` is the multimodal form; never both."""
+
+    role: Role
+    content: str = ""
+    parts: tuple[Part, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+    name: str = ""
+    reasoning: tuple[Reasoning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    name: str
+    description: str = ""
+    parameters_json: str = ""
+    strict: bool = False
+
+
+class ToolChoiceMode(Enum):
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolChoice:
+    """A mode, or one tool by name (then the mode is not read)."""
+
+    mode: ToolChoiceMode = ToolChoiceMode.AUTO
+    name: str = ""
+
+
+class ResponseKind(Enum):
+    TEXT = "text"
+    JSON_OBJECT = "json_object"
+    JSON_SCHEMA = "json_schema"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseFormat:
+    """The form an answer must have; name, schema and strict belong to JSON_SCHEMA alone."""
+
+    kind: ResponseKind = ResponseKind.TEXT
+    name: str = ""
+    schema_json: str = ""
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """Sampling and length. None leaves the provider's default in force."""
+
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one call. Input includes cached, output includes reasoning, whatever the provider's convention."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What is sent to a model: everything of a request that a dialect has to write."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    response_format: ResponseFormat | None = None
+    generation: Generation = field(default_factory=Generation)
+
+    def characters(self) -> int:
+        """The length of all text in it, in characters: the basis of a token estimate."""
+        return sum(len(m.content) + sum(len(p.text) for p in m.parts) for m in self.messages)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer as a dialect decoded it. `usage` is None where the provider reported none."""
+
+    message: Message
+    finish_reason: FinishReason
+    usage: Usage | None
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCallDelta:
+    """A piece of a tool call: id and name come once, argument fragments are concatenated by index."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments_json_fragment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What one stretch of a stream added to the answer. May be empty: a valid event that says nothing new."""
+
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.content or self.reasoning or self.tool_calls)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEnd:
+    """What a stream said of itself by the time of its terminal event."""
+
+    finish_reason: FinishReason
+    usage: Usage | None
+    model: str = ""

@@ -1,0 +1,221 @@
+"""The error tree. Each leaf says whose fault it is, whether another target may be tried, and when to try again.
+
+SignalboxError
+├── InvalidRequest            the caller's; names each field, the reason and the remedy
+├── NotBuilt                  the caller asked for what does not exist yet
+├── NoTarget                  policy or capability left nobody; waiting does not help
+├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
+├── CallerDeadline            the caller's own deadline passed
+├── Overloaded                this replica sheds load
+├── Draining                  this replica is about to stop
+├── AttemptsFailed            every attempt failed before anything was delivered; holds their causes
+├── StreamInterrupted         a stream broke after something was delivered; holds its cause
+└── UpstreamError             one attempt failed
+    ├── ConnectFailed         provider unreachable         next target
+    ├── NameNotResolved       provider unreachable         next target
+    ├── TlsFailed             provider's certificate       next target, not by waiting
+    ├── UpstreamTimeout       our timer for this attempt   next target, maybe billed
+    ├── ServerFailed          5xx and their like           next target
+    ├── BadResponse           no sense in the answer       next target, maybe billed
+    ├── Redirected            never followed               next target, not by waiting
+    ├── RateLimited           429                          next target
+    ├── MoneyGone             prepaid or limit used up     next target, not by waiting
+    ├── BadCredentials        our key, never the caller's  next target, not by waiting
+    ├── ModelMissing          404                          next target, not by waiting
+    ├── ResponseTooLarge      over our cap                 nobody
+    ├── RequestRejected       the content, by the vendor   nobody
+    ├── ContextTooLong        the content is too long      only a larger window
+    └── ContentFiltered       a filter said no             only where the tenant allows it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from router_service.core.outcome import Outcome
+
+
+class Stage(Enum):
+    """How far a call had come when it failed."""
+
+    ADMISSION = "admission"
+    SELECT = "select"
+    CONNECT = "connect"
+    FIRST_BYTE = "first_byte"
+    STREAM = "stream"
+    DECODE = "decode"
+
+
+class SignalboxError(Exception):
+    """Whatever we raise on purpose. Its text is fit for a caller's eyes: no key, prompt, vendor body or URL query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One field of a request that cannot stand, why, and what to do about it."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(SignalboxError):
+    def __init__(self, violations: Sequence[Violation]) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        self.violations = tuple(violations)
+
+
+class NotBuilt(SignalboxError):
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} is not built yet")
+
+
+class NoTarget(SignalboxError):
+    """`rejected` counts the targets by the filter that dropped them; `first` names a few of them."""
+
+    def __init__(self, message: str, *, rejected: Mapping[str, int], first: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(message)
+        self.rejected = rejected
+        self.first = tuple(first)
+
+
+class ProvidersBlocked(SignalboxError):
+    """`retry_after_s` is the shortest wait that may help; None when only money does."""
+
+    def __init__(self, *, providers: Sequence[str], retry_after_s: float | None) -> None:
+        super().__init__(f"rate limited or out of money at every provider left: {', '.join(providers)}")
+        self.providers = tuple(providers)
+        self.retry_after_s = retry_after_s
+
+
+class CallerDeadline(SignalboxError):
+    def __init__(self, stage: Stage) -> None:
+        super().__init__("the caller's deadline passed")
+        self.stage = stage
+
+
+class Overloaded(SignalboxError):
+    pass
+
+
+class Draining(SignalboxError):
+    pass
+
+
+class UpstreamError(SignalboxError):
+    """One attempt failed. `maybe_billed`: the provider may have worked for it although no answer came of it."""
+
+    outcome: ClassVar[Outcome]
+    fails_over: ClassVar[bool] = True
+    waiting_helps: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        stage: Stage,
+        status_code: int = 0,
+        maybe_billed: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.status_code = status_code
+        self.maybe_billed = maybe_billed
+        self.retry_after_s = retry_after_s
+
+
+class ConnectFailed(UpstreamError):
+    outcome = Outcome.CONNECT
+
+
+class NameNotResolved(UpstreamError):
+    outcome = Outcome.CONNECT
+
+
+class TlsFailed(UpstreamError):
+    outcome = Outcome.CONNECT
+    waiting_helps = False
+
+
+class UpstreamTimeout(UpstreamError):
+    outcome = Outcome.TIMEOUT
+
+
+class ServerFailed(UpstreamError):
+    outcome = Outcome.SERVER_ERROR
+
+
+class BadResponse(UpstreamError):
+    outcome = Outcome.BAD_RESPONSE
+
+
+class Redirected(UpstreamError):
+    outcome = Outcome.BAD_RESPONSE
+    waiting_helps = False
+
+
+class RateLimited(UpstreamError):
+    outcome = Outcome.RATE_LIMITED
+
+
+class MoneyGone(UpstreamError):
+    outcome = Outcome.MONEY
+    waiting_helps = False
+
+
+class BadCredentials(UpstreamError):
+    outcome = Outcome.CREDENTIALS
+    waiting_helps = False
+
+
+class ModelMissing(UpstreamError):
+    outcome = Outcome.MODEL_MISSING
+    waiting_helps = False
+
+
+class ResponseTooLarge(UpstreamError):
+    outcome = Outcome.BAD_RESPONSE
+    fails_over = False
+    waiting_helps = False
+
+
+class RequestRejected(UpstreamError):
+    outcome = Outcome.CALLER_ERROR
+    fails_over = False
+    waiting_helps = False
+
+
+class ContextTooLong(UpstreamError):
+    outcome = Outcome.CONTEXT_TOO_LONG
+    fails_over = False
+    waiting_helps = False
+
+
+class ContentFiltered(UpstreamError):
+    outcome = Outcome.CONTENT_FILTERED
+    fails_over = False
+    waiting_helps = False
+
+
+class AttemptsFailed(SignalboxError):
+    """Nothing was delivered. `causes` are the attempts' errors in order, each with the target it came from."""
+
+    def __init__(self, causes: Sequence[tuple[str, UpstreamError]]) -> None:
+        tried = ", ".join(dict.fromkeys(target for target, _ in causes))
+        super().__init__(f"{len(causes)} of {len(causes)} attempts failed ({tried}); the last one: {causes[-1][1]}")
+        self.causes = tuple(causes)
+
+    @property
+    def last(self) -> UpstreamError:
+        return self.causes[-1][1]
+
+
+class StreamInterrupted(SignalboxError):
+    """Something was delivered and the rest will not come. The caller has a prefix of an answer, never a whole one."""
+
+    def __init__(self, cause: UpstreamError) -> None:
+        super().__init__(f"the stream broke after part of the answer was delivered: {cause}")
+        self.cause = cause

@@ -1,0 +1,23 @@
+"""What a call costs: dated list prices times reported tokens, in integer billionths of a dollar."""
+
+from __future__ import annotations
+
+from router_service.core.catalog import Prices
+from router_service.core.chat import Usage
+
+NANOS_PER_USD = 1_000_000_000
+
+
+def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
+    """The price of `usage`. An unknown price counts as nothing: a bill states what is known and invents nothing.
+
+    USD per million tokens is the same number as thousandths of a cent per token, so one token at 1 USD per
+    million is exactly 1 000 nanos.
+    """
+    fresh = usage.input_tokens - usage.cached_input_tokens
+    input_price = prices.input or 0.0
+    cached_price = input_price if prices.cached_input is None else prices.cached_input
+    total = (
+        fresh * input_price + usage.cached_input_tokens * cached_price + usage.output_tokens * (prices.output or 0.0)
+    )
+    return round(total * 1_000)

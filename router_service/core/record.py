@@ -1,0 +1,91 @@
+"""Everything remembered about one target: its judge, its success rate, its latencies. Board and prober both keep it."""
+
+from __future__ import annotations
+
+from router_service.core.health import ProbeSpan, ProbeTiming, State, TargetHealth
+from router_service.core.judge import Judge, Verdict
+from router_service.core.settings import HealthRules
+from router_service.core.sketch import LatencySketch
+from router_service.core.success import SuccessRate
+from router_service.core.tally import Tally
+
+ENOUGH_SAMPLES = 5.0
+USUAL_HALF_LIFE_S = 300.0
+
+
+class TargetRecord:
+    """Fed with tallies of traffic and with probes; gives the target's health at a moment of the caller's clock."""
+
+    def __init__(self, target: str, rules: HealthRules, *, now: float, is_probed: bool) -> None:
+        self.target = target
+        self._rules = rules
+        self._judge = Judge(rules, now=now, is_probed=is_probed)
+        self._success = SuccessRate(half_life_s=rules.half_life_s)
+        self._latency = LatencySketch(half_life_s=rules.half_life_s, now=now)
+        self._usual = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
+        self._first_token = LatencySketch(half_life_s=rules.half_life_s, now=now)
+        self._output_tokens = 0.0
+        self._output_s = 0.0
+        self._last_error = ""
+        self._last_probe: ProbeTiming | None = None
+        self._last_probe_time = 0.0
+        self._probe_span = ProbeSpan()
+        self.last_traffic = float("-inf")
+
+    def traffic(self, tally: Tally, now: float) -> None:
+        """Real calls, however many, that ended by `now`."""
+        good, bad = tally.good, tally.bad
+        if good or bad:
+            self.last_traffic = now
+        self._judge.traffic(good=good, bad=bad, trailing_failures=tally.trailing_failures, now=now)
+        self._success.add(successes=good, failures=bad, now=now)
+        for sketch in (self._latency, self._usual):
+            sketch.add_counts(tally.latency.buckets(), sum_s=tally.latency.sum_s, now=now)
+        first = tally.time_to_first_token
+        self._first_token.add_counts(first.buckets(), sum_s=first.sum_s, now=now)
+        if tally.output_s > 0:
+            self._output_tokens = 0.9 * self._output_tokens + tally.output_tokens
+            self._output_s = 0.9 * self._output_s + tally.output_s
+        self._last_error = tally.last_error or self._last_error
+
+    def probe(self, timing: ProbeTiming, *, error: str, span: ProbeSpan, wall_time: float, now: float) -> None:
+        """A probe. Its latency is not a completion's, so it moves the state and the success rate only."""
+        self._judge.probe(is_good=timing.is_ok, now=now)
+        self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)
+        self._last_probe = timing
+        self._last_probe_time = wall_time
+        self._probe_span = span
+        self._last_error = error or self._last_error
+
+    def verdict(self, now: float) -> Verdict:
+        return self._judge.verdict(now, is_poor=self._is_poor(now))
+
+    def health(self, now: float, *, in_flight: int = 0) -> TargetHealth:
+        verdict = self.verdict(now)
+        return TargetHealth(
+            target=self.target,
+            state=verdict.state,
+            state_age_s=self._judge.age_s(now),
+            traffic_share=verdict.traffic_share,
+            success_rate=self._success.rate(now),
+            success_rate_lower=self._success.lower_bound(now),
+            consecutive_failures=self._judge.consecutive_failures,
+            samples=self._success.samples(now),
+            in_flight=in_flight,
+            latency=self._latency.summary(),
+            time_to_first_token=self._first_token.summary(),
+            output_tokens_per_second=self._output_tokens / self._output_s if self._output_s > 0 else 0.0,
+            last_error="" if verdict.state is State.HEALTHY else self._last_error,
+            last_probe_time=self._last_probe_time,
+            last_probe=self._last_probe,
+            probe_span=self._probe_span,
+        )
+
+    def _is_poor(self, now: float) -> bool:
+        """Under the success that a healthy target has, or slower than the larger of a bound and twice its usual."""
+        if self._success.samples(now) >= ENOUGH_SAMPLES and self._success.rate(now) < self._rules.healthy_ratio:
+            return True
+        if self._latency.samples(now) < ENOUGH_SAMPLES:
+            return False
+        usual_s = self._usual.summary().p50_s
+        return self._latency.summary().mean_s > max(self._rules.slow_s, self._rules.slow_factor * usual_s)

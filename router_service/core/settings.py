@@ -1,0 +1,86 @@
+"""What an operator decides: frozen values that config fills and main hands to whoever needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from router_service.core.catalog import Catalog
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """The router's gRPC server. Deadlines are in seconds; a call without one gets the default."""
+
+    address: str = "127.0.0.1:50051"
+    allow_remote: bool = False
+    drain_s: float = 25.0
+    lame_duck_s: float = 2.0
+    max_message_mib: int = 32
+    default_deadline_s: float = 300.0
+    max_deadline_s: float = 3600.0
+    reflection: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthRules:
+    """When a target counts as what. The first values come from the design of the decision; all are configurable."""
+
+    down_after: int = 3
+    up_after: int = 2
+    window_s: float = 5.0
+    degraded_failures: int = 3
+    degraded_ratio: float = 0.2
+    degraded_share: float = 0.1
+    healthy_ratio: float = 0.9
+    cooldown_s: float = 10.0
+    max_cooldown_s: float = 300.0
+    recovery_shares: tuple[float, ...] = (0.05, 0.25, 1.0)
+    recovery_step_s: float = 5.0
+    min_dwell_s: float = 2.0
+    half_life_s: float = 20.0
+    slow_s: float = 5.0
+    slow_factor: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProberSettings:
+    """The prober and the channel to it. `address` is its TCP address; the Unix socket lies in the data directory."""
+
+    address: str = "127.0.0.1:50052"
+    allow_remote: bool = False
+    interval_s: float = 5.0
+    confirm_s: float = 0.5
+    timeout_s: float = 5.0
+    stale_s: float = 15.0
+    ignore_s: float = 60.0
+    report_s: float = 1.0
+    rules: HealthRules = field(default_factory=HealthRules)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingSettings:
+    """Bounds on one request's execution."""
+
+    max_attempts: int = 4
+    max_output_mib: int = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TelemetrySettings:
+    """Where traces go (empty: nowhere, and spans cost nothing) and which share of them."""
+
+    otlp_endpoint: str = ""
+    sample_ratio: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a process is told at its start."""
+
+    catalog: Catalog
+    server: ServerSettings = field(default_factory=ServerSettings)
+    prober: ProberSettings = field(default_factory=ProberSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -1,0 +1,61 @@
+"""What one reporter saw of one target since its last report: counts, two sketches, and how it stands now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
+from router_service.core.sketch import LatencySketch
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Grows by one attempt at a time. `blocked_until` is on the reporter's own clock, absent on the wire."""
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    latency: LatencySketch = field(default_factory=lambda: LatencySketch(half_life_s=None))
+    time_to_first_token: LatencySketch = field(default_factory=lambda: LatencySketch(half_life_s=None))
+    output_tokens: int = 0
+    output_s: float = 0.0
+    trailing_failures: int = 0
+    in_flight: int = 0
+    blocked_for_s: float = 0.0
+    block_reason: BlockReason | None = None
+    last_error: str = ""
+
+    @property
+    def good(self) -> int:
+        return self.outcomes[Outcome.OK]
+
+    @property
+    def bad(self) -> int:
+        return sum(count for outcome, count in self.outcomes.items() if outcome in FAILURES)
+
+    def add(
+        self,
+        outcome: Outcome,
+        *,
+        latency_s: float,
+        time_to_first_token_s: float | None,
+        output_tokens: int,
+        error: str,
+    ) -> None:
+        """One attempt ended. Latencies of failures count too where they are the target's own: a timeout is slow."""
+        self.outcomes[outcome] += 1
+        if outcome is Outcome.OK:
+            self.trailing_failures = 0
+        elif outcome in FAILURES:
+            self.trailing_failures += 1
+            self.last_error = error
+        if outcome in (Outcome.OK, Outcome.TIMEOUT):
+            self.latency.add(latency_s, 0.0)
+        if time_to_first_token_s is not None:
+            self.time_to_first_token.add(time_to_first_token_s, 0.0)
+            if outcome is Outcome.OK:
+                self.output_tokens += output_tokens
+                self.output_s += max(0.0, latency_s - time_to_first_token_s)
+
+    def block(self, outcome: Outcome, *, for_s: float) -> None:
+        self.blocked_for_s = max(self.blocked_for_s, for_s)
+        self.block_reason = BLOCKS[outcome]
