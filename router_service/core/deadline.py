@@ -6,7 +6,7 @@ MARGIN_SHARE, MARGIN_MIN_S, MARGIN_MAX_S = 0.02, 0.010, 0.250
 
 
 def finish_by(*, now: float, remaining_s: float) -> float:
-    """When we must be done: a little before the caller's deadline, since an error sent at it arrives without details."""
+    """When we must be done: a little before the caller's deadline, since an error sent at it loses its details."""
     margin = min(MARGIN_MAX_S, max(MARGIN_MIN_S, MARGIN_SHARE * remaining_s))
     return now + remaining_s - margin
 

@@ -50,7 +50,12 @@ class Stage(Enum):
 
 
 class SignalboxError(Exception):
-    """Whatever we raise on purpose. Its text is fit for a caller's eyes: no key, prompt, vendor body or URL query."""
+    """Whatever we raise on purpose. Its text is fit for a caller's eyes: no key, prompt, vendor body or URL query.
+
+    `reason` is the name of an ErrorReason of the wire contract, without its prefix.
+    """
+
+    reason: ClassVar[str] = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +67,24 @@ class Violation:
 
 
 class InvalidRequest(SignalboxError):
+    reason = "INVALID_REQUEST"
+
     def __init__(self, violations: Sequence[Violation]) -> None:
         super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
         self.violations = tuple(violations)
 
 
 class NotBuilt(SignalboxError):
+    reason = "NOT_BUILT"
+
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is not built yet")
 
 
 class NoTarget(SignalboxError):
     """`rejected` counts the targets by the filter that dropped them; `first` names a few of them."""
+
+    reason = "NO_ELIGIBLE_TARGET"
 
     def __init__(self, message: str, *, rejected: Mapping[str, int], first: Sequence[tuple[str, str]] = ()) -> None:
         super().__init__(message)
@@ -84,6 +95,8 @@ class NoTarget(SignalboxError):
 class ProvidersBlocked(SignalboxError):
     """`retry_after_s` is the shortest wait that may help; None when only money does."""
 
+    reason = "PROVIDERS_RATE_LIMITED"
+
     def __init__(self, *, providers: Sequence[str], retry_after_s: float | None) -> None:
         super().__init__(f"rate limited or out of money at every provider left: {', '.join(providers)}")
         self.providers = tuple(providers)
@@ -91,17 +104,19 @@ class ProvidersBlocked(SignalboxError):
 
 
 class CallerDeadline(SignalboxError):
+    reason = "CALLER_DEADLINE"
+
     def __init__(self, stage: Stage) -> None:
         super().__init__("the caller's deadline passed")
         self.stage = stage
 
 
 class Overloaded(SignalboxError):
-    pass
+    reason = "ROUTER_OVERLOADED"
 
 
 class Draining(SignalboxError):
-    pass
+    reason = "ROUTER_DRAINING"
 
 
 class UpstreamError(SignalboxError):
@@ -128,73 +143,88 @@ class UpstreamError(SignalboxError):
 
 
 class ConnectFailed(UpstreamError):
+    reason = "UPSTREAM_CONNECT"
     outcome = Outcome.CONNECT
 
 
 class NameNotResolved(UpstreamError):
+    reason = "UPSTREAM_DNS"
     outcome = Outcome.CONNECT
 
 
 class TlsFailed(UpstreamError):
+    reason = "UPSTREAM_TLS"
     outcome = Outcome.CONNECT
     waiting_helps = False
 
 
 class UpstreamTimeout(UpstreamError):
+    reason = "UPSTREAM_TIMEOUT"
     outcome = Outcome.TIMEOUT
 
 
 class ServerFailed(UpstreamError):
+    reason = "UPSTREAM_5XX"
     outcome = Outcome.SERVER_ERROR
 
 
 class BadResponse(UpstreamError):
+    reason = "UPSTREAM_BAD_RESPONSE"
     outcome = Outcome.BAD_RESPONSE
 
 
 class Redirected(UpstreamError):
+    reason = "UPSTREAM_REDIRECT"
     outcome = Outcome.BAD_RESPONSE
     waiting_helps = False
 
 
 class RateLimited(UpstreamError):
+    reason = "PROVIDERS_RATE_LIMITED"
     outcome = Outcome.RATE_LIMITED
 
 
 class MoneyGone(UpstreamError):
+    reason = "PROVIDERS_OUT_OF_MONEY"
     outcome = Outcome.MONEY
     waiting_helps = False
 
 
 class BadCredentials(UpstreamError):
+    reason = "UPSTREAM_CREDENTIALS"
     outcome = Outcome.CREDENTIALS
     waiting_helps = False
 
 
 class ModelMissing(UpstreamError):
+    reason = "UPSTREAM_MODEL_MISSING"
     outcome = Outcome.MODEL_MISSING
     waiting_helps = False
 
 
 class ResponseTooLarge(UpstreamError):
+    reason = "UPSTREAM_RESPONSE_TOO_LARGE"
     outcome = Outcome.BAD_RESPONSE
     fails_over = False
     waiting_helps = False
 
 
 class RequestRejected(UpstreamError):
+    reason = "UPSTREAM_REJECTED_REQUEST"
     outcome = Outcome.CALLER_ERROR
     fails_over = False
     waiting_helps = False
 
 
 class ContextTooLong(UpstreamError):
+    reason = "CONTEXT_TOO_LONG"
     outcome = Outcome.CONTEXT_TOO_LONG
     fails_over = False
     waiting_helps = False
 
 
 class ContentFiltered(UpstreamError):
+    reason = "CONTENT_FILTERED"
     outcome = Outcome.CONTENT_FILTERED
     fails_over = False
     waiting_helps = False
@@ -202,6 +232,8 @@ class ContentFiltered(UpstreamError):
 
 class AttemptsFailed(SignalboxError):
     """Nothing was delivered. `causes` are the attempts' errors in order, each with the target it came from."""
+
+    reason = "UPSTREAM_MIXED"
 
     def __init__(self, causes: Sequence[tuple[str, UpstreamError]]) -> None:
         tried = ", ".join(dict.fromkeys(target for target, _ in causes))
@@ -212,10 +244,40 @@ class AttemptsFailed(SignalboxError):
     def last(self) -> UpstreamError:
         return self.causes[-1][1]
 
+    @property
+    def common(self) -> UpstreamError | None:
+        """The last cause where all are of one kind, else None: then the reason is that they are mixed."""
+        kinds = {type(cause) for _, cause in self.causes}
+        return self.last if len(kinds) == 1 else None
+
 
 class StreamInterrupted(SignalboxError):
     """Something was delivered and the rest will not come. The caller has a prefix of an answer, never a whole one."""
 
+    reason = "STREAM_INTERRUPTED"
+
     def __init__(self, cause: UpstreamError) -> None:
         super().__init__(f"the stream broke after part of the answer was delivered: {cause}")
         self.cause = cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What every error tells of the request it ended: nobody has to guess whether something was sent or billed."""
+
+    request_id: str
+    target: str = ""
+    attempts: int = 0
+    stage: Stage = Stage.ADMISSION
+    delivered_chunks: int = 0
+    was_sent: bool = False
+    maybe_billed: bool = False
+
+
+class RequestFailed(SignalboxError):
+    """A request's last word when it is not an answer: the error and the facts around it."""
+
+    def __init__(self, error: SignalboxError, facts: Facts) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.facts = facts

@@ -21,3 +21,16 @@ def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
         fresh * input_price + usage.cached_input_tokens * cached_price + usage.output_tokens * (prices.output or 0.0)
     )
     return round(total * 1_000)
+
+
+CHARACTERS_PER_TOKEN = 4
+"""A rough rule for text in Latin script, used only where a provider reported nothing; such usage is marked."""
+
+
+def estimated_usage(*, input_characters: int, output_characters: int) -> Usage:
+    """What a call probably used, where nobody says: an aborted stream, or a provider that reports no usage."""
+    return Usage(
+        input_tokens=-(-input_characters // CHARACTERS_PER_TOKEN),
+        output_tokens=-(-output_characters // CHARACTERS_PER_TOKEN),
+        estimated=True,
+    )

@@ -18,6 +18,8 @@ class ServerSettings:
     drain_s: float = 25.0
     lame_duck_s: float = 2.0
     max_message_mib: int = 32
+    max_prompt_mib: int = 8
+    max_in_flight: int = 10_000
     default_deadline_s: float = 300.0
     max_deadline_s: float = 3600.0
     reflection: bool = True

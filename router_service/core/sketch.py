@@ -22,7 +22,7 @@ def bucket_of(seconds: float) -> int:
 
 def value_of(bucket: int) -> float:
     """A bucket's representative in seconds: the geometric middle of its bounds."""
-    return SMALLEST_S * GROWTH ** (bucket - 0.5)
+    return SMALLEST_S * math.pow(GROWTH, bucket - 0.5)
 
 
 class LatencySketch:
@@ -84,7 +84,7 @@ class LatencySketch:
         if halvings > 60:
             self._rebase(now, 2.0 ** -min(halvings, 1000.0))
             return 1.0
-        return float(2.0**halvings)
+        return math.pow(2.0, halvings)
 
     def _rebase(self, now: float, factor: float) -> None:
         self._origin = now

@@ -1,0 +1,1 @@
+"""The contract's own package; everything is in its versions."""

@@ -1,0 +1,287 @@
+"""The OpenAI chat dialect, which most vendors speak: requests out, unary and streamed answers in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import msgspec
+
+from router_service.core.catalog import Target
+from router_service.core.chat import (
+    Completion,
+    Delta,
+    FinishReason,
+    Generation,
+    Message,
+    Prompt,
+    Role,
+    StreamEnd,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
+from router_service.core.errors import BadResponse, ResponseTooLarge, Stage, UpstreamError
+from router_service.providers import openai_errors
+from router_service.providers.dialect import HttpCall, HttpHead
+from router_service.providers.sse import EventSplitter, EventTooLarge
+
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+TERMINAL = b"[DONE]"
+
+
+class OpenAIDialect:
+    """Encodes for and decodes from `/chat/completions`."""
+
+    def encode(self, prompt: Prompt, target: Target, *, attempt_id: str, is_stream: bool) -> HttpCall:
+        headers = {
+            "content-type": "application/json",
+            "accept": "text/event-stream" if is_stream else "application/json",
+            "x-request-id": attempt_id,
+        }
+        if target.provider.key:
+            headers["authorization"] = f"Bearer {target.provider.key.reveal()}"
+        return HttpCall(
+            method="POST",
+            url=f"{target.provider.base_url}/chat/completions",
+            headers=headers,
+            body=_ENCODER.encode(_request(prompt, target.model.id, is_stream=is_stream)),
+        )
+
+    def decode(self, body: bytes) -> Completion:
+        try:
+            answer = _ANSWER.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+            raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
+        if answer.error is not None:
+            raise openai_errors.inside_success(answer.error)
+        if not answer.choices or answer.choices[0].message is None:
+            raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
+        choice = answer.choices[0]
+        return Completion(
+            message=_message(choice.message),
+            finish_reason=_finish_reason(choice.finish_reason),
+            usage=_usage(answer.usage),
+            model=answer.model or "",
+        )
+
+    def decoder(self) -> OpenAIStreamDecoder:
+        return OpenAIStreamDecoder()
+
+    def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
+        return openai_errors.failure(head, body)
+
+
+class OpenAIStreamDecoder:
+    """Holds what one stream has said so far."""
+
+    __slots__ = ("_finish_reason", "_is_done", "_model", "_splitter", "_usage")
+
+    def __init__(self) -> None:
+        self._splitter = EventSplitter(max_event_bytes=MAX_EVENT_BYTES)
+        self._finish_reason: str | None = None
+        self._usage: _Usage | None = None
+        self._model = ""
+        self._is_done = False
+
+    def feed(self, data: bytes) -> Sequence[Delta]:
+        try:
+            events = self._splitter.feed(data)
+        except EventTooLarge as e:
+            raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
+        return [self._event(event) for event in events if not self._is_done]
+
+    def end(self) -> StreamEnd | None:
+        """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
+        if not self._is_done or self._finish_reason is None:
+            return None
+        return StreamEnd(
+            finish_reason=_finish_reason(self._finish_reason), usage=_usage(self._usage), model=self._model
+        )
+
+    def _event(self, data: bytes) -> Delta:
+        if data == TERMINAL:
+            self._is_done = True
+            return _NOTHING
+        try:
+            chunk = _CHUNK.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+            raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
+        if chunk.error is not None:
+            raise openai_errors.inside_success(chunk.error)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        if not self._model and chunk.model:
+            self._model = chunk.model
+        if not chunk.choices:
+            return _NOTHING
+        choice = chunk.choices[0]
+        if choice.finish_reason is not None:
+            self._finish_reason = choice.finish_reason
+        return _NOTHING if choice.delta is None else _delta(choice.delta)
+
+
+class _ToolFunction(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _ToolFunction | None = None
+
+
+class _Text(msgspec.Struct):
+    """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways."""
+
+    content: str | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(msgspec.Struct):
+    message: _Text | None = None
+    delta: _Text | None = None
+    finish_reason: str | None = None
+
+
+_Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+
+
+class _InputDetails(msgspec.Struct):
+    cached_tokens: _Tokens | None = None
+    cache_write_tokens: _Tokens | None = None
+
+
+class _OutputDetails(msgspec.Struct):
+    reasoning_tokens: _Tokens | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: _Tokens = 0
+    completion_tokens: _Tokens = 0
+    prompt_tokens_details: _InputDetails | None = None
+    completion_tokens_details: _OutputDetails | None = None
+
+
+class _Answer(msgspec.Struct):
+    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200."""
+
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    model: str | None = None
+    error: msgspec.Raw | None = None
+
+
+_ENCODER = msgspec.json.Encoder()
+_ANSWER = msgspec.json.Decoder(_Answer)
+_CHUNK = _ANSWER
+_NOTHING = Delta()
+_FINISH_REASONS = {
+    "stop": FinishReason.STOP,
+    "eos": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "model_length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_CALLS,
+    "function_call": FinishReason.TOOL_CALLS,
+    "content_filter": FinishReason.CONTENT_FILTER,
+}
+
+
+def _request(prompt: Prompt, model: str, *, is_stream: bool) -> dict[str, object]:
+    request: dict[str, object] = {"model": model, "messages": [_written(m) for m in prompt.messages]}
+    request.update(_written_generation(prompt.generation))
+    if is_stream:
+        request["stream"] = True
+        request["stream_options"] = {"include_usage": True}
+    return request
+
+
+def _written(message: Message) -> dict[str, str]:
+    written = {"role": message.role.value, "content": message.content or "".join(p.text for p in message.parts)}
+    if message.name:
+        written["name"] = message.name
+    if message.role is Role.TOOL:
+        written["tool_call_id"] = message.tool_call_id
+    return written
+
+
+def _written_generation(generation: Generation) -> dict[str, object]:
+    """Only what the caller set: a provider's own defaults stay in force."""
+    fields: dict[str, object] = {
+        "max_completion_tokens": generation.max_output_tokens,
+        "temperature": generation.temperature,
+        "top_p": generation.top_p,
+        "seed": generation.seed,
+        "frequency_penalty": generation.frequency_penalty,
+        "presence_penalty": generation.presence_penalty,
+        "stop": list(generation.stop) or None,
+        "reasoning_effort": generation.reasoning_effort or None,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _message(text: _Text | None) -> Message:
+    assert text is not None
+    calls = text.tool_calls or []
+    return Message(
+        role=Role.ASSISTANT,
+        content=text.content or text.refusal or "",
+        tool_calls=tuple(
+            ToolCall(id=c.id or "", name=c.function.name or "", arguments_json=c.function.arguments or "")
+            for c in calls
+            if c.function is not None
+        ),
+    )
+
+
+def _delta(text: _Text) -> Delta:
+    content = text.content or text.refusal or ""
+    reasoning = text.reasoning_content or text.reasoning or ""
+    if not text.tool_calls:
+        return Delta(content, reasoning) if content or reasoning else _NOTHING
+    return Delta(content, reasoning, tuple(_tool_call_delta(c, i) for i, c in enumerate(text.tool_calls)))
+
+
+def _tool_call_delta(call: _ToolCall, position: int) -> ToolCallDelta:
+    """Clones of the API leave the index out; the position in the list is what they mean."""
+    function = call.function or _ToolFunction()
+    return ToolCallDelta(
+        index=position if call.index is None else call.index,
+        id=call.id or "",
+        name=function.name or "",
+        arguments_json_fragment=function.arguments or "",
+    )
+
+
+def _finish_reason(text: str | None) -> FinishReason:
+    """An unknown word is taken for a plain stop, except those by which a vendor says that its model failed."""
+    if text in ("error", "insufficient_system_resource"):
+        raise BadResponse("the provider ended the answer with an error", stage=Stage.STREAM, maybe_billed=True)
+    if text is None:
+        raise BadResponse("the answer has no finish reason", stage=Stage.DECODE, maybe_billed=True)
+    return _FINISH_REASONS.get(text, FinishReason.STOP)
+
+
+def _usage(usage: _Usage | None) -> Usage | None:
+    if usage is None:
+        return None
+    into = usage.prompt_tokens_details or _InputDetails()
+    out = usage.completion_tokens_details or _OutputDetails()
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cached_input_tokens=into.cached_tokens or 0,
+        cache_write_tokens=into.cache_write_tokens or 0,
+        reasoning_tokens=out.reasoning_tokens or 0,
+    )
+
+
+def _shape(error: Exception) -> str:
+    """Where the answer is not what it should be. msgspec names the path and the types, never a value of the body."""
+    if isinstance(error, msgspec.ValidationError):
+        return f"the answer has the wrong shape: {error}"
+    return "the answer is not valid JSON"

@@ -1,0 +1,147 @@
+"""What an OpenAI-style failure means: HTTP status, error code and error text to one of our errors.
+
+Nothing of a vendor's body ever goes into an error's text: it may repeat the prompt or the key.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from router_service.core.errors import (
+    BadCredentials,
+    BadResponse,
+    ContentFiltered,
+    ContextTooLong,
+    ModelMissing,
+    MoneyGone,
+    RateLimited,
+    Redirected,
+    RequestRejected,
+    ServerFailed,
+    Stage,
+    UpstreamError,
+)
+from router_service.providers.dialect import HttpHead
+from router_service.providers.retry_after import retry_after_s
+
+_MONEY = frozenset(
+    {"insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded"}
+    | {"project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached", "3036"}
+)
+_CONTEXT = frozenset({"context_length_exceeded", "exceed_context_size_error"})
+_POLICY = frozenset({"content_filter", "content_policy_violation"})
+_MODEL = frozenset({"model_not_found", "model_decommissioned", "5007"})
+_RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "slow_down", "429"})
+_CONTEXT_TEXTS = (
+    "maximum context length is",
+    "exceed context limit",
+    "model's maximum context limit",
+    "is longer than the model's context length",
+    "input tokens exceed the configured limit",
+    "exceeds the available context size",
+    "exceeds the maximum number of tokens allowed",
+    "prompt is too long",
+)
+_TRANSIENT = frozenset({408, 409, 424, 498})
+
+
+def failure(head: HttpHead, body: bytes) -> UpstreamError:
+    """An answer whose status is not 200, by the retry table that all dialects share."""
+    status, said = head.status, _read(body)
+    if 300 <= status < 400:
+        return Redirected(
+            f"redirected with {status}, which is never followed", stage=Stage.FIRST_BYTE, status_code=status
+        )
+    kind = _kind(status, said)
+    wait = retry_after_s(head.headers) if issubclass(kind, RateLimited | ServerFailed) else None
+    return kind(_text(kind, status), stage=Stage.FIRST_BYTE, status_code=status, retry_after_s=wait)
+
+
+def inside_success(raw: msgspec.Raw) -> UpstreamError:
+    """An error that came inside a 200, in a unary body or as a stream's event."""
+    said = _Said.of(raw)
+    status = int(said.code) if said.code.isdigit() and len(said.code) == 3 else 0
+    kind = _kind(status, said)
+    return kind(
+        "the provider reported an error inside its answer", stage=Stage.STREAM, status_code=200, maybe_billed=True
+    )
+
+
+class _Said(msgspec.Struct):
+    """What a vendor's error says of itself; all of it optional and of any type, since clones write all sorts."""
+
+    code: str = ""
+    type: str = ""
+    message: str = ""
+
+    @classmethod
+    def of(cls, raw: object) -> _Said:
+        value = raw
+        if isinstance(raw, msgspec.Raw):
+            try:
+                value = msgspec.json.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                return cls()
+        if isinstance(value, str):
+            return cls(message=value)
+        if isinstance(value, list) and value:
+            return cls.of(value[0])
+        if not isinstance(value, dict):
+            return cls()
+        if isinstance(inner := value.get("error") or value.get("errors"), dict | list | str):
+            return cls.of(inner)
+        text = value.get("message") or value.get("detail") or ""
+        code, kind = value.get("code"), value.get("type")
+        return cls(
+            code="" if code is None else str(code),
+            type=kind if isinstance(kind, str) else "",
+            message=text if isinstance(text, str) else "",
+        )
+
+    def is_any(self, names: frozenset[str]) -> bool:
+        return self.code in names or self.type in names
+
+
+def _read(body: bytes) -> _Said:
+    return _Said.of(msgspec.Raw(body)) if body else _Said()
+
+
+def _kind(status: int, said: _Said) -> type[UpstreamError]:
+    """The codes first, since money, policy and context hide behind 400 and 429; then the status."""
+    if said.is_any(_MONEY) or status == 402:
+        return MoneyGone
+    if said.is_any(_CONTEXT) or status == 413 or _says_too_long(said):
+        return ContextTooLong
+    if said.is_any(_POLICY):
+        return ContentFiltered
+    if said.is_any(_MODEL) or status == 404:
+        return ModelMissing
+    if status == 429 or said.is_any(_RATE):
+        return RateLimited
+    if status in (401, 403) or said.is_any(frozenset({"invalid_api_key"})):
+        return BadCredentials
+    if status in _TRANSIENT or status >= 500 or status == 0:
+        return ServerFailed
+    return RequestRejected if status >= 400 else BadResponse
+
+
+def _says_too_long(said: _Said) -> bool:
+    if said.code == "string_above_max_length":
+        return False
+    text = said.message.lower()
+    return any(phrase in text for phrase in _CONTEXT_TEXTS)
+
+
+def _text(kind: type[UpstreamError], status: int) -> str:
+    texts = {
+        MoneyGone: "the provider says that credit or a spending limit is used up",
+        ContextTooLong: "the provider says that the prompt is longer than the model's context",
+        ContentFiltered: "the provider's content filter refused the request",
+        ModelMissing: "the provider does not know the model",
+        RateLimited: "the provider's rate limit is reached",
+        BadCredentials: "the provider refused our credentials",
+        ServerFailed: "the provider failed",
+        RequestRejected: "the provider rejected the request",
+        BadResponse: "the provider's answer makes no sense",
+    }
+    return f"{texts[kind]} (HTTP {status})"

@@ -1,0 +1,80 @@
+"""Server-sent events from bytes cut anywhere, by the framing rules of the WHATWG specification.
+
+Only bytes are looked at: a UTF-8 character cut in two never matters, and U+2028 or U+0085 inside a payload end no line,
+as they would for str.splitlines.
+"""
+
+from __future__ import annotations
+
+BOM = b"\xef\xbb\xbf"
+
+
+class EventTooLarge(ValueError):
+    """One event is longer than the splitter was told to hold."""
+
+
+class EventSplitter:
+    """Collects bytes and gives the `data` of each event that they complete; comments and other fields are dropped."""
+
+    __slots__ = ("_data", "_held", "_held_bytes", "_is_first", "_max_bytes", "_skip_newline")
+
+    def __init__(self, *, max_event_bytes: int) -> None:
+        self._max_bytes = max_event_bytes
+        self._held: list[bytes] = []  # pieces of a line whose end has not come yet
+        self._held_bytes = 0
+        self._data: list[bytes] = []  # data lines of an event whose end has not come yet
+        self._is_first = True
+        self._skip_newline = False
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The payloads of all events that `data` completes, in order, several `data:` lines of one joined by LF."""
+        if self._is_first:
+            data = self._without_bom(data)
+        if b"\r" in data or self._skip_newline:
+            data = self._with_lf_only(data)
+        self._held_bytes += len(data)
+        if b"\n" not in data:
+            self._held.append(data)
+            self._check_size()
+            return []
+        lines = (b"".join(self._held) + data if self._held else data).split(b"\n")
+        rest = lines.pop()
+        self._held = [rest] if rest else []
+        events: list[bytes] = []
+        for line in lines:
+            self._take(line, events)
+        self._held_bytes = len(rest) + sum(map(len, self._data))
+        self._check_size()
+        return events
+
+    def _without_bom(self, data: bytes) -> bytes:
+        """The stream's first bytes less a byte order mark, held back while they may still become one."""
+        start = b"".join(self._held) + data
+        self._held, self._held_bytes = [], 0
+        if len(start) < len(BOM) and BOM.startswith(start):
+            self._held = [start]
+            return b""
+        self._is_first = False
+        return start.removeprefix(BOM)
+
+    def _with_lf_only(self, data: bytes) -> bytes:
+        """Lines may end at CRLF or a bare CR too; an LF that follows the CR at the data's end ends nothing new."""
+        if self._skip_newline and data:
+            data = data.removeprefix(b"\n")
+            self._skip_newline = False
+        self._skip_newline = self._skip_newline or data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _take(self, line: bytes, events: list[bytes]) -> None:
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+        elif not line:
+            if self._data:
+                events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
+                self._data = []
+        elif line == b"data":
+            self._data.append(b"")
+
+    def _check_size(self) -> None:
+        if self._held_bytes > self._max_bytes:
+            raise EventTooLarge(f"an event is longer than {self._max_bytes} bytes")

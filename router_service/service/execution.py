@@ -1,0 +1,232 @@
+"""Runs a plan: call a target, and on a failure that another target may cure, the next. The only retry loop there is.
+
+Each wait on an upstream has a timer of ours and ends with the caller's deadline at the latest:
+
+    unary    |── answer timer: head and whole body ──────────────────────────|
+    stream   |── first-byte timer: to the first event ──|─ gap ─|─ gap ─| …
+
+A gap is counted between events, not bytes: a provider that sends pings or half a line says nothing. Time in which the
+caller is slow to read is nobody's gap.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import TracebackType
+
+from router_service.core.attempt import Answer, Attempt
+from router_service.core.catalog import Target
+from router_service.core.chat import Completion, Delta, StreamEnd
+from router_service.core.errors import (
+    BadResponse,
+    CallerDeadline,
+    ResponseTooLarge,
+    Stage,
+    StreamInterrupted,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from router_service.providers.dialect import Dialect, HttpHead
+from router_service.providers.transport import Response, Transport
+from router_service.service.run import Run, Try
+
+MAX_ERROR_BODY_BYTES = 64 * 1024
+SETTLE_S = 0.05
+"""After the terminal event, how long the end of the body may take to follow; later than that the connection goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The first thing a stream says: which target it comes from, and the attempts that failed before it."""
+
+    target: Target
+    attempts: tuple[Attempt, ...]
+
+
+class Execution:
+    """Holds what every request's execution shares. `dialects` are by name; `max_output_bytes` bounds one answer."""
+
+    def __init__(self, *, transport: Transport, dialects: Mapping[str, Dialect], max_output_bytes: int) -> None:
+        self._transport = transport
+        self._dialects = dialects
+        self._max_output_bytes = max_output_bytes
+
+    async def complete(self, run: Run) -> Answer:
+        """One whole answer. Raises AttemptsFailed or CallerDeadline."""
+        for attempt in run.tries():
+            try:
+                completion = await self._answer(run, attempt)
+            except UpstreamError as error:
+                run.failed(attempt, error)
+            except BaseException as error:
+                run.cut_short(attempt, error)
+                raise
+            else:
+                return run.succeeded(attempt, completion)
+        raise run.gave_up()
+
+    async def stream(self, run: Run) -> AsyncGenerator[Started | Delta | Answer, None]:
+        """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
+        or ResponseTooLarge.
+        """
+        for attempt in run.tries():
+            try:
+                async with aclosing(self._events(run, attempt)) as events:
+                    async for event in events:
+                        if isinstance(event, StreamEnd):
+                            end = event
+                            break
+                        if not run.delivered_chunks:
+                            yield Started(attempt.target, tuple(run.attempts))
+                        run.delivered_chunks += 1
+                        yield event
+            except UpstreamError as error:
+                run.failed(attempt, error)
+                if run.delivered_chunks:
+                    raise (error if isinstance(error, ResponseTooLarge) else StreamInterrupted(error)) from error
+            except BaseException as error:
+                run.cut_short(attempt, error)
+                raise
+            else:
+                failed_before = tuple(run.attempts)
+                answer = run.streamed(attempt, end)
+                if not run.delivered_chunks:
+                    yield Started(attempt.target, failed_before)
+                yield answer
+                return
+        raise run.gave_up()
+
+    async def _answer(self, run: Run, attempt: Try) -> Completion:
+        dialect = self._dialects[attempt.target.provider.dialect]
+        until = run.silent_until(attempt, attempt.target.provider.timeouts.answer_s)
+        async with self._opened(run, attempt, until, is_stream=False) as response, _Timer(run, attempt, until):
+            if response.head.status != HTTPStatus.OK:
+                raise dialect.failure(response.head, await _beginning(response))
+            body = await self._whole(response)
+        return dialect.decode(body)
+
+    async def _events(self, run: Run, attempt: Try) -> AsyncGenerator[Delta | StreamEnd, None]:
+        """The deltas of one upstream stream, those that arrived together as one, and at last its end."""
+        provider = attempt.target.provider
+        dialect = self._dialects[provider.dialect]
+        decoder = dialect.decoder()
+        until = run.silent_until(attempt, provider.timeouts.first_byte_s)
+        received = 0
+        async with self._opened(run, attempt, until, is_stream=True) as response:
+            if not _is_stream(response.head):
+                async with _Timer(run, attempt, until):
+                    raise dialect.failure(response.head, await _beginning(response))
+            chunks = response.chunks()
+            while (end := decoder.end()) is None:
+                async with _Timer(run, attempt, until):
+                    data = await anext(chunks, b"")
+                if not data:
+                    text = "the provider's stream ended without its terminal event"
+                    raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True)
+                received += len(data)
+                if received > self._max_output_bytes:
+                    raise _too_large(self._max_output_bytes)
+                if deltas := decoder.feed(data):
+                    attempt.stage = Stage.STREAM
+                    if delta := _merged(deltas):
+                        attempt.note(delta)
+                        yield delta
+                    until = time.monotonic() + provider.timeouts.gap_s
+            await _settle(chunks)
+            yield end
+
+    @asynccontextmanager
+    async def _opened(self, run: Run, attempt: Try, until: float, *, is_stream: bool) -> AsyncIterator[Response]:
+        """The call made and its head arrived; closed at the end, which ends the connection unless all was read."""
+        target = attempt.target
+        attempt_id = f"{run.request.request_id}.{attempt.number}"
+        dialect = self._dialects[target.provider.dialect]
+        call = dialect.encode(run.request.prompt, target, attempt_id=attempt_id, is_stream=is_stream)
+        async with _Timer(run, attempt, until):
+            response = await self._transport.open(
+                call, connect_s=target.provider.timeouts.connect_s, on_connected=attempt.connected
+            )
+        try:
+            yield response
+        finally:
+            await response.close()
+
+    async def _whole(self, response: Response) -> bytes:
+        pieces: list[bytes] = []
+        received = 0
+        async for data in response.chunks():
+            received += len(data)
+            if received > self._max_output_bytes:
+                raise _too_large(self._max_output_bytes)
+            pieces.append(data)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class _Timer:
+    """Bounds a wait by a moment of the attempt's and by the caller's deadline, and tells which of them it was."""
+
+    __slots__ = ("_attempt", "_deadline", "_timeout", "_until")
+
+    def __init__(self, run: Run, attempt: Try, until: float) -> None:
+        self._attempt = attempt
+        self._until = until
+        self._deadline = run.request.deadline
+        self._timeout = asyncio.timeout_at(min(until, self._deadline))
+
+    async def __aenter__(self) -> None:
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            await self._timeout.__aexit__(kind, error, traceback)
+        except TimeoutError:
+            stage = self._attempt.stage
+            if self._until >= self._deadline:
+                raise CallerDeadline(stage) from None
+            text = "the provider did not answer in time" if stage is not Stage.STREAM else "the provider fell silent"
+            raise UpstreamTimeout(text, stage=stage, maybe_billed=self._attempt.was_sent) from None
+
+
+def _is_stream(head: HttpHead) -> bool:
+    return head.status == HTTPStatus.OK and head.headers.get("content-type", "").startswith("text/event-stream")
+
+
+async def _beginning(response: Response) -> bytes:
+    """As much of an error's body as its class may be read from; none where it does not arrive whole."""
+    body = b""
+    with suppress(UpstreamError):
+        async for data in response.chunks():
+            body += data
+            if len(body) >= MAX_ERROR_BODY_BYTES:
+                break
+    return body
+
+
+async def _settle(chunks: AsyncIterator[bytes]) -> None:
+    """Read past the terminal event to the body's end, so that the connection can serve the next call."""
+    with suppress(TimeoutError, UpstreamError):
+        async with asyncio.timeout(SETTLE_S):
+            await anext(chunks, b"")
+
+
+def _merged(deltas: Sequence[Delta]) -> Delta:
+    """One Delta for all that arrived together: what a caller reads is the same, at a fraction of the messages."""
+    if len(deltas) == 1:
+        return deltas[0]
+    return Delta(
+        "".join([d.content for d in deltas]),
+        "".join([d.reasoning for d in deltas]),
+        tuple(call for d in deltas for call in d.tool_calls),
+    )
+
+
+def _too_large(max_bytes: int) -> ResponseTooLarge:
+    text = f"the provider's answer is longer than {max_bytes} bytes"
+    return ResponseTooLarge(text, stage=Stage.STREAM, maybe_billed=True)

@@ -1,0 +1,186 @@
+"""One request's way along its plan: which target is tried next, what each try came to, and the bill of them all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from router_service.core.attempt import Answer, Attempt
+from router_service.core.catalog import Target
+from router_service.core.chat import Completion, Delta, FinishReason, Message, Role, StreamEnd, Usage
+from router_service.core.deadline import first_answer_timer_s
+from router_service.core.errors import AttemptsFailed, CallerDeadline, SignalboxError, Stage, UpstreamError
+from router_service.core.events import AttemptFinished, Observer
+from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan
+from router_service.core.prices import cost_usd_nanos, estimated_usage
+from router_service.core.request import Request
+
+STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
+
+
+@dataclass(slots=True, kw_only=True)
+class Try:
+    """An attempt under way. `stage` and `output_characters` grow with it; clocks are monotonic but `start_time`."""
+
+    number: int
+    target: Target
+    attempts_left: int
+    started: float
+    start_time: float
+    stage: Stage = Stage.CONNECT
+    first_token: float | None = None
+    output_characters: int = 0
+
+    @property
+    def was_sent(self) -> bool:
+        return self.stage is not Stage.CONNECT
+
+    def connected(self) -> None:
+        """The transport has a connection: from here on the provider may have seen the request."""
+        self.stage = Stage.FIRST_BYTE
+
+    def note(self, delta: Delta) -> None:
+        """Something of the answer has come."""
+        if self.first_token is None:
+            self.first_token = time.monotonic()
+        self.output_characters += len(delta.content) + len(delta.reasoning)
+
+
+class Run:
+    """Hands out tries until one succeeds or none is left, and tells the observer of each one's end exactly once."""
+
+    def __init__(self, request: Request, *, observer: Observer, trace: object) -> None:
+        self.request = request
+        self.plan: Plan | None = None
+        self.attempts: list[Attempt] = []
+        self.delivered_chunks = 0
+        self.was_sent = False
+        self._causes: list[tuple[str, UpstreamError]] = []
+        self._targets: tuple[Target, ...] = ()
+        self._observer = observer
+        self._trace = trace
+        self._started = time.monotonic()
+
+    def follow(self, plan: Plan, *, max_attempts: int) -> None:
+        self.plan = plan
+        self._targets = plan.targets[:max_attempts]
+
+    def tries(self) -> Iterator[Try]:
+        """The next target each time the last one failed in a way that another may cure, within time and number."""
+        for number, target in enumerate(self._targets, start=1):
+            if self._causes and not self._causes[-1][1].fails_over:
+                return
+            now = time.monotonic()
+            if now >= self.request.deadline:
+                raise CallerDeadline(Stage.SELECT)
+            self._observer.attempt_started(target.id)
+            yield Try(
+                number=number,
+                target=target,
+                attempts_left=len(self._targets) - number + 1,
+                started=now,
+                start_time=time.time(),
+            )
+
+    def silent_until(self, attempt: Try, timer_s: float) -> float:
+        """When this attempt must have said something, on the monotonic clock."""
+        assert self.plan is not None
+        timer = first_answer_timer_s(
+            timer_s=timer_s,
+            left_s=self.request.deadline - attempt.started,
+            attempts_left=attempt.attempts_left,
+            p95_s=self.plan.standing(attempt.target).time_to_first_token_p95_s,
+        )
+        return attempt.started + timer
+
+    def failed(self, attempt: Try, error: UpstreamError) -> None:
+        """The attempt's own error. What it may have cost is estimated, since nobody reports it."""
+        self._causes.append((attempt.target.id, error))
+        usage = self._estimate(attempt) if error.maybe_billed else None
+        self._record(
+            attempt,
+            error.outcome if not attempt.output_characters else Outcome.INTERRUPTED,
+            usage=usage,
+            error=error,
+            status_code=error.status_code,
+        )
+
+    def cut_short(self, attempt: Try, error: BaseException) -> None:
+        """The attempt ended because the caller left, the deadline passed, or we ourselves failed."""
+        match error:
+            case CallerDeadline():
+                outcome = Outcome.DEADLINE
+            case Exception():
+                outcome = Outcome.BAD_RESPONSE
+            case _:
+                outcome = Outcome.CANCELLED
+        usage = self._estimate(attempt) if attempt.was_sent else None
+        self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
+
+    def succeeded(self, attempt: Try, completion: Completion) -> Answer:
+        attempt.output_characters = len(completion.message.content)
+        usage = completion.usage or self._estimate(attempt)
+        self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
+        return self._answer(attempt, completion.message, completion.finish_reason, usage)
+
+    def streamed(self, attempt: Try, end: StreamEnd) -> Answer:
+        usage = end.usage or self._estimate(attempt)
+        self._record(attempt, Outcome.OK, usage=usage, finish=end.finish_reason, model=end.model)
+        return self._answer(attempt, STREAMED_MESSAGE, end.finish_reason, usage)
+
+    def gave_up(self) -> SignalboxError:
+        return AttemptsFailed(self._causes)
+
+    def latency_s(self) -> float:
+        return time.monotonic() - self._started
+
+    def _answer(self, attempt: Try, message: Message, finish: FinishReason, usage: Usage) -> Answer:
+        return Answer(
+            request_id=self.request.request_id,
+            message=message,
+            finish_reason=finish,
+            usage=usage,
+            target=attempt.target,
+            attempts=tuple(self.attempts),
+            latency_s=self.latency_s(),
+            time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - self._started,
+        )
+
+    def _estimate(self, attempt: Try) -> Usage:
+        return estimated_usage(
+            input_characters=self.request.prompt.characters(), output_characters=attempt.output_characters
+        )
+
+    def _record(
+        self,
+        attempt: Try,
+        outcome: Outcome,
+        *,
+        usage: Usage | None,
+        error: SignalboxError | None = None,
+        status_code: int = 200,
+        finish: FinishReason | None = None,
+        model: str = "",
+    ) -> None:
+        self.was_sent = self.was_sent or attempt.was_sent
+        record = Attempt(
+            number=attempt.number,
+            target=attempt.target,
+            outcome=outcome,
+            error_reason="" if error is None else error.reason,
+            error="" if error is None else str(error),
+            status_code=status_code,
+            start_time=attempt.start_time,
+            latency_s=time.monotonic() - attempt.started,
+            time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - attempt.started,
+            usage=usage,
+            cost_usd_nanos=0 if usage is None else cost_usd_nanos(usage, attempt.target.model.prices),
+            maybe_billed=outcome is not Outcome.OK and usage is not None,
+            retry_after_s=error.retry_after_s if isinstance(error, UpstreamError) else None,
+            finish_reason=finish,
+            response_model=model,
+        )
+        self.attempts.append(record)
+        self._observer.attempt_finished(AttemptFinished(request=self.request, attempt=record, trace=self._trace))
