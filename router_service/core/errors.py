@@ -74,6 +74,14 @@ class InvalidRequest(SignalboxError):
         self.violations = tuple(violations)
 
 
+class MalformedMessage(SignalboxError):
+    reason = "MALFORMED_MESSAGE"
+
+
+class NotAllowed(SignalboxError):
+    reason = "ROLE"
+
+
 class NotBuilt(SignalboxError):
     reason = "NOT_BUILT"
 

@@ -1,0 +1,147 @@
+"""The frame around every call: a span, a guard against malformed bytes, one place where errors become statuses.
+
+grpc.aio shows a caller that leaves in two shapes to a handler that awaits `context.write`: CancelledError where it
+waits for something else, an InternalError of the library where it is blocked in the write. Both leave here as
+CancelledError, since a handler that swallows it leaks memory inside the library.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, NoReturn, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from router_service.core.errors import Draining, MalformedMessage, SignalboxError
+from router_service.rpc.status import Refusal, internal, refusal
+from router_service.telemetry.calls import CallTracing
+
+logger = logging.getLogger(__name__)
+
+Handler = grpc.RpcMethodHandler[Any, Any]
+Context = grpc.aio.ServicerContext[Any, Any]
+Behaviour = Callable[[Any, Context], Awaitable[Any]]
+
+
+class CallFrame(grpc.aio.ServerInterceptor):
+    """One per server. Frames each method once; methods that take a stream (reflection) pass unframed."""
+
+    def __init__(self, tracing: CallTracing | None) -> None:
+        self._tracing = tracing
+        self._framed: dict[str, Handler] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_ending = False
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler | None:
+        method = handler_call_details.method
+        if (framed := self._framed.get(method)) is not None:
+            return framed
+        handler = await continuation(handler_call_details)
+        if handler is None or handler.request_streaming:
+            return handler
+        framed = self._framed[method] = self._frame(method, handler)
+        return framed
+
+    def end_leftovers(self) -> None:
+        """End the calls still running: each of them hears that the router drains."""
+        self._is_ending = True
+        for task in self._tasks:
+            task.cancel()
+
+    def _frame(self, method: str, handler: Handler) -> Handler:
+        guarded = _guarded(handler.request_deserializer)
+        if not handler.response_streaming:
+            behaviour = self._run(method, cast(Behaviour, handler.unary_unary))
+            return grpc.unary_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+        inner = cast(Behaviour, handler.unary_stream)
+        behaviour = self._run(method, _written(inner) if inspect.isasyncgenfunction(inner) else inner)
+        return grpc.unary_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+
+    def _run(self, method: str, inner: Behaviour) -> Behaviour:
+        tracing = self._tracing if method.startswith("/signalbox.") else None
+
+        async def run(request: Any, context: Context) -> Any:
+            task = asyncio.current_task()
+            assert task is not None
+            self._tasks.add(task)
+            span = tracing.begin(method, context) if tracing else None
+            code = grpc.StatusCode.OK
+            try:
+                if isinstance(request, _Malformed):
+                    raise MalformedMessage(request.text)  # noqa: TRY301
+                return await inner(request, context)
+            except (asyncio.CancelledError, grpc.aio.InternalError) as e:
+                code = grpc.StatusCode.CANCELLED
+                if self._is_ending:
+                    code = grpc.StatusCode.UNAVAILABLE
+                    await _abort(context, refusal(Draining("this router stopped before the call was done")))
+                raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
+            except SignalboxError as e:
+                refused = refusal(e)
+                code = refused.code
+                await _abort(context, refused)
+            except grpc.aio.AbortError:
+                code = grpc.StatusCode.UNKNOWN
+                raise
+            except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
+                code = grpc.StatusCode.INTERNAL
+                _log_bug(method, e)
+                await _abort(context, internal(""))
+            finally:
+                self._tasks.discard(task)
+                if span is not None and tracing is not None:
+                    tracing.end(span, code)
+
+        return run
+
+
+class _Malformed:
+    """Stands in for a message that could not be decoded: a deserializer that raises would end in a bare UNKNOWN."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _guarded(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    assert deserialize is not None
+
+    def guarded(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except (DecodeError, UnicodeDecodeError, ValueError):
+            text = "the bytes are not the message that this method takes, or a string in it is not UTF-8"
+            return _Malformed(f"{text}; check the message type and its encoding")
+
+    return guarded
+
+
+def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
+    """An async generator as a coroutine that writes, so that a caller who leaves is heard of in this task."""
+
+    async def write_all(request: Any, context: Context) -> None:
+        async for response in generator(request, context):
+            await context.write(response)
+
+    return write_all
+
+
+async def _abort(context: Context, refused: Refusal) -> NoReturn:
+    await context.abort(refused.code, refused.message, refused.trailers)
+    raise AssertionError("abort always raises")
+
+
+def _log_bug(method: str, error: Exception) -> None:
+    """Where it happened, and nothing of what it was about: the text of a foreign error may hold a prompt or a key."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    logger.error("%s failed with %s:\n%s", method, type(error).__name__, frames)

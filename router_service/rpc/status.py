@@ -1,0 +1,197 @@
+"""The one table from our errors to gRPC statuses, and the rich form in which a caller gets them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from router_service.core import errors
+from router_service.core.errors import Facts, RequestFailed, SignalboxError, UpstreamError
+
+DOMAIN = "signalbox.dev"
+DETAILS_KEY = "grpc-status-details-bin"
+PUSHBACK_KEY = "grpc-retry-pushback-ms"
+WAIT_S = 1.0
+"""When a caller may come again where nobody named a time."""
+
+Code = grpc.StatusCode
+
+CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
+    errors.InvalidRequest: Code.INVALID_ARGUMENT,
+    errors.MalformedMessage: Code.INVALID_ARGUMENT,
+    errors.NotBuilt: Code.UNIMPLEMENTED,
+    errors.NotAllowed: Code.PERMISSION_DENIED,
+    errors.NoTarget: Code.FAILED_PRECONDITION,
+    errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
+    errors.CallerDeadline: Code.DEADLINE_EXCEEDED,
+    errors.Overloaded: Code.UNAVAILABLE,
+    errors.Draining: Code.UNAVAILABLE,
+    errors.StreamInterrupted: Code.UNAVAILABLE,
+    errors.ConnectFailed: Code.UNAVAILABLE,
+    errors.NameNotResolved: Code.UNAVAILABLE,
+    errors.TlsFailed: Code.UNAVAILABLE,
+    errors.UpstreamTimeout: Code.UNAVAILABLE,
+    errors.ServerFailed: Code.UNAVAILABLE,
+    errors.BadResponse: Code.UNAVAILABLE,
+    errors.Redirected: Code.UNAVAILABLE,
+    errors.RateLimited: Code.RESOURCE_EXHAUSTED,
+    errors.MoneyGone: Code.RESOURCE_EXHAUSTED,
+    errors.BadCredentials: Code.INTERNAL,
+    errors.ModelMissing: Code.FAILED_PRECONDITION,
+    errors.ResponseTooLarge: Code.RESOURCE_EXHAUSTED,
+    errors.RequestRejected: Code.INVALID_ARGUMENT,
+    errors.ContextTooLong: Code.INVALID_ARGUMENT,
+    errors.ContentFiltered: Code.INVALID_ARGUMENT,
+}
+"""Every leaf of the tree. AttemptsFailed is not a row: its status is that of its causes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A status ready to be sent: code, text, and trailing metadata that carries the details."""
+
+    code: grpc.StatusCode
+    message: str
+    trailers: tuple[tuple[str, str | bytes], ...]
+
+
+def refusal(error: SignalboxError) -> Refusal:
+    """What the caller hears of `error`, with the facts of its request where it carries any."""
+    facts = error.facts if isinstance(error, RequestFailed) else Facts(request_id="")
+    cause = error.error if isinstance(error, RequestFailed) else error
+    verdict = _verdict(cause)
+    status = status_pb2.Status(code=verdict.code.value[0], message=str(cause))
+    status.details.add().Pack(_info(verdict.reason, cause, facts))
+    if verdict.retry_after_s is not None:
+        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=_duration(verdict.retry_after_s)))
+    for detail in _particulars(cause):
+        status.details.add().Pack(detail)
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    if facts.was_sent or facts.delivered_chunks or verdict.is_final:
+        trailers.append((PUSHBACK_KEY, "-1"))
+    elif verdict.retry_after_s is not None:
+        trailers.append((PUSHBACK_KEY, str(round(verdict.retry_after_s * 1000))))
+    return Refusal(verdict.code, str(cause), tuple(trailers))
+
+
+def internal(request_id: str) -> Refusal:
+    """A fault of ours: the caller learns that it happened and by which id to ask about it, nothing else."""
+    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"request_id": request_id})
+    message = "an internal error; nothing is wrong with the request"
+    status = status_pb2.Status(code=code_pb2.INTERNAL, message=message)
+    status.details.add().Pack(info)
+    return Refusal(Code.INTERNAL, message, ((DETAILS_KEY, status.SerializeToString()), (PUSHBACK_KEY, "-1")))
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    code: grpc.StatusCode
+    reason: str
+    retry_after_s: float | None
+    is_final: bool  # trying again as it is cannot help
+
+
+def _verdict(error: SignalboxError) -> _Verdict:
+    match error:
+        case errors.AttemptsFailed():
+            return _of_attempts(error)
+        case errors.ProvidersBlocked():
+            return _Verdict(CODES[type(error)], error.reason, error.retry_after_s, error.retry_after_s is None)
+        case errors.StreamInterrupted():
+            return _Verdict(CODES[type(error)], error.reason, None, is_final=True)
+        case UpstreamError():
+            return _of_upstream(error)
+        case _:
+            code = CODES[type(error)]
+            can_wait = code is Code.UNAVAILABLE
+            return _Verdict(code, error.reason, WAIT_S if can_wait else None, not can_wait)
+
+
+def _of_attempts(error: errors.AttemptsFailed) -> _Verdict:
+    """The causes' own status where they agree, or where the last one is no matter of the target. Of mixed ones:
+    UNAVAILABLE if waiting alone helps, else RESOURCE_EXHAUSTED if it is quota, else FAILED_PRECONDITION.
+    """
+    causes = [cause for _, cause in error.causes]
+    if error.common is not None or not error.last.fails_over:
+        verdict = _of_upstream(error.last)
+        waits = [c.retry_after_s for c in causes if c.retry_after_s is not None]
+        return _Verdict(verdict.code, verdict.reason, min(waits, default=verdict.retry_after_s), verdict.is_final)
+    verdicts = [_of_upstream(cause) for cause in causes]
+    for code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED):
+        if of_code := [v for v in verdicts if v.code is code]:
+            waits = [v.retry_after_s for v in of_code if v.retry_after_s is not None]
+            return _Verdict(code, error.reason, min(waits, default=None), not waits)
+    return _Verdict(Code.FAILED_PRECONDITION, error.reason, None, is_final=True)
+
+
+def _of_upstream(error: UpstreamError) -> _Verdict:
+    reason = errors.RateLimited.reason if isinstance(error, errors.MoneyGone) else error.reason
+    wait_s = (WAIT_S if error.retry_after_s is None else error.retry_after_s) if error.waiting_helps else None
+    return _Verdict(CODES[type(error)], reason, wait_s, not error.waiting_helps)
+
+
+def _info(reason: str, error: SignalboxError, facts: Facts) -> error_details_pb2.ErrorInfo:
+    metadata = {
+        "request_id": facts.request_id,
+        "target": facts.target,
+        "attempts": str(facts.attempts),
+        "stage": facts.stage.value,
+        "delivered_chunks": str(facts.delivered_chunks),
+        "maybe_billed": "true" if facts.maybe_billed else "false",
+    }
+    if isinstance(error, errors.StreamInterrupted):
+        metadata |= {"partial": "true", "cause": error.cause.reason}
+    return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
+
+
+def _particulars(
+    error: SignalboxError,
+) -> list[error_details_pb2.BadRequest | error_details_pb2.PreconditionFailure | error_details_pb2.QuotaFailure]:
+    match error:
+        case errors.InvalidRequest():
+            return [_bad_request(error)]
+        case errors.NoTarget():
+            return [_precondition_failure(error)]
+        case errors.ProvidersBlocked():
+            return [_quota_failure(error.providers)]
+        case errors.AttemptsFailed() if isinstance(error.common, errors.RateLimited | errors.MoneyGone):
+            return [_quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)))]
+        case _:
+            return []
+
+
+MAX_VIOLATIONS = 16
+"""Details stay under 3 KiB: beyond 16 KiB of trailers gRPC would replace the real status."""
+
+
+def _bad_request(error: errors.InvalidRequest) -> error_details_pb2.BadRequest:
+    fields = error.violations[:MAX_VIOLATIONS]
+    violation = error_details_pb2.BadRequest.FieldViolation
+    return error_details_pb2.BadRequest(
+        field_violations=[violation(field=v.field, description=v.description) for v in fields]
+    )
+
+
+def _precondition_failure(error: errors.NoTarget) -> error_details_pb2.PreconditionFailure:
+    violation = error_details_pb2.PreconditionFailure.Violation
+    counts = [violation(type=reason, subject="targets", description=str(n)) for reason, n in error.rejected.items()]
+    first = [violation(type=reason, subject=f"target:{target}") for target, reason in error.first]
+    return error_details_pb2.PreconditionFailure(violations=counts + first)
+
+
+def _quota_failure(providers: tuple[str, ...]) -> error_details_pb2.QuotaFailure:
+    violation = error_details_pb2.QuotaFailure.Violation
+    text = "the provider's rate limit or credit is used up"
+    return error_details_pb2.QuotaFailure(
+        violations=[violation(subject=f"provider:{p}", description=text) for p in providers[:MAX_VIOLATIONS]]
+    )
+
+
+def _duration(seconds: float) -> Duration:
+    duration = Duration()
+    duration.FromNanoseconds(round(seconds * 1e9))
+    return duration

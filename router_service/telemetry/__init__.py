@@ -1,0 +1,1 @@
+"""Traces and logs, hung on hooks that are fed with frozen events; nothing here decides anything."""

@@ -1,0 +1,62 @@
+"""A server span for each call, by the RPC conventions, under the caller's W3C trace context where it sent one."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+import grpc
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    Tracer,
+    TracerProvider,
+)
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+TRACE_KEYS = frozenset({"traceparent", "tracestate"})
+SERVER_FAULTS = frozenset(
+    {grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNIMPLEMENTED}
+    | {grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DATA_LOSS}
+)
+"""Codes that count as a server's error in its span; the others are the caller's doing or its choice."""
+
+_NOBODY = NonRecordingSpan(SpanContext(0, 0, is_remote=False))
+_CURRENT: ContextVar[Span] = ContextVar("current_call_span", default=_NOBODY)
+
+
+def current_span() -> Span:
+    """The span of the call that this task serves; one that records nothing where calls are not traced."""
+    return _CURRENT.get()
+
+
+class CallTracing:
+    """Begins and ends spans by hand: a `with` around a stream's yields would end it in the wrong context."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._tracer: Tracer = provider.get_tracer("signalbox.rpc")
+        self._propagator = TraceContextTextMapPropagator()
+
+    def begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Span:
+        carrier = {k: v for k, v in context.invocation_metadata() or () if k in TRACE_KEYS}
+        parent = self._propagator.extract(carrier) if carrier else None
+        name = method.removeprefix("/")
+        span = self._tracer.start_span(
+            name,
+            context=parent,
+            kind=SpanKind.SERVER,
+            attributes={"rpc.system.name": "grpc", "rpc.method": name},
+        )
+        _CURRENT.set(span)
+        return span
+
+    def end(self, span: Span, code: grpc.StatusCode) -> None:
+        span.set_attribute("rpc.response.status_code", code.name)
+        if code in SERVER_FAULTS:
+            span.set_attribute("error.type", code.name)
+            span.set_status(Status(StatusCode.ERROR))
+        span.end()

@@ -1,0 +1,99 @@
+"""A request's spans, by the GenAI conventions: one for each attempt, and what was decided on the call's own span."""
+
+from __future__ import annotations
+
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TracerProvider
+from opentelemetry.trace import set_span_in_context as in_context
+
+from router_service.core.attempt import Attempt
+from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.health import ProbeSpan
+from router_service.core.outcome import Outcome
+
+NANOS = 1_000_000_000
+
+
+class SpanObserver:
+    """Implements Observer. Attempts become spans after they ended, with the times that their record holds."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._tracer = provider.get_tracer("signalbox.router")
+
+    def attempt_started(self, target: str) -> None:
+        """Nothing to do: a span is made at an attempt's end."""
+
+    def attempt_finished(self, event: AttemptFinished) -> None:
+        parent = event.trace
+        if not isinstance(parent, Span) or not parent.is_recording():
+            return
+        attempt = event.attempt
+        start_ns = round(attempt.start_time * NANOS)
+        span = self._tracer.start_span(
+            f"chat {attempt.target.model.id}",
+            context=in_context(parent),
+            kind=SpanKind.CLIENT,
+            start_time=start_ns,
+            attributes=_attributes(event, attempt),
+        )
+        if attempt.time_to_first_token_s is not None:
+            span.add_event("first_token", timestamp=start_ns + round(attempt.time_to_first_token_s * NANOS))
+        if attempt.outcome is not Outcome.OK:
+            span.set_attribute("error.type", attempt.error_reason or attempt.outcome.name)
+            span.set_status(Status(StatusCode.ERROR, attempt.error))
+        span.end(start_ns + round(attempt.latency_s * NANOS))
+
+    def request_finished(self, event: RequestFinished) -> None:
+        span = event.trace
+        if not isinstance(span, Span) or not span.is_recording():
+            return
+        span.set_attribute("signalbox.request_id", event.request.request_id)
+        span.set_attribute("signalbox.attempts", len(event.attempts))
+        span.set_attribute("signalbox.outcome", event.outcome)
+        span.set_attribute("signalbox.cost_usd_nanos", sum(a.cost_usd_nanos for a in event.attempts))
+        if event.plan is None:
+            return
+        snapshot = event.plan.view.snapshot
+        span.set_attribute("signalbox.snapshot.source", snapshot.source.value)
+        span.set_attribute("signalbox.snapshot.epoch", snapshot.epoch)
+        span.set_attribute("signalbox.snapshot.sequence", snapshot.sequence)
+        for attempt in event.attempts:
+            span.set_attribute("signalbox.target", attempt.target.id)
+            if probe := event.plan.standing(attempt.target).probe_span:
+                link = _link(probe, attempt.target.id)
+                span.add_link(link.context, link.attributes)
+
+
+def _attributes(event: AttemptFinished, attempt: Attempt) -> dict[str, str | int | float | tuple[str, ...]]:
+    attributes: dict[str, str | int | float | tuple[str, ...]] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": attempt.target.provider.name,
+        "gen_ai.request.model": attempt.target.model.id,
+        "signalbox.attempt": attempt.number,
+        "signalbox.outcome": attempt.outcome.value,
+        "signalbox.cost_usd_nanos": attempt.cost_usd_nanos,
+        "signalbox.maybe_billed": attempt.maybe_billed,
+        "http.response.status_code": attempt.status_code,
+    }
+    generation = event.request.prompt.generation
+    if generation.max_output_tokens is not None:
+        attributes["gen_ai.request.max_tokens"] = generation.max_output_tokens
+    if generation.temperature is not None:
+        attributes["gen_ai.request.temperature"] = generation.temperature
+    if attempt.usage is not None:
+        attributes["gen_ai.usage.input_tokens"] = attempt.usage.input_tokens
+        attributes["gen_ai.usage.output_tokens"] = attempt.usage.output_tokens
+    if attempt.finish_reason is not None:
+        attributes["gen_ai.response.finish_reasons"] = (attempt.finish_reason.value,)
+    if attempt.response_model:
+        attributes["gen_ai.response.model"] = attempt.response_model
+    return attributes
+
+
+def _link(probe: ProbeSpan, target: str) -> Link:
+    context = SpanContext(
+        trace_id=int.from_bytes(probe.trace_id),
+        span_id=int.from_bytes(probe.span_id),
+        is_remote=True,
+        trace_flags=TraceFlags(TraceFlags.SAMPLED),
+    )
+    return Link(context, {"signalbox.link": "probe", "signalbox.target": target})

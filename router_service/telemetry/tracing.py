@@ -1,0 +1,43 @@
+"""Sets OpenTelemetry up for a process: where spans go, how many, and how long a slow collector is waited for."""
+
+from __future__ import annotations
+
+import os
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+from router_service.core.settings import TelemetrySettings
+
+SHUTDOWN_S = 5.0
+ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+
+
+def setup(settings: TelemetrySettings, *, service_name: str) -> TracerProvider | None:
+    """The provider that spans of this process come from; None where they have nowhere to go, and then cost nothing.
+
+    The endpoint is the configuration's, else that of the OTEL_* environment. A caller's own decision to sample is
+    followed; without one, `sample_ratio` of the traces is kept.
+    """
+    endpoint = settings.otlp_endpoint or next((os.environ[v] for v in ENDPOINT_VARIABLES if os.environ.get(v)), "")
+    if not endpoint or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return None
+    # Imported here: the exporter takes a tenth of a second to load, which a process without one need not pay.
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
+    resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or service_name})
+    provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio)), resource=resource)
+    provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=4096, schedule_delay_millis=1000))
+    trace.set_tracer_provider(provider)
+    return provider
+
+
+def shutdown(provider: TracerProvider | None) -> None:
+    """Send what is left, for a bounded time: a collector that hangs delays no exit by more."""
+    if provider is not None:
+        provider.force_flush(timeout_millis=round(SHUTDOWN_S * 1000))
+        provider.shutdown()
