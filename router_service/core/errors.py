@@ -2,12 +2,16 @@
 
 SignalboxError
 ├── InvalidRequest            the caller's; names each field, the reason and the remedy
+├── MalformedMessage          the caller's; the bytes are not the message that the method takes
+├── NotAllowed                the caller may not do this, or not from where it calls
 ├── NotBuilt                  the caller asked for what does not exist yet
+├── InternalFault             a fault of ours; the caller learns that it happened, and nothing else
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
 ├── CallerDeadline            the caller's own deadline passed
 ├── Overloaded                this replica sheds load
 ├── Draining                  this replica is about to stop
+├── RequestFailed             how a request ended: one of the others, and the facts that its caller is owed
 ├── AttemptsFailed            every attempt failed before anything was delivered; holds their causes
 ├── StreamInterrupted         a stream broke after something was delivered; holds its cause
 └── UpstreamError             one attempt failed
@@ -87,6 +91,11 @@ class NotBuilt(SignalboxError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is not built yet")
+
+
+class InternalFault(SignalboxError):
+    def __init__(self) -> None:
+        super().__init__("an internal error; nothing is wrong with the request")
 
 
 class NoTarget(SignalboxError):

@@ -8,9 +8,10 @@
         3 in a row     ▼                                                │
                     UNHEALTHY ──cooldown over, 2 good──▶ RECOVERING ────┘
                         ▲                                   │  5 %, 25 %, 100 %
-                        └────── 2 bad: cooldown doubles ────┘
+                        └── 2 bad in a row: cooldown doubles┘
 
-Down is at once; up waits. The caller's clock is monotonic seconds.
+Down is at once; up waits, so that a target rises at most once in `min_dwell_s`. The clock is the caller's, in
+monotonic seconds.
 """
 
 from __future__ import annotations
@@ -37,60 +38,92 @@ class Judge:
     """Feeds on observations and says a verdict. Without a prober a cooldown's end opens the door to live trials."""
 
     __slots__ = (
-        "_bad_in_step",
         "_cooldown_s",
         "_good_in_trial",
         "_is_probed",
+        "_may_rise",
         "_probe_failures",
         "_rules",
         "_since",
         "_state",
         "_step",
         "_traffic_failures",
+        "_traffic_failures_at",
+        "_trials",
         "_window",
     )
 
     def __init__(self, rules: HealthRules, *, now: float, is_probed: bool) -> None:
         self._rules = rules
         self._is_probed = is_probed
+        self._may_rise = True
         self._state = State.UNKNOWN
         self._since = now
         self._step = 0
         self._cooldown_s = rules.cooldown_s
         self._good_in_trial = 0
-        self._bad_in_step = 0
+        self._trials = 0
         self._traffic_failures = 0
+        self._traffic_failures_at = now
         self._probe_failures = 0
-        self._window: deque[tuple[float, int, int]] = deque()
+        self._window = _Window(rules.window_s)
 
     @classmethod
     def seeded(cls, rules: HealthRules, health: TargetHealth, *, now: float) -> Judge:
-        """A judge that goes on from somebody else's finding, to fold in what that somebody has not seen yet."""
+        """A judge that goes on from somebody else's finding, to fold in what that somebody has not seen yet.
+
+        It only lowers the finding: whoever made it knows the cooldown and the evidence that a rise rests on.
+        """
         judge = cls(rules, now=now, is_probed=True)
+        judge._may_rise = False
         judge._state = health.state
         judge._since = now - health.state_age_s
-        judge._traffic_failures = health.consecutive_failures
+        # Enough failures to be down in a target that is not down are a probe's, which its traffic has outweighed.
+        if health.consecutive_failures < rules.down_after:
+            judge._traffic_failures = health.consecutive_failures
         shares = rules.recovery_shares
         judge._step = max((i for i, share in enumerate(shares) if share <= health.traffic_share), default=0)
         return judge
 
     @property
-    def consecutive_failures(self) -> int:
-        return max(self._traffic_failures, self._probe_failures)
+    def trials(self) -> int:
+        """How often the target has come back on trial, each time with a clean sheet."""
+        return self._trials
+
+    def consecutive_failures(self, now: float) -> int:
+        """Failures since the last good call; those of traffic are forgotten by halves, a half-life after the last."""
+        return max(self._traffic_failures_by(now), self._probe_failures)
 
     def age_s(self, now: float) -> float:
         return max(0.0, now - self._since)
 
-    def traffic(self, *, good: int, bad: int, trailing_failures: int, now: float) -> None:
-        """Real calls that ended: how many of each, and how many failed since the last good one."""
+    def probe_wanted_in_s(self, now: float) -> float | None:
+        """When a probe would settle something: a doubt at once, a cooldown at its end. None when nothing is open."""
+        if self._state is State.UNHEALTHY:
+            if self._good_in_trial:
+                return 0.0
+            left_s = self._trial_wait_s() - self.age_s(now)
+            return left_s if left_s > 0 else None
+        is_doubtful = 0 < self._probe_failures < self._rules.down_after
+        return 0.0 if is_doubtful else None
+
+    def traffic(
+        self, *, good: int, bad: int, trailing_failures: int, now: float, streak_limit: int | None = None
+    ) -> None:
+        """Real calls that ended: how many of each, and how many failed since the last good one.
+
+        `streak_limit` bounds the failures in a row that this evidence may bring the target to.
+        """
         if not good and not bad:
             return
-        self._traffic_failures = trailing_failures if good else self._traffic_failures + bad
-        self._window.append((now, good, bad))
         if good:
             self._note_good(good, now)
+        streak = trailing_failures if good else self._traffic_failures_by(now) + bad
+        self._traffic_failures = streak if streak_limit is None else min(streak, streak_limit)
+        self._traffic_failures_at = now
+        self._window.add(good, bad, now)
         if bad:
-            self._note_bad(bad, now)
+            self._note_bad(now)
 
     def probe(self, *, is_good: bool, now: float) -> None:
         """A probe that ended. A good one clears earlier probes' failures, never those of real traffic."""
@@ -99,11 +132,11 @@ class Judge:
             self._note_good(1, now)
         else:
             self._probe_failures += 1
-            self._note_bad(1, now)
+            self._note_bad(now)
 
     def verdict(self, now: float, *, is_poor: bool = False) -> Verdict:
         """The state now. `is_poor` tells of a success rate or a latency that no healthy target has."""
-        self._forget_old(now)
+        self._window.forget_old(now)
         match self._state:
             case State.UNHEALTHY:
                 self._maybe_try_again(now)
@@ -113,61 +146,70 @@ class Judge:
                 if self._is_troubled() or (is_poor and self._state is State.HEALTHY):
                     self._enter(State.DEGRADED, now)
             case State.DEGRADED:
-                if not self._is_troubled() and not is_poor and self.age_s(now) >= self._rules.min_dwell_s:
+                is_over = self.age_s(now) >= self._rules.min_dwell_s and not is_poor and not self._is_troubled()
+                if is_over and self._may_rise:
                     self._enter(State.HEALTHY, now)
         return Verdict(self._state, self._share())
 
     def _note_good(self, count: int, now: float) -> None:
         if self._state is State.UNKNOWN:
             self._enter(State.HEALTHY, now)
-        elif self._state is State.UNHEALTHY and self.age_s(now) >= self._cooldown_s:
+        elif self._state is State.UNHEALTHY and self._may_rise and self.age_s(now) >= self._trial_wait_s():
             self._good_in_trial += count
             if self._good_in_trial >= self._rules.up_after:
-                self._enter(State.RECOVERING, now)
+                self._begin_trial(now)
 
-    def _note_bad(self, count: int, now: float) -> None:
-        if self._state is State.UNHEALTHY:
-            self._good_in_trial = 0
-            if self.age_s(now) >= self._cooldown_s:
-                self._relapse(now)
-        elif self._state is State.RECOVERING:
-            self._bad_in_step += count
-            if self._bad_in_step >= self._rules.up_after:
-                self._relapse(now)
-        elif self._traffic_failures >= self._rules.down_after or self._is_down_by_probes(now):
-            self._enter(State.UNHEALTHY, now)
+    def _note_bad(self, now: float) -> None:
+        self._window.forget_old(now)
+        match self._state:
+            case State.UNHEALTHY:
+                self._good_in_trial = 0
+            case State.RECOVERING:
+                if self._is_down(self._rules.up_after) or self._do_many_fail():
+                    self._relapse(now)
+            case State.UNKNOWN | State.HEALTHY | State.DEGRADED:
+                if self._is_down(self._rules.down_after):
+                    self._enter(State.UNHEALTHY, now)
 
-    def _is_down_by_probes(self, now: float) -> bool:
-        self._forget_old(now)
-        return self._probe_failures >= self._rules.down_after and not self._is_live_traffic_well()
+    def _is_down(self, failures: int) -> bool:
+        by_probes = self._probe_failures >= failures and not self._is_live_traffic_well()
+        return by_probes or self._traffic_failures >= failures
 
     def _is_live_traffic_well(self) -> bool:
-        good, bad = self._calls_in_window()
-        return good + bad >= ENOUGH_LIVE_CALLS and good >= LIVE_SUCCESS * (good + bad)
+        calls = self._window.good + self._window.bad
+        return calls >= ENOUGH_LIVE_CALLS and self._window.good >= LIVE_SUCCESS * calls
 
     def _is_troubled(self) -> bool:
-        good, bad = self._calls_in_window()
-        many_fail = bad >= self._rules.degraded_failures and bad > self._rules.degraded_ratio * (good + bad)
-        return many_fail or self._probe_failures >= self._rules.down_after
+        return self._do_many_fail() or self._probe_failures >= self._rules.down_after
 
-    def _calls_in_window(self) -> tuple[int, int]:
-        return sum(g for _, g, _ in self._window), sum(b for _, _, b in self._window)
+    def _do_many_fail(self) -> bool:
+        good, bad = self._window.good, self._window.bad
+        return bad >= self._rules.degraded_failures and bad > self._rules.degraded_ratio * (good + bad)
 
-    def _forget_old(self, now: float) -> None:
-        while self._window and self._window[0][0] < now - self._rules.window_s:
-            self._window.popleft()
+    def _traffic_failures_by(self, now: float) -> int:
+        half_lives = max(0.0, now - self._traffic_failures_at) / self._rules.half_life_s
+        return self._traffic_failures >> int(min(half_lives, 31.0))
+
+    def _trial_wait_s(self) -> float:
+        return max(self._cooldown_s, self._rules.min_dwell_s)
 
     def _maybe_try_again(self, now: float) -> None:
-        if not self._is_probed and self.age_s(now) >= self._cooldown_s:
-            self._enter(State.RECOVERING, now)
+        if not self._is_probed and self.age_s(now) >= self._trial_wait_s():
+            self._begin_trial(now)
+
+    def _begin_trial(self, now: float) -> None:
+        self._trials += 1
+        self._traffic_failures = 0
+        self._probe_failures = 0
+        self._window.clear()
+        self._enter(State.RECOVERING, now)
 
     def _maybe_step_up(self, now: float) -> None:
-        if self.age_s(now) < self._rules.recovery_step_s:
+        if not self._may_rise or self.age_s(now) < max(self._rules.recovery_step_s, self._rules.min_dwell_s):
             return
         if self._step + 1 < len(self._rules.recovery_shares):
             self._step += 1
             self._since = now
-            self._bad_in_step = 0
         else:
             self._cooldown_s = self._rules.cooldown_s
             self._enter(State.HEALTHY, now)
@@ -181,11 +223,6 @@ class Judge:
         self._since = now
         self._step = 0
         self._good_in_trial = 0
-        self._bad_in_step = 0
-        if state in (State.RECOVERING, State.HEALTHY):
-            self._traffic_failures = 0
-            self._probe_failures = 0
-            self._window.clear()
 
     def _share(self) -> float:
         match self._state:
@@ -197,3 +234,34 @@ class Judge:
                 return self._rules.recovery_shares[self._step]
             case State.HEALTHY | State.UNKNOWN:
                 return 1.0
+
+
+class _Window:
+    """How many calls of the last seconds went well and how many did not, in slots of a fiftieth of the window."""
+
+    __slots__ = ("_length_s", "_slots", "bad", "good")
+
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._slots: deque[tuple[float, int, int]] = deque()
+        self.good = 0
+        self.bad = 0
+
+    def add(self, good: int, bad: int, now: float) -> None:
+        self.good += good
+        self.bad += bad
+        if self._slots and now - self._slots[-1][0] < self._length_s / 50:
+            time, earlier_good, earlier_bad = self._slots.pop()
+            self._slots.append((time, earlier_good + good, earlier_bad + bad))
+        else:
+            self._slots.append((now, good, bad))
+
+    def forget_old(self, now: float) -> None:
+        while self._slots and self._slots[0][0] < now - self._length_s:
+            _, good, bad = self._slots.popleft()
+            self.good -= good
+            self.bad -= bad
+
+    def clear(self) -> None:
+        self._slots.clear()
+        self.good = self.bad = 0

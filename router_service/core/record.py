@@ -11,6 +11,7 @@ from router_service.core.tally import Tally
 
 ENOUGH_SAMPLES = 5.0
 USUAL_HALF_LIFE_S = 300.0
+POORNESS_HOLDS_S = 0.25
 
 
 class TargetRecord:
@@ -20,6 +21,7 @@ class TargetRecord:
         self.target = target
         self._rules = rules
         self._judge = Judge(rules, now=now, is_probed=is_probed)
+        self._trials = 0
         self._success = SuccessRate(half_life_s=rules.half_life_s)
         self._latency = LatencySketch(half_life_s=rules.half_life_s, now=now)
         self._usual = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
@@ -30,15 +32,33 @@ class TargetRecord:
         self._last_probe: ProbeTiming | None = None
         self._last_probe_time = 0.0
         self._probe_span = ProbeSpan()
-        self.last_traffic = float("-inf")
+        self._last_good_traffic = float("-inf")
+        self._is_poor = False
+        self._poorness_known_until = now
 
-    def traffic(self, tally: Tally, now: float) -> None:
-        """Real calls, however many, that ended by `now`."""
-        good, bad = tally.good, tally.bad
-        if good or bad:
-            self.last_traffic = now
-        self._judge.traffic(good=good, bad=bad, trailing_failures=tally.trailing_failures, now=now)
-        self._success.add(successes=good, failures=bad, now=now)
+    def traffic(self, tally: Tally, now: float, *, streak_limit: int | None = None) -> None:
+        """Real calls, however many, that ended by `now`; `streak_limit` as the judge has it."""
+        self.judge_traffic(
+            good=tally.good,
+            bad=tally.bad,
+            trailing_failures=tally.trailing_failures,
+            now=now,
+            streak_limit=streak_limit,
+        )
+        self.measure(tally, now)
+
+    def judge_traffic(
+        self, *, good: int, bad: int, trailing_failures: int, now: float, streak_limit: int | None = None
+    ) -> None:
+        """Only the state: for whoever must know at once and measures later."""
+        if good:
+            self._last_good_traffic = max(self._last_good_traffic, now)
+        self._judge.traffic(good=good, bad=bad, trailing_failures=trailing_failures, now=now, streak_limit=streak_limit)
+        self._start_afresh_on_trial(now)
+
+    def measure(self, tally: Tally, now: float) -> None:
+        """Only the rates and latencies: for evidence that is too old to judge by, or judged already."""
+        self._success.add(successes=tally.good, failures=tally.bad, now=now)
         for sketch in (self._latency, self._usual):
             sketch.add_counts(tally.latency.buckets(), sum_s=tally.latency.sum_s, now=now)
         first = tally.time_to_first_token
@@ -48,17 +68,38 @@ class TargetRecord:
             self._output_s = 0.9 * self._output_s + tally.output_s
         self._last_error = tally.last_error or self._last_error
 
-    def probe(self, timing: ProbeTiming, *, error: str, span: ProbeSpan, wall_time: float, now: float) -> None:
-        """A probe. Its latency is not a completion's, so it moves the state and the success rate only."""
-        self._judge.probe(is_good=timing.is_ok, now=now)
-        self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)
+    def probe(
+        self, timing: ProbeTiming, *, says_nothing: bool, error: str, span: ProbeSpan, wall_time: float, now: float
+    ) -> None:
+        """A probe. Its latency is not a completion's, so it moves the state and the success rate only.
+
+        One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged.
+        """
+        if not says_nothing:
+            self._judge.probe(is_good=timing.is_ok, now=now)
+            self._start_afresh_on_trial(now)
+            self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)
         self._last_probe = timing
         self._last_probe_time = wall_time
         self._probe_span = span
         self._last_error = error or self._last_error
 
     def verdict(self, now: float) -> Verdict:
-        return self._judge.verdict(now, is_poor=self._is_poor(now))
+        if now >= self._poorness_known_until:
+            self._is_poor = self._find_poorness(now)
+            self._poorness_known_until = now + POORNESS_HOLDS_S
+        verdict = self._judge.verdict(now, is_poor=self._is_poor)
+        self._start_afresh_on_trial(now)
+        return verdict
+
+    def is_going_well(self, now: float, *, within_s: float) -> bool:
+        """Whether real calls succeeded in the last `within_s` seconds and none has failed since."""
+        is_fresh = now - self._last_good_traffic <= within_s
+        return is_fresh and not self._judge.consecutive_failures(now) and self.verdict(now).state is State.HEALTHY
+
+    def probe_wanted_in_s(self, now: float) -> float | None:
+        """When a probe would settle something; None when nothing is open."""
+        return self._judge.probe_wanted_in_s(now)
 
     def health(self, now: float, *, in_flight: int = 0) -> TargetHealth:
         verdict = self.verdict(now)
@@ -69,7 +110,7 @@ class TargetRecord:
             traffic_share=verdict.traffic_share,
             success_rate=self._success.rate(now),
             success_rate_lower=self._success.lower_bound(now),
-            consecutive_failures=self._judge.consecutive_failures,
+            consecutive_failures=self._judge.consecutive_failures(now),
             samples=self._success.samples(now),
             in_flight=in_flight,
             latency=self._latency.summary(),
@@ -81,7 +122,18 @@ class TargetRecord:
             probe_span=self._probe_span,
         )
 
-    def _is_poor(self, now: float) -> bool:
+    def time_to_first_token_p95_s(self) -> float:
+        return self._first_token.summary().p95_s
+
+    def _start_afresh_on_trial(self, now: float) -> None:
+        """A target on trial is measured by its trial: what it did before it was down would keep it down for minutes."""
+        if self._trials != self._judge.trials:
+            self._trials = self._judge.trials
+            self._success = SuccessRate(half_life_s=self._rules.half_life_s)
+            self._latency = LatencySketch(half_life_s=self._rules.half_life_s, now=now)
+            self._is_poor = False
+
+    def _find_poorness(self, now: float) -> bool:
         """Under the success that a healthy target has, or slower than the larger of a bound and twice its usual."""
         if self._success.samples(now) >= ENOUGH_SAMPLES and self._success.rate(now) < self._rules.healthy_ratio:
             return True

@@ -28,6 +28,8 @@ def value_of(bucket: int) -> float:
 class LatencySketch:
     """Counts per bucket, halved every `half_life_s`; the clock is the caller's. Without a half-life it forgets nothing.
 
+    What was observed earlier than the last sample may come later: it weighs what it would weigh by now.
+
     Decay is applied by letting new samples weigh more instead of shrinking all old ones, so that adding is O(1).
     """
 
@@ -58,7 +60,8 @@ class LatencySketch:
 
     def samples(self, now: float) -> float:
         """The decayed number of samples."""
-        return sum(self._counts.values()) / self._weight(now)
+        weight = self._weight(now)
+        return sum(self._counts.values()) / weight
 
     def summary(self) -> Latency:
         total = sum(self._counts.values())

@@ -9,7 +9,10 @@ Z_5_PERCENT = 1.6448536
 
 
 class SuccessRate:
-    """Successes and failures, both halved every `half_life_s`; the clock is the caller's."""
+    """Successes and failures, both halved every `half_life_s`; the clock is the caller's.
+
+    What was observed earlier than the last sample may come later: it weighs what it would weigh by now.
+    """
 
     __slots__ = ("_at", "_failures", "_half_life_s", "_successes")
 
@@ -21,8 +24,9 @@ class SuccessRate:
 
     def add(self, *, successes: float, failures: float, now: float) -> None:
         self._decay(now)
-        self._successes += successes
-        self._failures += failures
+        weight = 2.0 ** (-(self._at - now) / self._half_life_s)
+        self._successes += successes * weight
+        self._failures += failures * weight
 
     def samples(self, now: float) -> float:
         self._decay(now)

@@ -9,13 +9,17 @@ from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
 from router_service.core.sketch import LatencySketch
 
 
+def _sketch() -> LatencySketch:
+    return LatencySketch(half_life_s=None)
+
+
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Grows by one attempt at a time. `blocked_until` is on the reporter's own clock, absent on the wire."""
+    """Grows by one attempt at a time. `trailing_failures` goes on from the tally before until a call succeeds."""
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
-    latency: LatencySketch = field(default_factory=lambda: LatencySketch(half_life_s=None))
-    time_to_first_token: LatencySketch = field(default_factory=lambda: LatencySketch(half_life_s=None))
+    latency: LatencySketch = field(default_factory=_sketch)
+    time_to_first_token: LatencySketch = field(default_factory=_sketch)
     output_tokens: int = 0
     output_s: float = 0.0
     trailing_failures: int = 0
@@ -57,5 +61,28 @@ class Tally:
                 self.output_s += max(0.0, latency_s - time_to_first_token_s)
 
     def block(self, outcome: Outcome, *, for_s: float) -> None:
-        self.blocked_for_s = max(self.blocked_for_s, for_s)
-        self.block_reason = BLOCKS[outcome]
+        """The provider asked not to be called; the longest wait stands, with its reason."""
+        if for_s >= self.blocked_for_s:
+            self.blocked_for_s = for_s
+            self.block_reason = BLOCKS[outcome]
+
+    def scaled(self, share: float) -> Tally:
+        """The same finding with a part of its weight (0 to 1), for a reporter that would outweigh all others."""
+        return Tally(
+            outcomes=Counter({outcome: round(count * share) for outcome, count in self.outcomes.items()}),
+            latency=_scaled(self.latency, share),
+            time_to_first_token=_scaled(self.time_to_first_token, share),
+            output_tokens=round(self.output_tokens * share),
+            output_s=self.output_s * share,
+            trailing_failures=self.trailing_failures,
+            in_flight=self.in_flight,
+            blocked_for_s=self.blocked_for_s,
+            block_reason=self.block_reason,
+            last_error=self.last_error,
+        )
+
+
+def _scaled(sketch: LatencySketch, share: float) -> LatencySketch:
+    scaled = _sketch()
+    scaled.add_counts(((b, count * share) for b, count in sketch.buckets()), sum_s=sketch.sum_s * share, now=0.0)
+    return scaled

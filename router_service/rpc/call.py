@@ -17,8 +17,8 @@ from typing import Any, NoReturn, cast
 import grpc
 from google.protobuf.message import DecodeError
 
-from router_service.core.errors import Draining, MalformedMessage, SignalboxError
-from router_service.rpc.status import Refusal, internal, refusal
+from router_service.core.errors import Draining, InternalFault, MalformedMessage, RequestFailed, SignalboxError
+from router_service.rpc.status import Refusal, refusal
 from router_service.telemetry.calls import CallTracing
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ class CallFrame(grpc.aio.ServerInterceptor):
                     await _abort(context, refusal(Draining("this router stopped before the call was done")))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
+                if isinstance(e, RequestFailed) and isinstance(e.error, InternalFault):
+                    _log_bug(method, e.__cause__)
                 refused = refusal(e)
                 code = refused.code
                 await _abort(context, refused)
@@ -95,7 +97,7 @@ class CallFrame(grpc.aio.ServerInterceptor):
             except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
                 code = grpc.StatusCode.INTERNAL
                 _log_bug(method, e)
-                await _abort(context, internal(""))
+                await _abort(context, refusal(InternalFault()))
             finally:
                 self._tasks.discard(task)
                 if span is not None and tracing is not None:
@@ -141,7 +143,7 @@ async def _abort(context: Context, refused: Refusal) -> NoReturn:
     raise AssertionError("abort always raises")
 
 
-def _log_bug(method: str, error: Exception) -> None:
+def _log_bug(method: str, error: BaseException | None) -> None:
     """Where it happened, and nothing of what it was about: the text of a foreign error may hold a prompt or a key."""
-    frames = "".join(traceback.format_tb(error.__traceback__))
+    frames = "".join(traceback.format_tb(error.__traceback__ if error else None))
     logger.error("%s failed with %s:\n%s", method, type(error).__name__, frames)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import error_details_pb2, status_pb2
 
 from router_service.core import errors
 from router_service.core.errors import Facts, RequestFailed, SignalboxError, UpstreamError
@@ -25,6 +25,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.MalformedMessage: Code.INVALID_ARGUMENT,
     errors.NotBuilt: Code.UNIMPLEMENTED,
     errors.NotAllowed: Code.PERMISSION_DENIED,
+    errors.InternalFault: Code.INTERNAL,
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
     errors.CallerDeadline: Code.DEADLINE_EXCEEDED,
@@ -76,15 +77,6 @@ def refusal(error: SignalboxError) -> Refusal:
     elif verdict.retry_after_s is not None:
         trailers.append((PUSHBACK_KEY, str(round(verdict.retry_after_s * 1000))))
     return Refusal(verdict.code, str(cause), tuple(trailers))
-
-
-def internal(request_id: str) -> Refusal:
-    """A fault of ours: the caller learns that it happened and by which id to ask about it, nothing else."""
-    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"request_id": request_id})
-    message = "an internal error; nothing is wrong with the request"
-    status = status_pb2.Status(code=code_pb2.INTERNAL, message=message)
-    status.details.add().Pack(info)
-    return Refusal(Code.INTERNAL, message, ((DETAILS_KEY, status.SerializeToString()), (PUSHBACK_KEY, "-1")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
     Facts,
+    InternalFault,
     NoTarget,
     ProvidersBlocked,
     RequestFailed,
@@ -34,7 +35,7 @@ FIRST_REJECTIONS = 5
 
 
 class Router:
-    """Serves requests. Every error that leaves it is a RequestFailed, but for cancellation and our own faults."""
+    """Serves requests. Every error that leaves it is a RequestFailed; cancellation passes as it is."""
 
     def __init__(
         self,
@@ -77,9 +78,10 @@ class Router:
         except SignalboxError as error:
             outcome = error.reason
             raise RequestFailed(error, _facts(run, error)) from error
-        except Exception:
-            outcome = "INTERNAL"
-            raise
+        except Exception as error:
+            fault = InternalFault()
+            outcome = fault.reason
+            raise RequestFailed(fault, _facts(run, fault)) from error
         finally:
             self._observer.request_finished(
                 RequestFinished(

@@ -1,0 +1,1 @@
+"""Speaks protocols and decides nothing: gRPC servicers, and conversion between wire messages and core values."""

@@ -1,0 +1,77 @@
+"""The Router service over gRPC: reads a request, lets the service serve it, writes what came of it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
+
+from router_service.core.attempt import Answer
+from router_service.core.deadline import finish_by
+from router_service.core.errors import Facts, RequestFailed, SignalboxError
+from router_service.core.request import Request
+from router_service.core.settings import MIB, ServerSettings
+from router_service.edge import requests, responses
+from router_service.rpc.unbuilt import refuse_unbuilt
+from router_service.service.execution import Started
+from router_service.service.router import Router
+from router_service.telemetry.calls import current_span
+
+ROUTER = "signalbox.v1.Router"
+ADMIN = "signalbox.v1.Admin"
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class GrpcRouter(router_pb2_grpc.RouterServicer):
+    """Methods that are not overridden here answer UNIMPLEMENTED."""
+
+    def __init__(self, router: Router, settings: ServerSettings) -> None:
+        self._router = router
+        self._settings = settings
+        refuse_unbuilt(self, router_pb2_grpc.RouterServicer)
+
+    async def Complete(self, request: router_pb2.CompleteRequest, context: Context) -> router_pb2.CompleteResponse:
+        answer = await self._router.complete(self._read(request, context), current_span())
+        await context.send_initial_metadata((("x-signalbox-request-id", answer.request_id),))
+        context.set_trailing_metadata(responses.trailers(answer))
+        return responses.answer(answer)
+
+    async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> None:  # type: ignore[override]
+        """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call."""
+        asked = self._read(request.request, context)
+        async with aclosing(self._router.stream(asked, current_span())) as events:
+            async for event in events:
+                if isinstance(event, Started):
+                    await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
+                elif isinstance(event, Answer):
+                    context.set_trailing_metadata(responses.trailers(event))
+                await context.write(responses.event(event, asked.request_id))
+
+    def _read(self, pb: router_pb2.CompleteRequest, context: Context) -> Request:
+        request_id = pb.request_id or requests.new_request_id()
+        try:
+            return requests.request(
+                pb,
+                request_id=request_id,
+                deadline=self._deadline(context),
+                max_prompt_bytes=self._settings.max_prompt_mib * MIB,
+            )
+        except SignalboxError as error:
+            raise RequestFailed(error, Facts(request_id=request_id)) from error
+
+    def _deadline(self, context: Context) -> float:
+        """Read once, at entry, and turned monotonic: a clock that is set does not move it."""
+        remaining_s = context.time_remaining()
+        if remaining_s is None:
+            remaining_s = self._settings.default_deadline_s
+        return finish_by(now=time.monotonic(), remaining_s=min(remaining_s, self._settings.max_deadline_s))
+
+
+class GrpcAdmin(admin_pb2_grpc.AdminServicer):
+    """Named by the contract and not built yet."""
+
+    def __init__(self) -> None:
+        refuse_unbuilt(self, admin_pb2_grpc.AdminServicer)

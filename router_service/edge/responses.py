@@ -1,0 +1,106 @@
+"""From core values to the wire: answers, stream events and bills."""
+
+from __future__ import annotations
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from signalbox.v1 import chat_pb2, router_pb2
+
+from router_service.core.attempt import Answer, Attempt
+from router_service.core.chat import Delta, FinishReason, Usage
+from router_service.core.outcome import Outcome
+from router_service.service.execution import Started
+
+NANOS = 1_000_000_000
+OUTCOMES = {o: chat_pb2.Outcome.Value(f"OUTCOME_{o.name}") for o in Outcome}
+FINISH_REASONS = {f: chat_pb2.FinishReason.Value(f"FINISH_REASON_{f.name}") for f in FinishReason}
+
+
+def answer(value: Answer) -> router_pb2.CompleteResponse:
+    """The whole of an answer. A streamed one has an empty message: its text has been delivered already."""
+    target = value.target
+    response = router_pb2.CompleteResponse(
+        request_id=value.request_id,
+        finish_reason=FINISH_REASONS[value.finish_reason],
+        usage=usage(value.usage),
+        target=target.id,
+        provider=target.provider.name,
+        model=target.model.id,
+        cost_usd_nanos=value.cost_usd_nanos,
+        attempts=[attempt(a) for a in value.attempts],
+        latency=duration(value.latency_s),
+    )
+    response.message.role = chat_pb2.ROLE_ASSISTANT
+    response.message.content = value.message.content
+    for call in value.message.tool_calls:
+        response.message.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
+    return response
+
+
+def event(value: Started | Delta | Answer, request_id: str) -> router_pb2.StreamCompleteResponse:
+    match value:
+        case Delta():
+            return router_pb2.StreamCompleteResponse(delta=_delta(value))
+        case Started():
+            attempts = [attempt(a) for a in value.attempts]
+            started = router_pb2.Started(request_id=request_id, target=value.target.id, attempts=attempts)
+            return router_pb2.StreamCompleteResponse(started=started)
+        case Answer():
+            done = router_pb2.Done(response=answer(value))
+            if value.time_to_first_token_s is not None:
+                done.time_to_first_token.CopyFrom(duration(value.time_to_first_token_s))
+            return router_pb2.StreamCompleteResponse(done=done)
+
+
+def attempt(value: Attempt) -> router_pb2.Attempt:
+    pb = router_pb2.Attempt(
+        target=value.target.id,
+        outcome=OUTCOMES[value.outcome],
+        error_reason=value.error_reason,
+        status_code=value.status_code,
+        start_time=Timestamp(seconds=int(value.start_time), nanos=int(value.start_time % 1 * NANOS)),
+        latency=duration(value.latency_s),
+        cost_usd_nanos=value.cost_usd_nanos,
+        maybe_billed=value.maybe_billed,
+    )
+    if value.usage is not None:
+        pb.usage.CopyFrom(usage(value.usage))
+    if value.time_to_first_token_s is not None:
+        pb.time_to_first_token.CopyFrom(duration(value.time_to_first_token_s))
+    return pb
+
+
+def usage(value: Usage) -> chat_pb2.Usage:
+    return chat_pb2.Usage(
+        input_tokens=value.input_tokens,
+        output_tokens=value.output_tokens,
+        cached_input_tokens=value.cached_input_tokens,
+        cache_write_tokens=value.cache_write_tokens,
+        reasoning_tokens=value.reasoning_tokens,
+        estimated=value.estimated,
+    )
+
+
+def duration(seconds: float) -> Duration:
+    whole = int(seconds)
+    return Duration(seconds=whole, nanos=int((seconds - whole) * NANOS))
+
+
+def trailers(value: Answer) -> tuple[tuple[str, str], ...]:
+    return (
+        ("x-signalbox-target", value.target.id),
+        ("x-signalbox-attempts", str(len(value.attempts))),
+        ("x-signalbox-cost-usd-nanos", str(value.cost_usd_nanos)),
+    )
+
+
+def _delta(value: Delta) -> router_pb2.Delta:
+    pb = router_pb2.Delta(content=value.content, reasoning=value.reasoning)
+    for call in value.tool_calls:
+        pb.tool_call_deltas.add(
+            index=call.index,
+            id=call.id,
+            name=call.name,
+            arguments_json_fragment=call.arguments_json_fragment,
+        )
+    return pb
