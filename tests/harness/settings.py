@@ -1,0 +1,39 @@
+"""Configuration for tests: simulated providers with short timers, so that minutes of the real thing take seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+PRICES = {"alder": (0.10, 0.40), "birch": (0.15, 0.60), "cedar": (0.50, 1.50)}
+QUICK_HEALTH = {"cooldown_s": 1.0, "recovery_step_s": 0.4, "min_dwell_s": 0.2}
+QUICK_PROBER = {"interval_s": 0.5, "confirm_s": 0.1, "timeout_s": 1.0, "stale_s": 3, "ignore_s": 10, "report_s": 0.2}
+TIMEOUTS = {"connect": 1, "first_byte": 2, "gap": 2, "answer": 3}
+
+
+def provider(name: str, base_url: str, *, prices: tuple[float, float] | None = None, **more: object) -> dict[str, object]:
+    price_in, price_out = prices or PRICES[name]
+    model = {"id": "chat-small", "alias": ["small"], "prices": {"input": price_in, "output": price_out}}
+    entry: dict[str, object] = {"name": name, "dialect": "openai", "base_url": base_url, "tier": "fast_cloud"}
+    return {**entry, "timeouts_s": TIMEOUTS, "models": [model], **more}
+
+
+def write(directory: Path, providers: list[dict[str, object]], **sections: Mapping[str, object]) -> Path:
+    """A signalbox.yaml in `directory`; `sections` replace or add top-level ones."""
+    document: dict[str, object] = {
+        "version": 1,
+        "server": {"drain_s": 5, "lame_duck_s": 0.2},
+        "prober": QUICK_PROBER,
+        "health": QUICK_HEALTH,
+        "providers": providers,
+        **sections,
+    }
+    path = directory / "signalbox.yaml"
+    path.write_text(yaml.safe_dump(document))
+    return path
+
+
+def simulated(address: str, names: tuple[str, ...] = ("alder", "birch", "cedar")) -> list[dict[str, object]]:
+    return [provider(name, f"http://{address}/{name}/v1") for name in names]
