@@ -1,0 +1,81 @@
+"""The simulator's server: listens, serves until a signal comes, and closes what is open."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from router_service.core.simulation import SimulatorSettings
+
+from .connection import Connection
+from .log import LogFile, RequestLog
+from .state import SimulatorState
+
+_BACKLOG = 4096
+
+
+async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM, SIGINT or cancellation; `ready` is called once with `host:port` when connections are taken.
+
+    Raises ValueError for an address that is none, and OSError where the port or the log file cannot be opened.
+    """
+    host, port = split_address(settings.address)
+    loop = asyncio.get_running_loop()
+    connections: set[Connection] = set()
+    with _log_file(settings.log_path, loop) as file:
+        log = RequestLog(capacity=settings.log_capacity, file=file)
+        state = SimulatorState(behaviours=settings.behaviours, seed=settings.seed, log=log, clock=monotonic)
+        server = await loop.create_server(lambda: Connection(state, loop, connections), host, port, backlog=_BACKLOG)
+        try:
+            with _stop_signals(loop) as stopped:
+                ready(_bound_address(server, host))
+                await stopped.wait()
+        finally:
+            server.close()
+            for connection in tuple(connections):
+                connection.close()
+            await server.wait_closed()
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Part `host:port` or `[host]:port`. Raises ValueError."""
+    host, colon, port = address.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise ValueError(f"{address}: want host:port, as in 127.0.0.1:8790")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _bound_address(server: asyncio.Server, host: str) -> str:
+    port: int = server.sockets[0].getsockname()[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def _log_file(path: Path | None, loop: asyncio.AbstractEventLoop) -> Iterator[LogFile | None]:
+    if path is None:
+        yield None
+        return
+    file = LogFile(path.open("ab"), loop)
+    try:
+        yield file
+    finally:
+        file.close()
+
+
+@contextmanager
+def _stop_signals(loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.Event]:
+    stopped = asyncio.Event()
+    # Only the main thread may take signals; elsewhere the caller cancels.
+    signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    for number in signals:
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        yield stopped
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
