@@ -1,4 +1,4 @@
-"""Signalbox's processes as a test sees them: started with a ready file, ended by pid, their stderr kept for the reader."""
+"""Signalbox's processes as a test sees them: started with a ready file, ended by pid, their stderr kept."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Process:
         ready_file = self.directory / f"{self.name}.ready"
         ready_file.unlink(missing_ok=True)
         with self.stderr_path.open("ab") as log:
-            self._popen = subprocess.Popen(  # noqa: S603
+            self._popen = subprocess.Popen(
                 [*self.command, "--ready-file", str(ready_file)],
                 stdout=log,
                 stderr=log,
@@ -138,9 +138,7 @@ def prober(directory: Path, config: Path, *, port: int = 0) -> Process:
     return Process(command=[*command, "--data-dir", str(directory)], directory=directory, name="prober")
 
 
-def router(
-    directory: Path, config: Path, *, port: int = 0, environment: Mapping[str, str] | None = None
-) -> Process:
+def router(directory: Path, config: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Process:
     command = [SIGNALBOX, "serve", "--config", str(config), "--router-address", f"127.0.0.1:{port}"]
     return Process(
         command=[*command, "--data-dir", str(directory)],

@@ -13,7 +13,9 @@ QUICK_PROBER = {"interval_s": 0.5, "confirm_s": 0.1, "timeout_s": 1.0, "stale_s"
 TIMEOUTS = {"connect": 1, "first_byte": 2, "gap": 2, "answer": 3}
 
 
-def provider(name: str, base_url: str, *, prices: tuple[float, float] | None = None, **more: object) -> dict[str, object]:
+def provider(
+    name: str, base_url: str, *, prices: tuple[float, float] | None = None, **more: object
+) -> dict[str, object]:
     price_in, price_out = prices or PRICES[name]
     model = {"id": "chat-small", "alias": ["small"], "prices": {"input": price_in, "output": price_out}}
     entry: dict[str, object] = {"name": name, "dialect": "openai", "base_url": base_url, "tier": "fast_cloud"}

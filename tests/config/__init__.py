@@ -1,0 +1,1 @@
+"""The configuration: files good and bad, keys, and the page that describes it."""

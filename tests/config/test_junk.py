@@ -1,0 +1,69 @@
+"""Whatever a file holds, validating it ends well or in a ConfigError."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router_service.config import ConfigError
+from router_service.config.source import parse
+from router_service.config.validate import validate
+
+from .files import SMALL
+
+# Keys of a real file, so that junk gets past the parser and into every later step.
+KEYS = st.sampled_from(
+    [
+        *("version", "server", "tenants", "prober", "health", "providers", "routing", "budgets", "telemetry"),
+        *("simulator", "name", "base_url", "key_env", "key", "models", "id", "alias", "prices", "input", "tier"),
+        *("limits", "free", "rules", "when", "only", "behaviours", "deep", "weights", "address", "tls", "<<", "*"),
+        *("recovery_shares", "interval_s", "tasks", "labels", "keys", "timeouts_s", "allow_remote", "max_deadline_s"),
+    ]
+)
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=8),
+    st.sampled_from(["1", "auto", "openai", "http://a.example", "simulator:/a", "unix:", "0.0.0.0:1", "9" * 5000]),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=6),
+    max_leaves=24,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.dictionaries(KEYS, VALUES, max_size=8))
+def test_junk_in_the_shape_of_a_configuration_raises_nothing_but_config_errors(document: dict[str, object]) -> None:
+    _check(_as_yaml(document).encode())
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200) | st.text(alphabet="ab:-[]{}&*!#|>'\"%@` \n\t,?<\\0", max_size=80).map(str.encode))
+def test_junk_bytes_raise_nothing_but_config_errors(content: bytes) -> None:
+    _check(content)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(min_value=0, max_value=len(SMALL)), st.integers(min_value=0, max_value=len(SMALL)))
+def test_a_torn_file_raises_nothing_but_config_errors(start: int, end: int) -> None:
+    _check((SMALL[:start] + SMALL[end:]).encode())
+
+
+def _check(content: bytes) -> None:
+    with suppress(ConfigError):
+        validate(parse(content, file="junk.yaml"))
+
+
+def _as_yaml(value: object) -> str:
+    """Flow style, written by hand so that text stands bare and becomes whatever YAML makes of it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_as_yaml(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_as_yaml, value)) + "]"
+    return "" if value is None else str(value)

@@ -1,0 +1,179 @@
+"""Good files: which one is taken, and the settings that it stands for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router_service.config import find, load
+from router_service.core.catalog import Prices, Timeouts
+from router_service.core.settings import HealthRules, ProberSettings, RoutingSettings, ServerSettings, TelemetrySettings
+from router_service.core.simulation import Behaviour
+
+from .files import SMALL, load_text, mistakes_in
+
+EVERYTHING_BUILT = """\
+version: 1
+server: {address: "unix:/run/signalbox/router.sock", drain_s: 1, lame_duck_s: 0, max_message_mib: 16, max_prompt_mib: 4,
+         max_in_flight: 7, default_deadline_s: 10, max_deadline_s: 20, reflection: false, tls: {cert: , key: }}
+tenants: []
+prober: {address: "[::1]:1", interval_s: 1, confirm_s: 0.1, timeout_s: 2, stale_s: 3, ignore_s: 4, report_s: 0.5,
+         deep: {enabled: false, max_usd_per_day: 1}}
+health: {down_after: 4, recovery_shares: [0.5, 1], cooldown_s: 1, slow_factor: 3}
+providers:
+  - {name: groq-eu, dialect: openai, base_url: https://api.example.com/v1/, key_env: [FIRST_KEY, SECOND_KEY],
+     tier: fast_cloud, timeouts_s: {connect: 1, first_byte: 2, gap: 3, answer: 4},
+     models: [{id: openai/gpt-oss-120b, alias: [fast, default], prices: {input: 0.15, output: 0.6, cached_input: 0}}]}
+routing: {max_attempts: 2, max_output_mib: 1, rules: []}
+budgets: {}
+telemetry: {otlp_endpoint: "http://127.0.0.1:4317", sample_ratio: 1, content: false}
+simulator: {seed: 5, log_path: sim.log, behaviours: {alder: {latency_s: 0.5, models: [a, b]}}}
+"""
+
+NOT_ACTED_ON = """\
+prober: {deep: {enabled: true}}
+routing:
+  strategy: balanced
+  weights: {cost: 2}
+  rules: [{when: {task: rag}, prefer: [cohere, anthropic]}]
+  exploration: 0.01
+telemetry: {content: true}
+"""
+
+
+def test_the_flag_comes_before_the_variable_and_that_before_the_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    environ = {"SIGNALBOX_CONFIG": "variable.yaml"}
+    assert find(None, {}) is None
+    (tmp_path / "signalbox.yaml").write_text(SMALL)
+    assert find(None, {}) == Path("signalbox.yaml")
+    assert find(None, {"SIGNALBOX_CONFIG": ""}) == Path("signalbox.yaml")
+    assert find(None, environ) == Path("variable.yaml")
+    assert find("flag.yaml", environ) == Path("flag.yaml")
+
+
+def test_a_dangling_link_is_not_taken_for_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "signalbox.yaml").symlink_to(tmp_path / "gone.yaml")
+    assert find(None, {}) == Path("signalbox.yaml")
+
+
+def test_the_built_in_file_stands_for_three_simulated_providers() -> None:
+    settings = load(None, environ={}, simulator_address="127.0.0.1:4711")
+    assert [target.id for target in settings.catalog.targets] == [
+        f"{n}/chat-small" for n in ("alder", "birch", "cedar")
+    ]
+    assert [target.model.prices for target in settings.catalog.named("small")] == [
+        Prices(input=0.10, output=0.40),
+        Prices(input=0.15, output=0.60),
+        Prices(input=0.50, output=1.50),
+    ]
+    alder = settings.catalog.providers[0]
+    assert (alder.base_url, alder.tier) == ("http://127.0.0.1:4711/alder/v1", "fast_cloud")
+    assert alder.timeouts == Timeouts(connect_s=2.0, first_byte_s=5.0, answer_s=30.0)
+    assert all(provider.is_usable for provider in settings.catalog.providers)
+    assert settings.simulator.address == "127.0.0.1:4711"
+    assert settings.warnings == ()
+
+
+def test_what_a_file_leaves_out_has_the_defaults_of_core(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, SMALL)
+    assert settings.server == ServerSettings()
+    assert settings.prober == ProberSettings()
+    assert settings.routing == RoutingSettings()
+    assert settings.telemetry == TelemetrySettings()
+    assert settings.simulator.behaviours == {"*": Behaviour()}
+    assert settings.catalog.providers[0].timeouts == Timeouts()
+    assert settings.catalog.targets[0].model.prices == Prices()
+
+
+def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
+    settings = load_text(tmp_path, EVERYTHING_BUILT)
+    assert settings.warnings == ()
+    assert settings.server == ServerSettings(
+        address="unix:/run/signalbox/router.sock",
+        drain_s=1.0,
+        lame_duck_s=0.0,
+        max_message_mib=16,
+        max_prompt_mib=4,
+        max_in_flight=7,
+        default_deadline_s=10.0,
+        max_deadline_s=20.0,
+        reflection=False,
+    )
+    assert settings.prober == ProberSettings(
+        address="[::1]:1",
+        interval_s=1.0,
+        confirm_s=0.1,
+        timeout_s=2.0,
+        stale_s=3.0,
+        ignore_s=4.0,
+        report_s=0.5,
+        rules=HealthRules(down_after=4, recovery_shares=(0.5, 1.0), cooldown_s=1.0, slow_factor=3.0),
+    )
+    (target,) = settings.catalog.targets
+    assert target.provider.base_url == "https://api.example.com/v1"
+    assert target.provider.timeouts == Timeouts(connect_s=1.0, first_byte_s=2.0, gap_s=3.0, answer_s=4.0)
+    assert target.model.aliases == ("fast", "default")
+    assert target.model.prices == Prices(input=0.15, output=0.6, cached_input=0.0)
+    assert settings.routing == RoutingSettings(max_attempts=2, max_output_mib=1)
+    assert settings.telemetry == TelemetrySettings(otlp_endpoint="http://127.0.0.1:4317", sample_ratio=1.0)
+    assert settings.simulator.seed == 5
+    assert settings.simulator.log_path == tmp_path / "sim.log"
+    assert settings.simulator.behaviours["alder"] == Behaviour(latency_s=0.5, models=("a", "b"))
+
+
+def test_what_is_not_built_yet_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "signalbox.yaml"
+    warnings = load_text(tmp_path, SMALL + NOT_ACTED_ON).warnings
+    assert warnings[0] == f"{file}:6: prober.deep.enabled: is read but not acted on yet"
+    assert [warning.split(": ")[1] for warning in warnings] == [
+        "prober.deep.enabled",
+        "routing.strategy",
+        "routing.weights",
+        "routing.rules",
+        "routing.exploration",
+        "telemetry.content",
+    ]
+
+
+def test_a_key_of_many_models_is_warned_of_once(tmp_path: Path) -> None:
+    models = "".join(f"      - {{id: m{i}, context: 1000}}\n" for i in range(30))
+    text = SMALL.replace("    models: [{id: chat-small}]\n", f"    models:\n{models}")
+    (warning,) = load_text(tmp_path, text).warnings
+    assert ":6: providers[0].models[0].context: " in warning
+    assert "29 more" in warning
+
+
+@pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        ("tenants: [{name: web}]", "tenants"),
+        ("server: {tls: {cert: router.pem}}", "server.tls"),
+        ("budgets: {daily_usd: 10}", "budgets"),
+        ("routing: {rules: [{when: {task: embedding}, only: ['tier:local']}]}", "routing.rules[0].only"),
+    ],
+)
+def test_a_promise_that_nobody_would_keep_is_refused(tmp_path: Path, section: str, path: str) -> None:
+    (problem,) = mistakes_in(tmp_path, f"{SMALL}{section}\n").problems
+    assert (problem.line, problem.path, problem.message) == (6, path, "is not built yet")
+    assert "remove it" in problem.hint
+
+
+def test_the_version_tells_contents_apart_and_nothing_else(tmp_path: Path) -> None:
+    version = load_text(tmp_path, SMALL).catalog.version
+    assert len(version) == 12
+    assert set(version) <= set("0123456789abcdef")
+    same = "# A comment.\n" + SMALL.replace("    models: [{id: chat-small}]", "    models:\n      - id: chat-small")
+    assert load_text(tmp_path, same).catalog.version == version
+    assert load_text(tmp_path, SMALL + "server: {drain_s: 25}\n").catalog.version == version
+    assert load_text(tmp_path, SMALL + "server: {drain_s: 26}\n").catalog.version != version
+
+
+def test_the_version_does_not_depend_on_keys(tmp_path: Path) -> None:
+    text = SMALL + "    key_env: ALDER_KEY\n"
+    without = load_text(tmp_path, text).catalog.version
+    assert load_text(tmp_path, text, {"ALDER_KEY": "k"}).catalog.version == without

@@ -1,0 +1,68 @@
+"""What calls cost, to the billionth of a dollar."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router_service.core.catalog import Prices
+from router_service.core.chat import Usage
+from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_usage
+
+
+@pytest.mark.parametrize(
+    ("usage", "prices", "nanos"),
+    [
+        pytest.param(Usage(input_tokens=1), Prices(input=1.0, output=2.0), 1_000, id="one-token"),
+        pytest.param(Usage(output_tokens=1), Prices(input=1.0, output=2.0), 2_000, id="one-output-token"),
+        pytest.param(Usage(input_tokens=10**6), Prices(input=0.15, output=0.6), NANOS_PER_USD * 15 // 100, id="million"),
+        pytest.param(
+            Usage(input_tokens=10, cached_input_tokens=4, output_tokens=2),
+            Prices(input=1.0, output=3.0, cached_input=0.5),
+            6 * 1_000 + 4 * 500 + 2 * 3_000,
+            id="cached-is-part-of-input",
+        ),
+        pytest.param(
+            Usage(input_tokens=10, cached_input_tokens=4), Prices(input=1.0, output=1.0), 10_000, id="no-cached-price"
+        ),
+        pytest.param(
+            Usage(input_tokens=10, cached_input_tokens=10),
+            Prices(input=1.0, output=1.0, cached_input=0.0),
+            0,
+            id="cached-for-nothing",
+        ),
+        pytest.param(
+            Usage(output_tokens=9, reasoning_tokens=8), Prices(input=1.0, output=1.0), 9_000, id="reasoning-is-in-output"
+        ),
+        pytest.param(Usage(input_tokens=5, output_tokens=5), Prices(), 0, id="unknown"),
+        pytest.param(Usage(input_tokens=5, output_tokens=5), Prices(output=1.0), 5_000, id="input-unknown"),
+        pytest.param(
+            Usage(input_tokens=1, cached_input_tokens=5),
+            Prices(input=1.0, output=1.0, cached_input=0.1),
+            500,
+            id="more-cached-than-input",
+        ),
+        pytest.param(Usage(), Prices(input=1.0, output=1.0), 0, id="nothing"),
+    ],
+)
+def test_cost(usage: Usage, prices: Prices, nanos: int) -> None:
+    assert cost_usd_nanos(usage, prices) == nanos
+
+
+TOKENS = st.integers(0, 2**31 - 1)
+PRICE = st.none() | st.floats(0, 1000)
+
+
+@given(TOKENS, TOKENS, TOKENS, PRICE, PRICE, PRICE)
+def test_no_bill_is_negative(
+    into: int, cached: int, out: int, price: float | None, cached_price: float | None, output_price: float | None
+) -> None:
+    usage = Usage(input_tokens=into, cached_input_tokens=cached, output_tokens=out)
+    assert cost_usd_nanos(usage, Prices(input=price, cached_input=cached_price, output=output_price)) >= 0
+
+
+@pytest.mark.parametrize(("characters", "tokens"), [(0, 0), (1, 1), (4, 1), (5, 2), (4000, 1000)])
+def test_estimate_rounds_up_and_says_that_it_is_one(characters: int, tokens: int) -> None:
+    usage = estimated_usage(input_characters=characters, output_characters=characters)
+    assert usage == Usage(input_tokens=tokens, output_tokens=tokens, estimated=True)

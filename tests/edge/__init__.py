@@ -1,0 +1,1 @@
+"""Tests of the conversion between the wire and core values."""

@@ -1,0 +1,118 @@
+"""Bad input on purpose: a clear message, no traceback, no upstream call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from signalbox.v1 import chat_pb2, router_pb2
+
+from tests.harness.stack import Refused, Stack, asking, refused, routing
+
+COMPLETE = "/signalbox.v1.Router/Complete"
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with routing() as running:
+        yield running
+
+
+def raw(stack: Stack, data: bytes, method: str = COMPLETE) -> Refused:
+    """Send bytes as they are and read the refusal; nothing may have reached a provider or a traceback the log."""
+    with pytest.raises(grpc.RpcError) as error:
+        stack.channel.unary_unary(method)(data, timeout=10)  # type: ignore[arg-type]
+    assert stack.witness.rows() == []
+    assert "Traceback" not in stack.router.stderr()
+    return refused(error.value)
+
+
+def complete(stack: Stack, request: router_pb2.CompleteRequest) -> Refused:
+    return raw(stack, request.SerializeToString())
+
+
+def test_invalid_utf_8(stack: Stack) -> None:
+    good = asking("canary").SerializeToString()
+    error = raw(stack, good.replace(b"canary", b"can\xffry"))
+    assert (error.code.name, error.info.reason) == ("INVALID_ARGUMENT", "MALFORMED_MESSAGE")
+    assert "UTF-8" in error.message
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x1a\x7f\x01", b"\x1a" * 1000])
+def test_bytes_that_are_no_message(stack: Stack, data: bytes) -> None:
+    assert raw(stack, data).info.reason == "MALFORMED_MESSAGE"
+    assert raw(stack, data, "/signalbox.v1.Router/StreamComplete").code.name in ("INVALID_ARGUMENT", "INTERNAL")
+
+
+def test_an_empty_request(stack: Stack) -> None:
+    error = raw(stack, b"")
+    assert (error.code.name, error.info.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert list(error.fields) == ["messages"]
+    assert "at least one message" in error.fields["messages"]
+
+
+def test_ten_megabytes_of_prompt(stack: Stack) -> None:
+    error = complete(stack, asking("x" * 10_000_000))
+    assert (error.code.name, error.info.reason) == ("INVALID_ARGUMENT", "INVALID_REQUEST")
+    assert error.fields["messages"] == "hold 10000000 bytes of text; at most 8388608: shorten the prompt"
+
+
+def test_a_message_over_the_transports_limit(stack: Stack) -> None:
+    error = complete(stack, asking("x" * (33 * 1024 * 1024)))
+    assert error.code.name == "RESOURCE_EXHAUSTED"
+
+
+def test_many_mistakes_are_named_at_once(stack: Stack) -> None:
+    request = asking("hello", max_output_tokens=-1)
+    request.generation.temperature = float("nan")
+    request.generation.top_p = 1.5
+    request.routing.max_attempts = 0
+    request.messages.add(role=99, content="x")  # type: ignore[arg-type]
+    request.messages.add(content="no role")
+    request.messages.add(role=chat_pb2.ROLE_USER)
+    request.request_id = "not an id"
+    error = complete(stack, request)
+    assert error.code.name == "INVALID_ARGUMENT"
+    assert set(error.fields) == {
+        "generation.max_output_tokens",
+        "generation.temperature",
+        "generation.top_p",
+        "routing.max_attempts",
+        "messages[1].role",
+        "messages[2].role",
+        "messages[3].content",
+        "request_id",
+    }
+    assert error.fields["messages[1].role"].startswith("99 is no value of Role")
+
+
+def test_an_unknown_enum_beside_what_is_not_built(stack: Stack) -> None:
+    request = asking()
+    request.routing.task_type = 77  # type: ignore[assignment]
+    error = complete(stack, request)
+    assert (error.code.name, error.fields) == ("INVALID_ARGUMENT", {"routing.task_type": "77 is no value of TaskType"})
+
+
+def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
+    request = asking()
+    request.routing.max_cost_usd_nanos = 5
+    error = complete(stack, request)
+    assert (error.code.name, error.info.reason) == ("UNIMPLEMENTED", "NOT_BUILT")
+    assert "routing.max_cost_usd_nanos" in error.message
+
+
+def test_a_model_that_nobody_has(stack: Stack) -> None:
+    error = complete(stack, asking(model="gpt-99"))
+    assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
+    assert "'gpt-99'" in error.message
+
+
+def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:
+    request = asking()
+    for _ in range(1000):
+        request.messages.add()
+    error = complete(stack, request)
+    assert error.code.name == "INVALID_ARGUMENT"
+    assert error.info.reason == "INVALID_REQUEST"
+    assert 0 < len(error.fields) <= 16

@@ -1,0 +1,332 @@
+"""What becomes of each upstream fault, through gRPC against real processes; the simulator's log is the judge."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from signalbox.v1 import chat_pb2, router_pb2
+
+from tests.harness.processes import SLOWER_IN_CI, wait_until
+from tests.harness.stack import Refused, Stack, asking, refused, routing, streaming
+
+SLOW = {"*": {"tokens_per_s": 50, "output_tokens": 100}}
+UNBLOCKED = {"cooldown_s": 0.05, "recovery_step_s": 0.05, "min_dwell_s": 0.05, "down_after": 100}
+"""Faults come one after the other here: each test must meet every target, whatever the last one broke."""
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Stack]:
+    with routing(health=UNBLOCKED) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def single() -> Iterator[Stack]:
+    with routing(names=("alder",), health=UNBLOCKED) as stack:
+        yield stack
+
+
+@pytest.fixture(autouse=True)
+def clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    for name in {"pair", "single"} & set(request.fixturenames):
+        stack: Stack = request.getfixturevalue(name)
+        stack.witness.mend()
+        stack.witness.forget()
+
+
+def complete_refused(stack: Stack, request: router_pb2.CompleteRequest, timeout_s: float = 10) -> Refused:
+    with pytest.raises(grpc.RpcError) as error:
+        stack.stub.Complete(request, timeout=timeout_s)
+    return refused(error.value)
+
+
+def stream_until_error(stack: Stack, timeout_s: float = 10) -> tuple[list[router_pb2.StreamCompleteResponse], Refused]:
+    events: list[router_pb2.StreamCompleteResponse] = []
+    try:
+        for event in stack.stub.StreamComplete(streaming(), timeout=timeout_s):
+            events.append(event)  # noqa: PERF402 - what came before the error is the point
+    except grpc.RpcError as error:
+        return events, refused(error)
+    raise AssertionError("the stream ended well")
+
+
+FAILING_OVER = [
+    ("status=500", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
+    ("status=503", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
+    ("status=529", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
+    ("status=404", "UPSTREAM_MODEL_MISSING", chat_pb2.OUTCOME_MODEL_MISSING, False),
+    ("redirect=http://127.0.0.1:9/", "UPSTREAM_REDIRECT", chat_pb2.OUTCOME_BAD_RESPONSE, False),
+    ("reset", "UPSTREAM_CONNECT", chat_pb2.OUTCOME_CONNECT, True),
+    ("close-after-request", "UPSTREAM_CONNECT", chat_pb2.OUTCOME_CONNECT, True),
+    ("truncate-after=2", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
+    ("garbage", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
+    ("html", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
+    ("shape=null-choices", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
+    ("shape=string-usage", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
+    ("silence", "UPSTREAM_TIMEOUT", chat_pb2.OUTCOME_TIMEOUT, True),
+    ("stall", "UPSTREAM_TIMEOUT", chat_pb2.OUTCOME_TIMEOUT, True),
+]
+
+
+@pytest.mark.parametrize(("fault", "reason", "outcome", "maybe_billed"), FAILING_OVER)
+def test_a_fault_at_one_provider_is_cured_by_the_next(
+    pair: Stack, fault: str, reason: str, outcome: int, maybe_billed: bool
+) -> None:
+    pair.witness.break_provider("alder", fault)
+    answer = pair.stub.Complete(asking(), timeout=10)
+    failed, succeeded = answer.attempts
+    assert answer.target == succeeded.target == "birch/chat-small"
+    assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
+    assert failed.maybe_billed == maybe_billed
+    assert (failed.cost_usd_nanos > 0) == maybe_billed
+    assert answer.cost_usd_nanos == failed.cost_usd_nanos + succeeded.cost_usd_nanos
+    assert [r.provider for r in pair.witness.rows() if r.terminal and r.status == 200] == ["birch"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason", "waits"),
+    [
+        ("status=503", "UNAVAILABLE", "UPSTREAM_5XX", True),
+        ("reset", "UNAVAILABLE", "UPSTREAM_CONNECT", True),
+        ("truncate-after=2", "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", True),
+        ("garbage", "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", True),
+        ("redirect=http://127.0.0.1:9/", "UNAVAILABLE", "UPSTREAM_REDIRECT", False),
+        ("status=404", "FAILED_PRECONDITION", "UPSTREAM_MODEL_MISSING", False),
+        ("status=400", "INVALID_ARGUMENT", "UPSTREAM_REJECTED_REQUEST", False),
+        ("status=422", "INVALID_ARGUMENT", "UPSTREAM_REJECTED_REQUEST", False),
+        ("status=413", "INVALID_ARGUMENT", "CONTEXT_TOO_LONG", False),
+        ("status=400;code=context_length_exceeded", "INVALID_ARGUMENT", "CONTEXT_TOO_LONG", False),
+        ("status=400;code=content_filter", "INVALID_ARGUMENT", "CONTENT_FILTERED", False),
+    ],
+)
+def test_the_only_provider_fails(single: Stack, fault: str, code: str, reason: str, waits: bool) -> None:
+    single.witness.break_provider("alder", fault)
+    error = complete_refused(single, asking("canary-2291"))
+    assert (error.code.name, error.info.reason, error.info.domain) == (code, reason, "signalbox.dev")
+    assert (error.retry_s is not None) == waits
+    assert error.pushback_ms == "-1", "an attempt was sent: nobody may repeat it unasked"
+    assert (error.facts["attempts"], error.facts["target"]) == ("1", "alder/chat-small")
+    assert error.facts["request_id"].startswith("req-")
+    assert "canary" not in str(error)
+    assert len(single.witness.rows()) == 1
+
+
+@pytest.mark.parametrize("fault", ["status=400", "status=422", "status=413"])
+def test_what_the_content_caused_is_not_tried_elsewhere(pair: Stack, fault: str) -> None:
+    pair.witness.break_provider("alder", fault)
+    complete_refused(pair, asking())
+    assert [r.provider for r in pair.witness.rows()] == ["alder"]
+
+
+def test_an_address_where_nobody_listens_is_left_at_once() -> None:
+    with routing(names=("alder",), health=UNBLOCKED) as stack:
+        stack.simulator.kill()
+        began = time.monotonic()
+        error = complete_refused(stack, asking())
+        assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "UPSTREAM_CONNECT")
+        assert (error.facts["maybe_billed"], error.facts["stage"]) == ("false", "connect")
+        assert error.pushback_ms == "1000", "nothing was sent: the caller may come again"
+        assert time.monotonic() - began < 0.5 * SLOWER_IN_CI
+
+
+def test_a_rate_limit_is_obeyed_until_it_is_over() -> None:
+    with routing(names=("alder",)) as stack:
+        stack.witness.break_provider("alder", "status=429;retry-after=2", first=1)
+        first = complete_refused(stack, asking())
+        assert (first.code.name, first.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
+        assert first.retry_s == 2.0
+        second = complete_refused(stack, asking())
+        assert (second.code.name, second.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
+        assert second.retry_s is not None
+        assert 0 < second.retry_s <= 2.0
+        assert second.facts["attempts"] == "0"
+        assert len(stack.witness.rows()) == 1, "no request before Retry-After is over"
+
+        def answered() -> bool:
+            try:
+                return bool(stack.stub.Complete(asking(), timeout=5).target)
+            except grpc.RpcError:
+                return False
+
+        waited = wait_until(answered, within_s=4, what="the provider is used again")
+        assert waited > 1.5
+
+
+def test_credentials_are_our_fault_never_the_callers() -> None:
+    with routing(names=("alder",)) as stack:
+        stack.witness.break_provider("alder", "status=401")
+        error = complete_refused(stack, asking())
+        assert (error.code.name, error.info.reason) == ("INTERNAL", "UPSTREAM_CREDENTIALS")
+
+
+def test_mixed_causes_say_that_waiting_helps(pair: Stack) -> None:
+    pair.witness.show([{"provider": "alder", "fault": "status=404"}, {"provider": "birch", "fault": "status=503"}])
+    error = complete_refused(pair, asking())
+    assert (error.code.name, error.info.reason, error.facts["attempts"]) == ("UNAVAILABLE", "UPSTREAM_MIXED", "2")
+
+
+def test_fallback_is_the_callers_to_refuse(pair: Stack) -> None:
+    pair.witness.break_provider("alder", "status=503")
+    request = asking()
+    request.routing.disable_fallback = True
+    assert complete_refused(pair, request).facts["attempts"] == "1"
+    request.routing.disable_fallback = False
+    request.routing.max_attempts = 1
+    assert complete_refused(pair, request).facts["attempts"] == "1"
+    assert [r.provider for r in pair.witness.rows()] == ["alder", "alder"]
+
+
+# Streams
+
+
+def grammar(events: list[router_pb2.StreamCompleteResponse]) -> str:
+    return "".join({"started": "S", "delta": "D", "done": "E"}[str(e.WhichOneof("event"))] for e in events)
+
+
+def text(events: list[router_pb2.StreamCompleteResponse]) -> str:
+    return "".join(e.delta.content for e in events)
+
+
+@pytest.mark.parametrize(
+    "fault", ["", "crlf", "bare-cr", "bom", "comments", "multi-line-data", "one-byte", "usage-in-every-chunk"]
+)
+def test_a_stream_arrives_whole_however_it_is_framed(single: Stack, fault: str) -> None:
+    if fault:
+        single.witness.break_provider("alder", fault)
+    call = single.stub.StreamComplete(streaming("say something unicode"), timeout=10)
+    events = list(call)
+    [row] = single.witness.rows()
+    done = events[-1].done.response
+    assert grammar(events).replace("D", "") == "SE"
+    assert hashlib.sha256(text(events).encode()).hexdigest() == row.text_sha256
+    assert (done.usage.input_tokens, done.usage.output_tokens) == (row.input_tokens, row.output_tokens)
+    assert done.message.content == ""
+    assert dict(call.initial_metadata())["x-signalbox-request-id"] == done.request_id == events[0].started.request_id
+    trailers = dict(call.trailing_metadata())
+    assert trailers["x-signalbox-target"] == done.target == "alder/chat-small"
+    assert trailers["x-signalbox-cost-usd-nanos"] == str(done.cost_usd_nanos)
+    assert f"{row.attempt_id}" == f"{done.request_id}.1"
+
+
+IN_A_STREAM = {"truncate-after=2": "truncate-after=1", "garbage": "ignore-stream"}
+FAILING_OVER_STREAMED = [(IN_A_STREAM.get(f, f), *rest) for f, *rest in FAILING_OVER if not f.startswith("shape")]
+"""A stream's first event is its role: one more would be a delta. A wrong shape in a stream is met after deltas."""
+
+
+@pytest.mark.parametrize(("fault", "reason", "outcome", "maybe_billed"), FAILING_OVER_STREAMED)
+def test_failover_before_the_first_delta_is_invisible(
+    pair: Stack, fault: str, reason: str, outcome: int, maybe_billed: bool
+) -> None:
+    pair.witness.break_provider("alder", fault)
+    events = list(pair.stub.StreamComplete(streaming(), timeout=10))
+    assert grammar(events).replace("D", "") == "SE"
+    assert events[0].started.target == "birch/chat-small"
+    [failed] = events[0].started.attempts
+    assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
+    assert events[-1].done.response.cost_usd_nanos > 0
+
+
+@pytest.mark.parametrize(
+    ("fault", "cause"),
+    [
+        ("reset-after=4", "UPSTREAM_BAD_RESPONSE"),
+        ("truncate-after=4", "UPSTREAM_BAD_RESPONSE"),
+        ("stall-after=4", "UPSTREAM_TIMEOUT"),
+        ("error-event-after=4", "UPSTREAM_5XX"),
+        ("no-done", "UPSTREAM_BAD_RESPONSE"),
+        ("no-finish", "UPSTREAM_BAD_RESPONSE"),
+        ("garbage", "UPSTREAM_BAD_RESPONSE"),
+    ],
+)
+def test_a_stream_cut_after_delivery_never_looks_whole(pair: Stack, fault: str, cause: str) -> None:
+    pair.witness.break_provider("alder", fault)
+    events, error = stream_until_error(pair)
+    [row] = pair.witness.rows()
+    assert row.provider == "alder", "no silent switch to another provider"
+    assert grammar(events).replace("D", "") == "S"
+    assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "STREAM_INTERRUPTED")
+    assert (error.facts["cause"], error.facts["partial"], error.pushback_ms) == (cause, "true", "-1")
+    assert int(error.facts["delivered_chunks"]) == grammar(events).count("D") > 0
+    whole = text(list(pair.stub.StreamComplete(streaming(model="birch/chat-small"), timeout=10)))
+    assert whole.startswith(text(events))
+
+
+def test_a_stream_of_pings_is_silence(pair: Stack) -> None:
+    pair.witness.break_provider("alder", "pings-only")
+    began = time.monotonic()
+    events = list(pair.stub.StreamComplete(streaming(), timeout=10))
+    assert events[0].started.attempts[0].error_reason == "UPSTREAM_TIMEOUT"
+    assert 1.9 < time.monotonic() - began < 2.6 * SLOWER_IN_CI
+
+
+def test_an_endless_stream_ends_at_the_cap() -> None:
+    with routing(names=("alder",), routing={"max_output_mib": 1}) as stack:
+        stack.witness.break_provider("alder", "endless")
+        events, error = stream_until_error(stack, timeout_s=30)
+        assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", "UPSTREAM_RESPONSE_TOO_LARGE")
+        assert text(events)
+        wait_until(lambda: stack.witness.connections()["open"] == 0, within_s=2, what="the upstream is closed")
+
+
+# Time
+
+
+def test_the_callers_deadline_ends_it_and_says_so(pair: Stack) -> None:
+    pair.witness.show([{"provider": "*", "fault": "silence"}])
+    began = time.monotonic()
+    error = complete_refused(pair, asking(), timeout_s=1.0)
+    assert error.code.name == "DEADLINE_EXCEEDED"
+    assert time.monotonic() - began < 1.2
+    assert error.info.reason == "CALLER_DEADLINE", "we end before the deadline, so that details arrive"
+    assert error.facts["attempts"] == "2", "half of the time for each of two"
+
+
+def test_a_deadline_too_short_calls_nobody(pair: Stack) -> None:
+    error = complete_refused(pair, asking(), timeout_s=0.001)
+    assert error.code.name == "DEADLINE_EXCEEDED"
+    assert pair.witness.rows() == []
+
+
+# The caller leaves
+
+
+@pytest.fixture(scope="module")
+def slow() -> Iterator[Stack]:
+    with routing(names=("alder",), behaviours=SLOW) as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_caller_that_hangs_up_ends_the_upstream_call(slow: Stack, is_stream: bool) -> None:
+    slow.witness.forget()
+    if is_stream:
+        call = slow.stub.StreamComplete(streaming(), timeout=30)
+        assert [e.WhichOneof("event") for _, e in zip(range(3), call, strict=False)] == ["started", "delta", "delta"]
+    else:
+        call = slow.stub.Complete.future(asking(), timeout=30)
+        wait_until(lambda: slow.witness.connections()["in_flight"] == 1, within_s=5, what="the call is upstream")
+    call.cancel()
+    took = wait_until(lambda: slow.witness.connections()["in_flight"] == 0, within_s=5, what="the upstream is closed")
+    assert took <= 0.25 * SLOWER_IN_CI
+    [row] = slow.witness.rows()
+    assert (row.closed_by, row.terminal) == ("client", False)
+    assert slow.witness.connections()["open"] == 0
+    wait_until(lambda: '"CANCELLED"' in slow.router.stderr(), within_s=5, what="the cancelled request is on record")
+
+
+def test_a_caller_that_stops_reading_and_leaves_ends_the_upstream_call() -> None:
+    """Blocked in a write the router hears of it in another shape than when it waits for the provider."""
+    with routing(names=("alder",)) as stack:
+        stack.witness.break_provider("alder", "endless")
+        call = stack.stub.StreamComplete(streaming(), timeout=30)
+        next(call)
+        wait_until(lambda: stack.witness.connections()["in_flight"] == 1, within_s=5, what="the stream flows")
+        call.cancel()
+        took = wait_until(lambda: stack.witness.connections()["open"] == 0, within_s=5, what="the upstream is closed")
+        assert took <= 0.25 * SLOWER_IN_CI
+        assert "Traceback" not in stack.router.stderr()
