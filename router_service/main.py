@@ -42,6 +42,7 @@ from router_service.telemetry.spans import SpanObserver
 
 GOOD, FAILED, USAGE = 0, 1, 2
 TICK_S = 0.25
+SIMULATOR_ADDRESS = "127.0.0.1:8790"
 LEFTOVERS_S = 0.5
 """So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
 at the end has no details."""
@@ -68,7 +69,7 @@ def serve(options: ServeOptions) -> int:
         settings = config.load(
             config.find(options.config, os.environ),
             environ=os.environ,
-            simulator_address=options.simulator_address or config.SIMULATOR_ADDRESS,
+            simulator_address=options.simulator_address or SIMULATOR_ADDRESS,
         )
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
@@ -86,7 +87,12 @@ def serve(options: ServeOptions) -> int:
 async def _run(settings: Settings, options: ServeOptions) -> int:
     spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
     transport = AiohttpTransport()
-    board = HealthBoard([t.id for t in settings.catalog.targets], settings.prober, clock=time.monotonic)
+    board = HealthBoard(
+        [t.id for t in settings.catalog.targets],
+        settings.prober,
+        clock=time.monotonic,
+    )
+    rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
     observers: list[Observer] = [board, RequestLog()]
     if spans is not None:
@@ -101,7 +107,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         admission=admission,
         observer=Observers(observers),
         max_attempts=settings.routing.max_attempts,
-        rng=Random(),
+        rng=rng,
     )
     frame = CallFrame(CallTracing(spans) if spans is not None else None)
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
@@ -113,6 +119,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         board,
         reporter_id=f"router-{secrets.token_hex(8)}",
         settings=settings.prober,
+        rng=rng,
     )
     address = listen(
         server, options.router_address or settings.server.address, allow_remote=settings.server.allow_remote

@@ -14,13 +14,15 @@ from tests.harness.processes import SLOWER_IN_CI, wait_until
 from tests.harness.stack import Refused, Stack, asking, refused, routing, streaming
 
 SLOW = {"*": {"tokens_per_s": 50, "output_tokens": 100}}
-UNBLOCKED = {"cooldown_s": 0.05, "recovery_step_s": 0.05, "min_dwell_s": 0.05, "down_after": 100}
+PACED = {"*": {"tokens_per_s": 400}}
+"""Slow enough for tokens to arrive one by one: an error that arrives together with the first is still invisible."""
+UNBLOCKED = {"down_after": 1000, "degraded_failures": 1000, "healthy_ratio": 0.0}
 """Faults come one after the other here: each test must meet every target, whatever the last one broke."""
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Stack]:
-    with routing(health=UNBLOCKED) as stack:
+    with routing(health=UNBLOCKED, behaviours=PACED) as stack:
         yield stack
 
 
@@ -49,7 +51,7 @@ def stream_until_error(stack: Stack, timeout_s: float = 10) -> tuple[list[router
     events: list[router_pb2.StreamCompleteResponse] = []
     try:
         for event in stack.stub.StreamComplete(streaming(), timeout=timeout_s):
-            events.append(event)  # noqa: PERF402 - what came before the error is the point
+            events.append(event)
     except grpc.RpcError as error:
         return events, refused(error)
     raise AssertionError("the stream ended well")
@@ -85,7 +87,7 @@ def test_a_fault_at_one_provider_is_cured_by_the_next(
     assert failed.maybe_billed == maybe_billed
     assert (failed.cost_usd_nanos > 0) == maybe_billed
     assert answer.cost_usd_nanos == failed.cost_usd_nanos + succeeded.cost_usd_nanos
-    assert [r.provider for r in pair.witness.rows() if r.terminal and r.status == 200] == ["birch"]
+    assert [r.provider for r in pair.witness.rows()] == ["alder", "birch"]
 
 
 @pytest.mark.parametrize(
@@ -240,10 +242,11 @@ def test_failover_before_the_first_delta_is_invisible(
         ("error-event-after=4", "UPSTREAM_5XX"),
         ("no-done", "UPSTREAM_BAD_RESPONSE"),
         ("no-finish", "UPSTREAM_BAD_RESPONSE"),
-        ("garbage", "UPSTREAM_BAD_RESPONSE"),
     ],
 )
 def test_a_stream_cut_after_delivery_never_looks_whole(pair: Stack, fault: str, cause: str) -> None:
+    whole = text(list(pair.stub.StreamComplete(streaming(model="birch/chat-small"), timeout=10)))
+    pair.witness.forget()
     pair.witness.break_provider("alder", fault)
     events, error = stream_until_error(pair)
     [row] = pair.witness.rows()
@@ -252,7 +255,6 @@ def test_a_stream_cut_after_delivery_never_looks_whole(pair: Stack, fault: str, 
     assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "STREAM_INTERRUPTED")
     assert (error.facts["cause"], error.facts["partial"], error.pushback_ms) == (cause, "true", "-1")
     assert int(error.facts["delivered_chunks"]) == grammar(events).count("D") > 0
-    whole = text(list(pair.stub.StreamComplete(streaming(model="birch/chat-small"), timeout=10)))
     assert whole.startswith(text(events))
 
 
@@ -270,7 +272,7 @@ def test_an_endless_stream_ends_at_the_cap() -> None:
         events, error = stream_until_error(stack, timeout_s=30)
         assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", "UPSTREAM_RESPONSE_TOO_LARGE")
         assert text(events)
-        wait_until(lambda: stack.witness.connections()["open"] == 0, within_s=2, what="the upstream is closed")
+        wait_until(lambda: stack.witness.sockets() == 0, within_s=2, what="the upstream is closed")
 
 
 # Time
@@ -309,13 +311,13 @@ def test_a_caller_that_hangs_up_ends_the_upstream_call(slow: Stack, is_stream: b
         assert [e.WhichOneof("event") for _, e in zip(range(3), call, strict=False)] == ["started", "delta", "delta"]
     else:
         call = slow.stub.Complete.future(asking(), timeout=30)
-        wait_until(lambda: slow.witness.connections()["in_flight"] == 1, within_s=5, what="the call is upstream")
+        wait_until(lambda: slow.witness.in_flight() == 1, within_s=5, what="the call is upstream")
     call.cancel()
-    took = wait_until(lambda: slow.witness.connections()["in_flight"] == 0, within_s=5, what="the upstream is closed")
+    took = wait_until(lambda: slow.witness.in_flight() == 0, within_s=5, what="the upstream is closed")
     assert took <= 0.25 * SLOWER_IN_CI
     [row] = slow.witness.rows()
     assert (row.closed_by, row.terminal) == ("client", False)
-    assert slow.witness.connections()["open"] == 0
+    assert slow.witness.sockets() == 0
     wait_until(lambda: '"CANCELLED"' in slow.router.stderr(), within_s=5, what="the cancelled request is on record")
 
 
@@ -325,8 +327,8 @@ def test_a_caller_that_stops_reading_and_leaves_ends_the_upstream_call() -> None
         stack.witness.break_provider("alder", "endless")
         call = stack.stub.StreamComplete(streaming(), timeout=30)
         next(call)
-        wait_until(lambda: stack.witness.connections()["in_flight"] == 1, within_s=5, what="the stream flows")
+        wait_until(lambda: stack.witness.in_flight() == 1, within_s=5, what="the stream flows")
         call.cancel()
-        took = wait_until(lambda: stack.witness.connections()["open"] == 0, within_s=5, what="the upstream is closed")
+        took = wait_until(lambda: stack.witness.sockets() == 0, within_s=5, what="the upstream is closed")
         assert took <= 0.25 * SLOWER_IN_CI
         assert "Traceback" not in stack.router.stderr()

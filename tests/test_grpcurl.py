@@ -30,10 +30,8 @@ def running() -> Iterator[Running]:
         with processes.running(simulator):
             config = settings.write(directory, settings.simulated(simulator.ready["simulator"]))
             prober, router = processes.prober(directory, config), processes.router(directory, config)
-            with processes.running(prober, router):
-                witness = Witness(simulator.ready["simulator"])
+            with processes.running(prober, router), Witness(simulator.ready["simulator"]) as witness:
                 yield Running(router.ready["router"], prober.ready["prober"], witness)
-                witness.close()
 
 
 def grpcurl(*arguments: str, address: str, data: str = "{}", code: int = 0) -> str:

@@ -59,6 +59,7 @@ class Provider:
     dialect: str
     base_url: str
     key_env: tuple[str, ...] = ()
+    key_file: str = ""
     key: Secret = Secret(_value="")
     tier: str = "premium"
     region: str = ""
@@ -67,8 +68,8 @@ class Provider:
 
     @property
     def is_usable(self) -> bool:
-        """False when it wants a key and the environment has none: it is then skipped, which is no error."""
-        return bool(self.key) or not self.key_env
+        """False when it wants a key and there is none in the environment or the file: it is then skipped, no error."""
+        return bool(self.key) or not (self.key_env or self.key_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,11 +70,16 @@ class Violation:
     description: str
 
 
+SAID_VIOLATIONS = 5
+"""So many of a request's faults stand in the text of its error; the rest are among the details, or only counted."""
+
+
 class InvalidRequest(SignalboxError):
     reason = "INVALID_REQUEST"
 
     def __init__(self, violations: Sequence[Violation]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        more = f"; and {len(violations) - SAID_VIOLATIONS} more" if len(violations) > SAID_VIOLATIONS else ""
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations[:SAID_VIOLATIONS]) + more)
         self.violations = tuple(violations)
 
 
@@ -90,7 +95,7 @@ class NotBuilt(SignalboxError):
     reason = "NOT_BUILT"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what} is not built yet")
+        super().__init__(f"{what} is not built yet; the README's feature table says what is")
 
 
 class InternalFault(SignalboxError):

@@ -254,6 +254,7 @@ class _Window:
             time, earlier_good, earlier_bad = self._slots.pop()
             self._slots.append((time, earlier_good + good, earlier_bad + bad))
         else:
+            self.forget_old(now)
             self._slots.append((now, good, bad))
 
     def forget_old(self, now: float) -> None:

@@ -1,6 +1,6 @@
 """The decision: which targets serve a request, in which order, and why the others do not.
 
-For now the order is plain: those fit to serve before those that are not, then by price. Rules, points and
+The order is plain: those fit to serve before those that are not, then by price. Rules, points and
 strategies take this function's place with its signature unchanged.
 """
 

@@ -12,9 +12,9 @@ def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
     """The price of `usage`. An unknown price counts as nothing: a bill states what is known and invents nothing.
 
     USD per million tokens is the same number as thousandths of a cent per token, so one token at 1 USD per
-    million is exactly 1 000 nanos.
+    million is exactly 1 000 nanos. More cached tokens than input is a provider's nonsense; it makes nothing negative.
     """
-    fresh = usage.input_tokens - usage.cached_input_tokens
+    fresh = max(0, usage.input_tokens - usage.cached_input_tokens)
     input_price = prices.input or 0.0
     cached_price = input_price if prices.cached_input is None else prices.cached_input
     total = (

@@ -26,6 +26,7 @@ class TargetRecord:
         self._latency = LatencySketch(half_life_s=rules.half_life_s, now=now)
         self._usual = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
         self._first_token = LatencySketch(half_life_s=rules.half_life_s, now=now)
+        self._first_token_p95_s = 0.0
         self._output_tokens = 0.0
         self._output_s = 0.0
         self._last_error = ""
@@ -62,7 +63,9 @@ class TargetRecord:
         for sketch in (self._latency, self._usual):
             sketch.add_counts(tally.latency.buckets(), sum_s=tally.latency.sum_s, now=now)
         first = tally.time_to_first_token
-        self._first_token.add_counts(first.buckets(), sum_s=first.sum_s, now=now)
+        if first.buckets():
+            self._first_token.add_counts(first.buckets(), sum_s=first.sum_s, now=now)
+            self._first_token_p95_s = self._first_token.summary().p95_s
         if tally.output_s > 0:
             self._output_tokens = 0.9 * self._output_tokens + tally.output_tokens
             self._output_s = 0.9 * self._output_s + tally.output_s
@@ -122,8 +125,10 @@ class TargetRecord:
             probe_span=self._probe_span,
         )
 
+    @property
     def time_to_first_token_p95_s(self) -> float:
-        return self._first_token.summary().p95_s
+        """As of the last measurement; 0 where there was none."""
+        return self._first_token_p95_s
 
     def _start_afresh_on_trial(self, now: float) -> None:
         """A target on trial is measured by its trial: what it did before it was down would keep it down for minutes."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from router_service.core.catalog import Catalog
+from router_service.core.simulation import SimulatorSettings
 
 MIB = 1024 * 1024
 
@@ -79,10 +80,12 @@ class TelemetrySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything a process is told at its start."""
+    """Everything a process is told at its start. `warnings` name, a line each, what was configured in vain."""
 
     catalog: Catalog
     server: ServerSettings = field(default_factory=ServerSettings)
     prober: ProberSettings = field(default_factory=ProberSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
+    warnings: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
@@ -80,6 +81,16 @@ class Tally:
             block_reason=self.block_reason,
             last_error=self.last_error,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """One reporter's tallies by target id, for one period that ended `age_s` seconds before the report was sent."""
+
+    reporter_id: str
+    sequence: int
+    tallies: Mapping[str, Tally]
+    age_s: float = 0.0
 
 
 def _scaled(sketch: LatencySketch, share: float) -> LatencySketch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
@@ -22,7 +22,7 @@ from router_service.telemetry.calls import current_span
 
 ROUTER = "signalbox.v1.Router"
 ADMIN = "signalbox.v1.Admin"
-Context = grpc.aio.ServicerContext[Any, Any]
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class GrpcRouter(router_pb2_grpc.RouterServicer):
@@ -51,7 +51,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
                 await context.write(responses.event(event, asked.request_id))
 
     def _read(self, pb: router_pb2.CompleteRequest, context: Context) -> Request:
-        request_id = pb.request_id or requests.new_request_id()
+        request_id = requests.request_id(pb)
         try:
             return requests.request(
                 pb,

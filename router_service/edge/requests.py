@@ -42,9 +42,9 @@ ROLES = {
 _Number = TypeVar("_Number", int, float)
 
 
-def new_request_id() -> str:
-    """Random, so that nobody can guess another's."""
-    return f"req-{token_hex(12)}"
+def request_id(pb: router_pb2.CompleteRequest) -> str:
+    """The caller's own where it is one, else a new one: random, so that nobody can guess another's."""
+    return pb.request_id if REQUEST_ID.fullmatch(pb.request_id) else f"req-{token_hex(12)}"
 
 
 def request(pb: router_pb2.CompleteRequest, *, request_id: str, deadline: float, max_prompt_bytes: int) -> Request:
@@ -80,7 +80,8 @@ class _Complaints:
         built = BUILT[pb.DESCRIPTOR.name]
         for field, value in pb.ListFields():
             if field.name not in built:
-                self._check_enums(pb, path)
+                if field.enum_type is not None and value not in field.enum_type.values_by_number:
+                    self.add(f"{path}{field.name}", f"{value} is no value of {field.enum_type.name}")
                 self._unbuilt.append(f"{path}{field.name}")
             elif field.name in ("generation", "routing"):
                 self.check_known(value, f"{path}{field.name}.")
@@ -89,12 +90,7 @@ class _Complaints:
         if self._violations:
             raise InvalidRequest(self._violations)
         if self._unbuilt:
-            raise NotBuilt(f"{self._unbuilt[0]}: leave it unset; what it asks for")
-
-    def _check_enums(self, pb: PbMessage, path: str) -> None:
-        for field, value in pb.ListFields():
-            if field.enum_type is not None and value not in field.enum_type.values_by_number:
-                self.add(f"{path}{field.name}", f"{value} is no value of {field.enum_type.name}")
+            raise NotBuilt(f"what the field {self._unbuilt[0]} asks for")
 
 
 def _messages(pbs: Iterable[chat_pb2.Message], complaints: _Complaints, max_bytes: int) -> tuple[Message, ...]:
@@ -120,7 +116,7 @@ def _message(pb: chat_pb2.Message, path: str, complaints: _Complaints) -> Messag
         complaints.add(f"{path}.role", "ROLE_TOOL answers a tool call, and tools are not built yet")
     if pb.content and pb.parts:
         complaints.add(f"{path}.parts", "cannot be given together with content: use one of them")
-    elif not pb.content and not pb.parts:
+    elif not (pb.content or pb.parts or pb.tool_calls or pb.reasoning):
         complaints.add(f"{path}.content", "must not be empty")
     for i, part in enumerate(pb.parts):
         complaints.check_known(part, f"{path}.parts[{i}].")

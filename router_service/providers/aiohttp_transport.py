@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
@@ -110,15 +111,18 @@ class AiohttpResponse:
         try:
             while chunk := await content.readany():
                 yield chunk
+        except asyncio.CancelledError:
+            self._response.close()
+            raise
         except (aiohttp.ClientError, OSError) as e:
             raise BadResponse(_broken(e), stage=Stage.STREAM, maybe_billed=True) from e
 
-    async def close(self) -> None:
+    async def close(self, *, may_reuse: bool = True) -> None:
         if self._is_closed:
             return
         self._is_closed = True
         self._transport.closed_one()
-        if self._response.content.at_eof():
+        if may_reuse and self._response.content.at_eof():
             self._response.release()
         else:
             self._response.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -21,7 +21,7 @@ from router_service.core.chat import (
     ToolCallDelta,
     Usage,
 )
-from router_service.core.errors import BadResponse, ResponseTooLarge, Stage, UpstreamError
+from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers.dialect import HttpCall, HttpHead
 from router_service.providers.sse import EventSplitter, EventTooLarge
@@ -53,7 +53,7 @@ class OpenAIDialect:
             answer = _ANSWER.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
-        if answer.error is not None:
+        if answer.error:
             raise openai_errors.inside_success(answer.error)
         if not answer.choices or answer.choices[0].message is None:
             raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
@@ -107,10 +107,11 @@ class OpenAIStreamDecoder:
             chunk = _CHUNK.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
-        if chunk.error is not None:
-            raise openai_errors.inside_success(chunk.error)
-        if chunk.usage is not None:
-            self._usage = chunk.usage
+        groq = chunk.x_groq
+        if error := chunk.error or (groq and groq.error):
+            raise openai_errors.inside_success(error)
+        if usage := chunk.usage or (groq and groq.usage):
+            self._usage = usage
         if not self._model and chunk.model:
             self._model = chunk.model
         if not chunk.choices:
@@ -161,19 +162,30 @@ class _OutputDetails(msgspec.Struct):
 
 
 class _Usage(msgspec.Struct):
+    """Cached tokens stand in the details, and at DeepSeek beside the others."""
+
     prompt_tokens: _Tokens = 0
     completion_tokens: _Tokens = 0
+    prompt_cache_hit_tokens: _Tokens | None = None
     prompt_tokens_details: _InputDetails | None = None
     completion_tokens_details: _OutputDetails | None = None
 
 
+class _Groq(msgspec.Struct):
+    """What Groq adds to a chunk: the usage of a whole stream, or the error that ended it."""
+
+    usage: _Usage | None = None
+    error: Any = None
+
+
 class _Answer(msgspec.Struct):
-    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200."""
+    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200, and be of any type."""
 
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     model: str | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
+    x_groq: _Groq | None = None
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -259,7 +271,9 @@ def _tool_call_delta(call: _ToolCall, position: int) -> ToolCallDelta:
 
 def _finish_reason(text: str | None) -> FinishReason:
     """An unknown word is taken for a plain stop, except those by which a vendor says that its model failed."""
-    if text in ("error", "insufficient_system_resource"):
+    if text == "insufficient_system_resource":
+        raise ServerFailed("the provider ran out of resources inside its answer", stage=Stage.STREAM, maybe_billed=True)
+    if text == "error":
         raise BadResponse("the provider ended the answer with an error", stage=Stage.STREAM, maybe_billed=True)
     if text is None:
         raise BadResponse("the answer has no finish reason", stage=Stage.DECODE, maybe_billed=True)
@@ -274,7 +288,7 @@ def _usage(usage: _Usage | None) -> Usage | None:
     return Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
-        cached_input_tokens=into.cached_tokens or 0,
+        cached_input_tokens=into.cached_tokens or usage.prompt_cache_hit_tokens or 0,
         cache_write_tokens=into.cache_write_tokens or 0,
         reasoning_tokens=out.reasoning_tokens or 0,
     )

@@ -30,7 +30,9 @@ _MONEY = frozenset(
 )
 _CONTEXT = frozenset({"context_length_exceeded", "exceed_context_size_error"})
 _POLICY = frozenset({"content_filter", "content_policy_violation"})
+_MODERATION = frozenset({"reasons", "flagged_input"})
 _MODEL = frozenset({"model_not_found", "model_decommissioned", "5007"})
+_BUSY = frozenset({"3040"})
 _RATE = frozenset({"rate_limit_exceeded", "rate_limit_error", "slow_down", "429"})
 _CONTEXT_TEXTS = (
     "maximum context length is",
@@ -43,25 +45,36 @@ _CONTEXT_TEXTS = (
     "prompt is too long",
 )
 _TRANSIENT = frozenset({408, 409, 424, 498})
+_MAX_WRAPPINGS = 4
 
 
 def failure(head: HttpHead, body: bytes) -> UpstreamError:
-    """An answer whose status is not 200, by the retry table that all dialects share."""
+    """An answer that is no success, by the retry table that all dialects share.
+
+    A status of 200 comes here too where the answer has not the form that was asked for: then the vendor may have
+    worked for it, and what the body says of itself counts.
+    """
     status, said = head.status, _read(body)
     if 300 <= status < 400:
         return Redirected(
             f"redirected with {status}, which is never followed", stage=Stage.FIRST_BYTE, status_code=status
         )
-    kind = _kind(status, said)
+    is_success = status < 300
+    kind = _kind(said.status or status if is_success else status, said)
     wait = retry_after_s(head.headers) if issubclass(kind, RateLimited | ServerFailed) else None
-    return kind(_text(kind, status), stage=Stage.FIRST_BYTE, status_code=status, retry_after_s=wait)
+    return kind(
+        _text(kind, status),
+        stage=Stage.FIRST_BYTE,
+        status_code=status,
+        maybe_billed=is_success,
+        retry_after_s=wait,
+    )
 
 
-def inside_success(raw: msgspec.Raw) -> UpstreamError:
-    """An error that came inside a 200, in a unary body or as a stream's event."""
-    said = _Said.of(raw)
-    status = int(said.code) if said.code.isdigit() and len(said.code) == 3 else 0
-    kind = _kind(status, said)
+def inside_success(error: object) -> UpstreamError:
+    """An error that came inside a 200, in a unary body or as a stream's event; `error` is its JSON, decoded."""
+    said = _said(error)
+    kind = _kind(said.status, said)
     return kind(
         "the provider reported an error inside its answer", stage=Stage.STREAM, status_code=200, maybe_billed=True
     )
@@ -73,37 +86,45 @@ class _Said(msgspec.Struct):
     code: str = ""
     type: str = ""
     message: str = ""
+    is_moderated: bool = False
 
-    @classmethod
-    def of(cls, raw: object) -> _Said:
-        value = raw
-        if isinstance(raw, msgspec.Raw):
-            try:
-                value = msgspec.json.decode(raw)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                return cls()
-        if isinstance(value, str):
-            return cls(message=value)
-        if isinstance(value, list) and value:
-            return cls.of(value[0])
-        if not isinstance(value, dict):
-            return cls()
-        if isinstance(inner := value.get("error") or value.get("errors"), dict | list | str):
-            return cls.of(inner)
-        text = value.get("message") or value.get("detail") or ""
-        code, kind = value.get("code"), value.get("type")
-        return cls(
-            code="" if code is None else str(code),
-            type=kind if isinstance(kind, str) else "",
-            message=text if isinstance(text, str) else "",
-        )
+    @property
+    def status(self) -> int:
+        """The code where it is an HTTP status, else 0."""
+        return int(self.code) if len(self.code) == 3 and self.code.isdecimal() else 0
 
     def is_any(self, names: frozenset[str]) -> bool:
         return self.code in names or self.type in names
 
 
 def _read(body: bytes) -> _Said:
-    return _Said.of(msgspec.Raw(body)) if body else _Said()
+    try:
+        return _said(msgspec.json.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _Said()
+
+
+def _said(value: object) -> _Said:
+    """Clones wrap an error in lists and in objects, each of them a few deep at most."""
+    for _ in range(_MAX_WRAPPINGS):
+        if isinstance(value, list) and value:
+            value = value[0]
+        elif isinstance(value, dict) and isinstance(
+            inner := value.get("error") or value.get("errors"), dict | list | str
+        ):
+            value = inner
+    if isinstance(value, str):
+        return _Said(message=value)
+    if not isinstance(value, dict):
+        return _Said()
+    text = value.get("message") or value.get("detail")
+    code, kind, metadata = value.get("code"), value.get("type"), value.get("metadata")
+    return _Said(
+        code=str(code) if isinstance(code, str | int) else "",
+        type=kind if isinstance(kind, str) else "",
+        message=text if isinstance(text, str) else "",
+        is_moderated=isinstance(metadata, dict) and not _MODERATION.isdisjoint(metadata),
+    )
 
 
 def _kind(status: int, said: _Said) -> type[UpstreamError]:
@@ -112,10 +133,12 @@ def _kind(status: int, said: _Said) -> type[UpstreamError]:
         return MoneyGone
     if said.is_any(_CONTEXT) or status == 413 or _says_too_long(said):
         return ContextTooLong
-    if said.is_any(_POLICY):
+    if said.is_any(_POLICY) or said.is_moderated:
         return ContentFiltered
     if said.is_any(_MODEL) or status == 404:
         return ModelMissing
+    if said.is_any(_BUSY):
+        return ServerFailed
     if status == 429 or said.is_any(_RATE):
         return RateLimited
     if status in (401, 403) or said.is_any(frozenset({"invalid_api_key"})):

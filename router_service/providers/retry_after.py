@@ -18,8 +18,9 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
     A wall clock is read only for the forms that name a time of day (the answer's own `date` where it has one).
     """
-    if (millis := headers.get("retry-after-ms")) and (value := _number(millis)) is not None:
-        return _clamp(value / 1000)
+    millis = _number(headers.get("retry-after-ms", ""))
+    if millis is not None and millis >= 0:
+        return _clamp(millis / 1000)
     text = headers.get("retry-after", "").strip()
     return _clamp(seconds) if text and (seconds := _seconds(text, headers)) is not None else None
 
@@ -56,7 +57,7 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 

@@ -16,35 +16,39 @@ class EventTooLarge(ValueError):
 class EventSplitter:
     """Collects bytes and gives the `data` of each event that they complete; comments and other fields are dropped."""
 
-    __slots__ = ("_data", "_held", "_held_bytes", "_is_first", "_max_bytes", "_skip_newline")
+    __slots__ = ("_data", "_data_bytes", "_held", "_held_bytes", "_is_first", "_max_bytes", "_skip_newline")
 
     def __init__(self, *, max_event_bytes: int) -> None:
         self._max_bytes = max_event_bytes
         self._held: list[bytes] = []  # pieces of a line whose end has not come yet
         self._held_bytes = 0
         self._data: list[bytes] = []  # data lines of an event whose end has not come yet
+        self._data_bytes = 0
         self._is_first = True
         self._skip_newline = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """The payloads of all events that `data` completes, in order, several `data:` lines of one joined by LF."""
+        """The payloads of all events that `data` completes, in order, several `data:` lines of one joined by LF.
+
+        Raises EventTooLarge where the lines of one event, or one line of any kind, hold more bytes than is allowed;
+        where the bytes are cut makes no difference to that.
+        """
         if self._is_first:
             data = self._without_bom(data)
         if b"\r" in data or self._skip_newline:
             data = self._with_lf_only(data)
-        self._held_bytes += len(data)
         if b"\n" not in data:
             self._held.append(data)
-            self._check_size()
+            self._held_bytes += len(data)
+            self._check_size(self._held_bytes)
             return []
         lines = (b"".join(self._held) + data if self._held else data).split(b"\n")
         rest = lines.pop()
-        self._held = [rest] if rest else []
         events: list[bytes] = []
         for line in lines:
             self._take(line, events)
-        self._held_bytes = len(rest) + sum(map(len, self._data))
-        self._check_size()
+        self._held, self._held_bytes = [rest] if rest else [], len(rest)
+        self._check_size(len(rest))
         return events
 
     def _without_bom(self, data: bytes) -> bytes:
@@ -53,6 +57,7 @@ class EventSplitter:
         self._held, self._held_bytes = [], 0
         if len(start) < len(BOM) and BOM.startswith(start):
             self._held = [start]
+            self._held_bytes = len(start)
             return b""
         self._is_first = False
         return start.removeprefix(BOM)
@@ -66,15 +71,19 @@ class EventSplitter:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _take(self, line: bytes, events: list[bytes]) -> None:
-        if line.startswith(b"data:"):
-            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
-        elif not line:
+        if not line:
             if self._data:
                 events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                self._data = []
+                self._data, self._data_bytes = [], 0
+            return
+        self._check_size(len(line))
+        if line.startswith(b"data:"):
+            self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
+            self._data_bytes += len(line)
         elif line == b"data":
             self._data.append(b"")
+            self._data_bytes += len(line)
 
-    def _check_size(self) -> None:
-        if self._held_bytes > self._max_bytes:
+    def _check_size(self, line_bytes: int) -> None:
+        if self._data_bytes + line_bytes > self._max_bytes:
             raise EventTooLarge(f"an event is longer than {self._max_bytes} bytes")

@@ -34,8 +34,11 @@ class Response(Protocol):
         Raises BadResponse(maybe_billed) where the connection broke or closed before that.
         """
 
-    async def close(self) -> None:
-        """Give the connection back if the body was read to its end, else end it at once. May be called twice."""
+    async def close(self, *, may_reuse: bool = True) -> None:
+        """Give the connection back if it may be used again and the body was read to its end, else end it at once.
+
+        May be called twice.
+        """
 
 
 class Transport(Protocol):

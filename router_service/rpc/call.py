@@ -12,7 +12,8 @@ import inspect
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import Any, NoReturn, cast
+from contextlib import aclosing
+from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -23,8 +24,9 @@ from router_service.telemetry.calls import CallTracing
 
 logger = logging.getLogger(__name__)
 
-Handler = grpc.RpcMethodHandler[Any, Any]
-Context = grpc.aio.ServicerContext[Any, Any]
+# The stubs know these as generics, the library does not: hence the quotes.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Behaviour = Callable[[Any, Context], Awaitable[Any]]
 
 
@@ -132,8 +134,9 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
     """An async generator as a coroutine that writes, so that a caller who leaves is heard of in this task."""
 
     async def write_all(request: Any, context: Context) -> None:
-        async for response in generator(request, context):
-            await context.write(response)
+        async with aclosing(generator(request, context)) as responses:
+            async for response in responses:
+                await context.write(response)
 
     return write_all
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
+from typing import TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 from router_service.core import errors
@@ -17,6 +20,11 @@ DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 WAIT_S = 1.0
 """When a caller may come again where nobody named a time."""
+MAX_DETAILS_BYTES = 3000
+"""Beyond 16 KiB of trailers gRPC would replace the real status; callers' own limits may be lower."""
+MAX_MESSAGE_BYTES = 1000
+ENVELOPE_BYTES = 100
+"""What the wrapping of one detail takes at most."""
 
 Code = grpc.StatusCode
 
@@ -65,18 +73,19 @@ def refusal(error: SignalboxError) -> Refusal:
     facts = error.facts if isinstance(error, RequestFailed) else Facts(request_id="")
     cause = error.error if isinstance(error, RequestFailed) else error
     verdict = _verdict(cause)
-    status = status_pb2.Status(code=verdict.code.value[0], message=str(cause))
+    message = _cut(str(cause))
+    status = status_pb2.Status(code=verdict.code.value[0], message=message)
     status.details.add().Pack(_info(verdict.reason, cause, facts))
     if verdict.retry_after_s is not None:
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=_duration(verdict.retry_after_s)))
-    for detail in _particulars(cause):
-        status.details.add().Pack(detail)
+    if particulars := _particulars(cause, room=MAX_DETAILS_BYTES - ENVELOPE_BYTES - status.ByteSize()):
+        status.details.add().Pack(particulars)
     trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
     if facts.was_sent or facts.delivered_chunks or verdict.is_final:
         trailers.append((PUSHBACK_KEY, "-1"))
     elif verdict.retry_after_s is not None:
         trailers.append((PUSHBACK_KEY, str(round(verdict.retry_after_s * 1000))))
-    return Refusal(verdict.code, str(cause), tuple(trailers))
+    return Refusal(verdict.code, message, tuple(trailers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +117,26 @@ def _of_attempts(error: errors.AttemptsFailed) -> _Verdict:
     UNAVAILABLE if waiting alone helps, else RESOURCE_EXHAUSTED if it is quota, else FAILED_PRECONDITION.
     """
     causes = [cause for _, cause in error.causes]
-    if error.common is not None or not error.last.fails_over:
+    if not error.last.fails_over:
+        return _of_upstream(error.last)
+    if error.common is not None:
         verdict = _of_upstream(error.last)
-        waits = [c.retry_after_s for c in causes if c.retry_after_s is not None]
+        waits = [c.retry_after_s for c in causes if c.retry_after_s is not None and c.waiting_helps]
         return _Verdict(verdict.code, verdict.reason, min(waits, default=verdict.retry_after_s), verdict.is_final)
     verdicts = [_of_upstream(cause) for cause in causes]
-    for code in (Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED):
-        if of_code := [v for v in verdicts if v.code is code]:
-            waits = [v.retry_after_s for v in of_code if v.retry_after_s is not None]
-            return _Verdict(code, error.reason, min(waits, default=None), not waits)
-    return _Verdict(Code.FAILED_PRECONDITION, error.reason, None, is_final=True)
+    if all(v.code is Code.UNAVAILABLE for v in verdicts) or any(
+        v.code is Code.UNAVAILABLE and v.retry_after_s is not None for v in verdicts
+    ):
+        return _mixed(Code.UNAVAILABLE, verdicts)
+    if any(v.code is Code.RESOURCE_EXHAUSTED for v in verdicts):
+        return _mixed(Code.RESOURCE_EXHAUSTED, verdicts)
+    return _Verdict(Code.FAILED_PRECONDITION, errors.AttemptsFailed.reason, None, is_final=True)
+
+
+def _mixed(code: grpc.StatusCode, verdicts: Sequence[_Verdict]) -> _Verdict:
+    """With the shortest wait of those that gave the code; where none of them passes by waiting, trying is vain."""
+    waits = [v.retry_after_s for v in verdicts if v.code is code and v.retry_after_s is not None]
+    return _Verdict(code, errors.AttemptsFailed.reason, min(waits, default=None), not waits)
 
 
 def _of_upstream(error: UpstreamError) -> _Verdict:
@@ -140,47 +159,64 @@ def _info(reason: str, error: SignalboxError, facts: Facts) -> error_details_pb2
     return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
 
 
-def _particulars(
-    error: SignalboxError,
-) -> list[error_details_pb2.BadRequest | error_details_pb2.PreconditionFailure | error_details_pb2.QuotaFailure]:
+Particulars: TypeAlias = (
+    error_details_pb2.BadRequest | error_details_pb2.PreconditionFailure | error_details_pb2.QuotaFailure
+)
+_Violation = TypeVar("_Violation", bound=Message)
+
+
+def _particulars(error: SignalboxError, *, room: int) -> Particulars | None:
+    """What else there is to tell, of it as much as fits into `room` bytes."""
     match error:
         case errors.InvalidRequest():
-            return [_bad_request(error)]
+            return _bad_request(error, room)
         case errors.NoTarget():
-            return [_precondition_failure(error)]
+            return _precondition_failure(error, room)
         case errors.ProvidersBlocked():
-            return [_quota_failure(error.providers)]
+            return _quota_failure(error.providers, room)
         case errors.AttemptsFailed() if isinstance(error.common, errors.RateLimited | errors.MoneyGone):
-            return [_quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)))]
+            return _quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)), room)
         case _:
-            return []
+            return None
 
 
-MAX_VIOLATIONS = 16
-"""Details stay under 3 KiB: beyond 16 KiB of trailers gRPC would replace the real status."""
-
-
-def _bad_request(error: errors.InvalidRequest) -> error_details_pb2.BadRequest:
-    fields = error.violations[:MAX_VIOLATIONS]
+def _bad_request(error: errors.InvalidRequest, room: int) -> error_details_pb2.BadRequest:
     violation = error_details_pb2.BadRequest.FieldViolation
-    return error_details_pb2.BadRequest(
-        field_violations=[violation(field=v.field, description=v.description) for v in fields]
-    )
+    violations = (violation(field=v.field, description=v.description) for v in error.violations)
+    return error_details_pb2.BadRequest(field_violations=_fitting(violations, room))
 
 
-def _precondition_failure(error: errors.NoTarget) -> error_details_pb2.PreconditionFailure:
+def _precondition_failure(error: errors.NoTarget, room: int) -> error_details_pb2.PreconditionFailure:
     violation = error_details_pb2.PreconditionFailure.Violation
-    counts = [violation(type=reason, subject="targets", description=str(n)) for reason, n in error.rejected.items()]
-    first = [violation(type=reason, subject=f"target:{target}") for target, reason in error.first]
-    return error_details_pb2.PreconditionFailure(violations=counts + first)
+    counts = (violation(type=reason, subject="targets", description=str(n)) for reason, n in error.rejected.items())
+    first = (violation(type=reason, subject=f"target:{target}") for target, reason in error.first)
+    return error_details_pb2.PreconditionFailure(violations=_fitting(chain(counts, first), room))
 
 
-def _quota_failure(providers: tuple[str, ...]) -> error_details_pb2.QuotaFailure:
+def _quota_failure(providers: tuple[str, ...], room: int) -> error_details_pb2.QuotaFailure:
     violation = error_details_pb2.QuotaFailure.Violation
     text = "the provider's rate limit or credit is used up"
-    return error_details_pb2.QuotaFailure(
-        violations=[violation(subject=f"provider:{p}", description=text) for p in providers[:MAX_VIOLATIONS]]
-    )
+    violations = (violation(subject=f"provider:{p}", description=text) for p in providers)
+    return error_details_pb2.QuotaFailure(violations=_fitting(violations, room))
+
+
+def _fitting(violations: Iterable[_Violation], room: int) -> list[_Violation]:
+    """The first of them that fit, each with the few bytes that frame it."""
+    fitting: list[_Violation] = []
+    for violation in violations:
+        room -= violation.ByteSize() + 4
+        if room < 0:
+            break
+        fitting.append(violation)
+    return fitting
+
+
+def _cut(text: str) -> str:
+    """A status's text at a length that fits into a header."""
+    encoded = text.encode(errors="replace")
+    if len(encoded) <= MAX_MESSAGE_BYTES:
+        return text
+    return encoded[: MAX_MESSAGE_BYTES - 3].decode(errors="ignore") + "…"
 
 
 def _duration(seconds: float) -> Duration:

@@ -20,6 +20,6 @@ def refuse_unbuilt(servicer: object, base: type) -> None:
 
 def _refusing(method: str) -> Any:
     async def refuse(_request: object, _context: object) -> NoReturn:
-        raise NotBuilt(f"{method} (the README's feature table says what is)")
+        raise NotBuilt(method)
 
     return refuse

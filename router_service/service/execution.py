@@ -151,10 +151,15 @@ class Execution:
             response = await self._transport.open(
                 call, connect_s=target.provider.timeouts.connect_s, on_connected=attempt.connected
             )
+        may_reuse = False  # a server that broke off inside an answer is likely to close the connection next
         try:
             yield response
+            may_reuse = True
+        except UpstreamError as error:
+            may_reuse = error.stage is Stage.FIRST_BYTE
+            raise
         finally:
-            await response.close()
+            await response.close(may_reuse=may_reuse)
 
     async def _whole(self, response: Response) -> bytes:
         pieces: list[bytes] = []

@@ -71,7 +71,7 @@ def test_local_addresses_are_loopback_and_sockets(address: str, is_local: bool) 
 
 
 def test_what_is_no_address_is_not_called_far() -> None:
-    assert not is_far_address("0.0.0.0")
+    assert not is_far_address("router.example")
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ SCALARS = st.one_of(
     st.integers(),
     st.floats(),
     st.text(max_size=8),
-    st.sampled_from(["1", "auto", "openai", "http://a.example", "simulator:/a", "unix:", "0.0.0.0:1", "9" * 5000]),
+    st.sampled_from(
+        ["1", "auto", "openai", "http://a.example", "simulator:/a", "unix:", "0.0.0.0:1", "9" * 400, "9" * 5000]
+    ),
 )
 VALUES = st.recursive(
     SCALARS,
@@ -41,6 +43,13 @@ VALUES = st.recursive(
 @given(st.dictionaries(KEYS, VALUES, max_size=8))
 def test_junk_in_the_shape_of_a_configuration_raises_nothing_but_config_errors(document: dict[str, object]) -> None:
     _check(_as_yaml(document).encode())
+
+
+def test_numbers_beyond_floats_raise_nothing_but_config_errors() -> None:
+    huge = "9" * 400
+    _check(
+        f"{SMALL}server: {{max_prompt_mib: {huge}, drain_s: {huge}}}\nhealth: {{recovery_shares: [{huge}]}}\n".encode()
+    )
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,7 +11,16 @@ from router_service.core.deadline import MARGIN_MAX_S, MARGIN_MIN_S, finish_by, 
 
 @pytest.mark.parametrize(
     ("remaining_s", "margin_s"),
-    [(0.001, 0.010), (0.1, 0.010), (0.5, 0.010), (1.0, 0.020), (5.0, 0.100), (12.5, 0.250), (300.0, 0.250), (-1.0, 0.010)],
+    [
+        (0.001, 0.010),
+        (0.1, 0.010),
+        (0.5, 0.010),
+        (1.0, 0.020),
+        (5.0, 0.100),
+        (12.5, 0.250),
+        (300.0, 0.250),
+        (-1.0, 0.010),
+    ],
 )
 def test_we_finish_a_little_earlier(remaining_s: float, margin_s: float) -> None:
     assert finish_by(now=50.0, remaining_s=remaining_s) == pytest.approx(50.0 + remaining_s - margin_s)

@@ -66,7 +66,9 @@ def test_upstream_error_keeps_its_facts() -> None:
 
 
 def test_attempts_failed_names_each_target_once_and_the_last_cause() -> None:
-    error = AttemptsFailed([("a/x", failed(ServerFailed)), ("a/x", failed(ServerFailed)), ("b/y", failed(ServerFailed, "last"))])
+    error = AttemptsFailed(
+        [("a/x", failed(ServerFailed)), ("a/x", failed(ServerFailed)), ("b/y", failed(ServerFailed, "last"))]
+    )
     assert "(a/x, b/y)" in str(error)
     assert str(error).endswith("last")
     assert error.last is error.causes[-1][1]

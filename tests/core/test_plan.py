@@ -103,7 +103,9 @@ def test_the_first_reason_that_waiting_does_not_cure_is_told(
 
 
 def test_alias_stands_for_every_target_that_has_it() -> None:
-    found = planned(target("a/x", aliases=("fast",)), target("b/y", aliases=("fast",)), CHEAP, routing=Routing(model="fast"))
+    found = planned(
+        target("a/x", aliases=("fast",)), target("b/y", aliases=("fast",)), CHEAP, routing=Routing(model="fast")
+    )
     assert set(ids(found)) == {"a/x", "b/y"}
 
 

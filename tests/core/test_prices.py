@@ -16,7 +16,9 @@ from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_
     [
         pytest.param(Usage(input_tokens=1), Prices(input=1.0, output=2.0), 1_000, id="one-token"),
         pytest.param(Usage(output_tokens=1), Prices(input=1.0, output=2.0), 2_000, id="one-output-token"),
-        pytest.param(Usage(input_tokens=10**6), Prices(input=0.15, output=0.6), NANOS_PER_USD * 15 // 100, id="million"),
+        pytest.param(
+            Usage(input_tokens=10**6), Prices(input=0.15, output=0.6), NANOS_PER_USD * 15 // 100, id="million"
+        ),
         pytest.param(
             Usage(input_tokens=10, cached_input_tokens=4, output_tokens=2),
             Prices(input=1.0, output=3.0, cached_input=0.5),
@@ -33,7 +35,10 @@ from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_
             id="cached-for-nothing",
         ),
         pytest.param(
-            Usage(output_tokens=9, reasoning_tokens=8), Prices(input=1.0, output=1.0), 9_000, id="reasoning-is-in-output"
+            Usage(output_tokens=9, reasoning_tokens=8),
+            Prices(input=1.0, output=1.0),
+            9_000,
+            id="reasoning-is-in-output",
         ),
         pytest.param(Usage(input_tokens=5, output_tokens=5), Prices(), 0, id="unknown"),
         pytest.param(Usage(input_tokens=5, output_tokens=5), Prices(output=1.0), 5_000, id="input-unknown"),

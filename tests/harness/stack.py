@@ -43,10 +43,12 @@ def routing(
         with processes.running(simulator):
             config = settings.write(directory, settings.simulated(simulator.ready["simulator"], names), **sections)
             router = processes.router(directory, config)
-            witness = Witness(simulator.ready["simulator"])
-            with processes.running(router), grpc.insecure_channel(router.ready["router"], RECEIVE_ALL) as channel:
+            with (
+                Witness(simulator.ready["simulator"]) as witness,
+                processes.running(router),
+                grpc.insecure_channel(router.ready["router"], RECEIVE_ALL) as channel,
+            ):
                 yield Stack(router, simulator, witness, channel)
-            witness.close()
 
 
 RECEIVE_ALL = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

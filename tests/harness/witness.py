@@ -34,7 +34,10 @@ class Witness:
     def __init__(self, address: str) -> None:
         self._client = httpx.Client(base_url=f"http://{address}", timeout=5, trust_env=False)
 
-    def close(self) -> None:
+    def __enter__(self) -> Witness:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._client.close()
 
     def rows(self, *, path: str = "chat") -> list[Row]:
@@ -42,7 +45,15 @@ class Witness:
         rows = [json.loads(line) for line in response.text.split("\n") if line]
         return [Row(**{name: row[name] for name in Row.__slots__}) for row in rows if row["path"] == path]
 
-    def connections(self) -> Mapping[str, int]:
+    def sockets(self) -> int:
+        """Open connections to the simulator, less the one that asks."""
+        return self._connections()["open"] - 1
+
+    def in_flight(self) -> int:
+        """Requests that the simulator has not answered to their end."""
+        return self._connections()["in_flight"]
+
+    def _connections(self) -> Mapping[str, int]:
         counts: Mapping[str, int] = self._client.get("/_sim/connections").raise_for_status().json()
         return counts
 

@@ -42,10 +42,8 @@ def _stack(directory: Path, collector: Collector, endpoint: str) -> Iterator[Sta
         router = processes.router(directory, config)
         with processes.running(processes.prober(directory, config), router):
             wait_until(lambda: bool(collector.named("probe alder")), within_s=10, what="a probe is traced")
-            witness = Witness(simulator.ready["simulator"])
-            with Client(router.ready["router"]) as client:
+            with Witness(simulator.ready["simulator"]) as witness, Client(router.ready["router"]) as client:
                 yield Stack(client, witness, collector)
-            witness.close()
     finally:
         simulator.end()
 

@@ -1,0 +1,48 @@
+"""A thin client for Signalbox: completions, streams that never look whole when they are not, and the health feed."""
+
+from signalbox.v1.chat_pb2 import Message
+from signalbox.v1.health_feed_pb2 import Snapshot
+from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, Routing, StreamCompleteResponse
+
+from .aio import AsyncClient
+from .client import Client
+from .errors import (
+    DeadlineExceeded,
+    Refused,
+    SignalboxError,
+    StreamInterrupted,
+    Unreachable,
+    UpstreamFailed,
+    Violation,
+    ViolationKind,
+)
+from .health import AsyncHealthClient, HealthClient
+from .request import Prompt, assistant, system, user
+from .stream import AsyncCompletionStream, CompletionStream
+
+__all__ = [
+    "AsyncClient",
+    "AsyncCompletionStream",
+    "AsyncHealthClient",
+    "Client",
+    "CompleteRequest",
+    "CompleteResponse",
+    "CompletionStream",
+    "DeadlineExceeded",
+    "HealthClient",
+    "Message",
+    "Prompt",
+    "Refused",
+    "Routing",
+    "SignalboxError",
+    "Snapshot",
+    "StreamCompleteResponse",
+    "StreamInterrupted",
+    "Unreachable",
+    "UpstreamFailed",
+    "Violation",
+    "ViolationKind",
+    "assistant",
+    "system",
+    "user",
+]

@@ -1,0 +1,155 @@
+"""The client for asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import grpc
+from signalbox.v1.router_pb2 import CompleteResponse, Routing, StreamCompleteRequest
+from signalbox.v1.router_pb2_grpc import RouterStub
+
+from .client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
+from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
+from .errors import from_rpc
+from .request import Prompt, completion
+from .stream import AsyncCompletionStream
+
+if TYPE_CHECKING:
+    from signalbox.v1.router_pb2_grpc import RouterAsyncStub
+
+
+class AsyncClient:
+    """Client for asyncio, with the same names, arguments and errors. It belongs to the loop of its first call."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        api_key: str | None = None,
+        ca: str | Path | None = None,
+        channels: int = CHANNELS,
+        wait_for_ready: bool = True,
+        allow_plaintext_key: bool = False,
+    ) -> None:
+        self._endpoint = endpoint(
+            router_address(address),
+            api_key=api_key,
+            ca=ca,
+            is_patient=wait_for_ready,
+            allow_plaintext_key=allow_plaintext_key,
+        )
+        self._pool = AsyncChannels(self._endpoint, channels)
+        self._stubs: Iterator[RouterAsyncStub] | None = None
+
+    async def complete(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        timeout_s: float = UNARY_TIMEOUT_S,
+        request_id: str = "",
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> CompleteResponse:
+        """One whole answer; cancelling the task that awaits it ends the call. Raises a SignalboxError."""
+        request = completion(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            request_id=request_id,
+            routing=routing,
+            labels=labels,
+        )
+        call = self.raw.Complete(request, timeout=bounded(timeout_s), metadata=self.metadata())
+        try:
+            return await call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        timeout_s: float = STREAM_TIMEOUT_S,
+        request_id: str = "",
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> AsyncCompletionStream:
+        """An answer while it is written. Reading from it raises a SignalboxError unless it comes to its end."""
+        request = completion(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            request_id=request_id,
+            routing=routing,
+            labels=labels,
+        )
+        call = self.raw.StreamComplete(
+            StreamCompleteRequest(request=request), timeout=bounded(timeout_s), metadata=self.metadata()
+        )
+        return AsyncCompletionStream(call)
+
+    @property
+    def raw(self) -> RouterAsyncStub:
+        """The generated stub on the next channel, for the methods that have no short form here.
+
+        Its calls raise grpc.aio.AioRpcError and carry only what they are given: pass `timeout` and
+        `metadata=metadata()`, and cancel each in a `finally`, since gRPC never collects a forgotten one.
+        """
+        if self._stubs is None:
+            self._stubs = cycle([RouterStub(channel) for channel in self._pool.opened()])
+        return next(self._stubs)
+
+    def metadata(self) -> Metadata:
+        """What this client's calls carry: the key and the current trace."""
+        return self._endpoint.metadata()
+
+    async def close(self) -> None:
+        """End all calls and connections."""
+        await self._pool.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+class AsyncChannels:
+    """Channels to one endpoint, each with a connection of its own. They are made in the loop that first asks for them,
+    because they cannot be moved to another.
+    """
+
+    def __init__(self, to: Endpoint, count: int) -> None:
+        if count < 1:
+            raise ValueError(f"channels is {count}; it has to be 1 or more")
+        self._endpoint = to
+        self._count = count
+        self._channels: list[grpc.aio.Channel] = []
+
+    def opened(self) -> list[grpc.aio.Channel]:
+        if not self._channels:
+            credentials = self._endpoint.credentials()
+            self._channels = [self._open(number, credentials) for number in range(self._count)]
+        return self._channels
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+    def _open(self, number: int, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
+        address, options = self._endpoint.address, self._endpoint.options(number)
+        if credentials is None:
+            return grpc.aio.insecure_channel(address, options)
+        return grpc.aio.secure_channel(address, credentials, options)

@@ -1,0 +1,140 @@
+"""The client for programs without asyncio."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import grpc
+from signalbox.v1.router_pb2 import CompleteResponse, Routing, StreamCompleteRequest
+from signalbox.v1.router_pb2_grpc import RouterStub
+
+from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
+from .errors import from_rpc
+from .request import Prompt, completion
+from .stream import CompletionStream
+
+UNARY_TIMEOUT_S = 60.0
+STREAM_TIMEOUT_S = 300.0
+
+
+class Client:
+    """A router, called from threads. One client serves a whole process and all its threads; close it at the end.
+
+    `address` is the router's, else SIGNALBOX_ADDRESS, else 127.0.0.1:50051. `api_key` (else SIGNALBOX_API_KEY) goes out
+    as a bearer key; `ca` (else SIGNALBOX_CA) names a PEM file and turns TLS on. `channels` is the number of
+    connections, over which calls are spread in turn, or channels of the caller's own. With `wait_for_ready`, a call
+    waits within its deadline for a router that is not there yet; without it, such a call fails as Unreachable within
+    some two seconds.
+    """
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        api_key: str | None = None,
+        ca: str | Path | None = None,
+        channels: int | Sequence[grpc.Channel] = CHANNELS,
+        wait_for_ready: bool = True,
+        allow_plaintext_key: bool = False,
+    ) -> None:
+        self._endpoint = endpoint(
+            router_address(address),
+            api_key=api_key,
+            ca=ca,
+            is_patient=wait_for_ready,
+            allow_plaintext_key=allow_plaintext_key,
+        )
+        self._channels = open_channels(self._endpoint, channels) if isinstance(channels, int) else channels
+        self._stubs = cycle([RouterStub(channel) for channel in self._channels])
+
+    def complete(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        timeout_s: float = UNARY_TIMEOUT_S,
+        request_id: str = "",
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> CompleteResponse:
+        """One whole answer. `model` is a name, an alias or a target's id; empty lets the router choose.
+
+        Raises a SignalboxError.
+        """
+        request = completion(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            request_id=request_id,
+            routing=routing,
+            labels=labels,
+        )
+        try:
+            return self.raw.Complete(request, timeout=bounded(timeout_s), metadata=self.metadata())
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+
+    def stream(
+        self,
+        prompt: Prompt,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        timeout_s: float = STREAM_TIMEOUT_S,
+        request_id: str = "",
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> CompletionStream:
+        """An answer while it is written. Reading from it raises a SignalboxError unless it comes to its end."""
+        request = completion(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            request_id=request_id,
+            routing=routing,
+            labels=labels,
+        )
+        call = self.raw.StreamComplete(
+            StreamCompleteRequest(request=request), timeout=bounded(timeout_s), metadata=self.metadata()
+        )
+        return CompletionStream(call)
+
+    @property
+    def raw(self) -> RouterStub:
+        """The generated stub on the next channel, for the methods that have no short form here.
+
+        Its calls raise grpc.RpcError and carry only what they are given: pass `timeout` and `metadata=metadata()`.
+        """
+        return next(self._stubs)
+
+    def metadata(self) -> Metadata:
+        """What this client's calls carry: the key and the current trace."""
+        return self._endpoint.metadata()
+
+    def close(self) -> None:
+        """End all calls and connections."""
+        for channel in self._channels:
+            channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_channels(to: Endpoint, count: int) -> list[grpc.Channel]:
+    """Channels to one endpoint, each with a connection of its own, made when first used."""
+    if count < 1:
+        raise ValueError(f"channels is {count}; it has to be 1 or more")
+    credentials = to.credentials()
+    if credentials is None:
+        return [grpc.insecure_channel(to.address, to.options(number)) for number in range(count)]
+    return [grpc.secure_channel(to.address, credentials, to.options(number)) for number in range(count)]

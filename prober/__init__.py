@@ -1,0 +1,1 @@
+"""The prober: a process of its own that measures every provider all the time and publishes what it finds."""

@@ -1,0 +1,167 @@
+"""The prober's picture of all targets: its own probes and the routers' reports, merged so that nothing counts twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prober.probe import Finding, ProbeResult
+from router_service.core.blocks import Block, Blocks
+from router_service.core.catalog import Catalog
+from router_service.core.health import ProviderHealth, Snapshot, State
+from router_service.core.outcome import BlockReason
+from router_service.core.record import TargetRecord
+from router_service.core.settings import ProberSettings
+from router_service.core.success import SuccessRate
+from router_service.core.tally import Report, Tally
+
+FORGET_REPORTER_S = 300.0
+KEY_REFUSED_S = 60.0
+ENOUGH_REPORTERS = 3
+"""From so many reporters of a target on, none of them has over half of its weight."""
+
+
+class Picture:
+    """Fed with probes and reports; gives snapshots. The clock is the caller's, in monotonic seconds."""
+
+    def __init__(self, catalog: Catalog, settings: ProberSettings, *, now: float) -> None:
+        self._rules = settings.rules
+        self._records = {
+            t.id: TargetRecord(t.id, settings.rules, now=now, is_probed=t.provider.is_usable) for t in catalog.targets
+        }
+        self._of_provider: dict[str, list[TargetRecord]] = {}
+        for target in catalog.targets:
+            self._of_provider.setdefault(target.provider.name, []).append(self._records[target.id])
+        self._probe_blocks = Blocks()
+        self._report_blocks = Blocks()
+        self._reporters: dict[str, _Reporter] = {}
+
+    @property
+    def targets(self) -> frozenset[str]:
+        return frozenset(self._records)
+
+    def probed(self, result: ProbeResult, now: float) -> None:
+        """A probe speaks for all targets of its provider. A good one lifts what an earlier probe blocked."""
+        for record in self._of_provider[result.provider]:
+            record.probe(
+                result.timing,
+                says_nothing=result.finding.says_nothing,
+                error=result.error,
+                span=result.span,
+                wall_time=result.wall_time,
+                now=now,
+            )
+        if result.finding is Finding.KEY_REFUSED:
+            self._probe_blocks.add(result.provider, BlockReason.CREDENTIALS, for_s=KEY_REFUSED_S, now=now)
+        elif result.finding is Finding.GOOD:
+            self._probe_blocks.lift(result.provider)
+
+    def reported(self, report: Report, now: float) -> int:
+        """Merge a report unless it was merged before; return the highest sequence merged of its reporter."""
+        reporter = self._reporters.setdefault(report.reporter_id, _Reporter())
+        reporter.heard_at = now
+        if report.sequence <= reporter.sequence:
+            return reporter.sequence
+        reporter.sequence = report.sequence
+        reporter.in_flight = {target: tally.in_flight for target, tally in report.tallies.items() if tally.in_flight}
+        for target, tally in report.tallies.items():
+            self._merge(report, target, tally, now)
+        return reporter.sequence
+
+    def forget_silent_reporters(self, now: float) -> None:
+        self._reporters = {
+            name: reporter for name, reporter in self._reporters.items() if now - reporter.heard_at < FORGET_REPORTER_S
+        }
+
+    def probe_wanted_in_s(self, provider: str, now: float) -> float | None:
+        """When a probe would settle something about a target of `provider`; None when nothing is open."""
+        wanted = [r.probe_wanted_in_s(now) for r in self._of_provider[provider]]
+        return min((seconds for seconds in wanted if seconds is not None), default=None)
+
+    def is_traffic_well(self, provider: str, now: float, *, within_s: float) -> bool:
+        """Whether real calls to `provider` succeeded in the last `within_s` seconds and all of it is healthy."""
+        records = self._of_provider[provider]
+        is_healthy = all(r.verdict(now).state is State.HEALTHY for r in records)
+        return is_healthy and any(r.is_going_well(now, within_s=within_s) for r in records)
+
+    def what_matters(self, now: float) -> tuple[object, ...]:
+        """What routers must hear of at once when it differs from the last time: states, shares, blocks."""
+        verdicts = tuple(record.verdict(now) for record in self._records.values())
+        blocks = tuple(block.reason if block else None for block in (self._block(p, now) for p in self._of_provider))
+        return (verdicts, blocks)
+
+    def snapshot(self, now: float, *, epoch: int, sequence: int, prober_id: str, wall_time: float) -> Snapshot:
+        return Snapshot(
+            epoch=epoch,
+            sequence=sequence,
+            prober_id=prober_id,
+            produced_time=wall_time,
+            targets={t: r.health(now, in_flight=self._in_flight(t)) for t, r in self._records.items()},
+            providers={p: self._provider(p, now) for p in self._of_provider},
+            merged_sequences={name: reporter.sequence for name, reporter in self._reporters.items()},
+        )
+
+    def _merge(self, report: Report, target: str, tally: Tally, now: float) -> None:
+        ended_at = now - report.age_s
+        record = self._records[target]
+        fair, streak_limit = self._weigh(report.reporter_id, target, tally, ended_at)
+        if report.age_s <= self._rules.half_life_s:
+            record.traffic(fair, ended_at, streak_limit=streak_limit)
+        else:
+            record.measure(fair, ended_at)
+        left_s = tally.blocked_for_s - report.age_s
+        if tally.block_reason is not None and left_s > 0:
+            self._report_blocks.add(target.partition("/")[0], tally.block_reason, for_s=left_s, now=now)
+
+    def _weigh(self, reporter_id: str, target: str, tally: Tally, now: float) -> tuple[Tally, int | None]:
+        """The part of `tally` that counts, and the failures in a row that it may make.
+
+        Among three or more, one reporter weighs at most as much as all others together. Alone against them it can
+        make a target degraded, never unhealthy: its own network may be what fails.
+        """
+        own = self._reporters[reporter_id].seen.setdefault(target, _Seen(half_life_s=self._rules.half_life_s))
+        own.add(tally, now)
+        seen = (r.seen.get(target) for name, r in self._reporters.items() if name != reporter_id)
+        others = [s for s in seen if s is not None and s.calls.samples(now) >= 1]
+        if len(others) + 1 < ENOUGH_REPORTERS:
+            return tally, None
+        calls = own.calls.samples(now)
+        share = min(1.0, sum(s.calls.samples(now) for s in others) / calls) if calls > 0 else 1.0
+        streak_limit = 2 * sum(s.streak for s in others)
+        return (tally.scaled(share) if share < 1 else tally), streak_limit
+
+    def _provider(self, provider: str, now: float) -> ProviderHealth:
+        block = self._block(provider, now)
+        if block is None:
+            return ProviderHealth(provider=provider)
+        return ProviderHealth(provider=provider, blocked_for_s=block.left_s(now), block_reason=block.reason)
+
+    def _block(self, provider: str, now: float) -> Block | None:
+        blocks = [b for b in (self._probe_blocks.of(provider), self._report_blocks.of(provider)) if b and b.left_s(now)]
+        return max(blocks, key=lambda block: block.until, default=None)
+
+    def _in_flight(self, target: str) -> int:
+        return sum(reporter.in_flight.get(target, 0) for reporter in self._reporters.values())
+
+
+@dataclass(slots=True)
+class _Reporter:
+    """How far one reporter's reports are merged, and what it saw of each target."""
+
+    sequence: int = 0
+    heard_at: float = 0.0
+    in_flight: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, _Seen] = field(default_factory=dict)
+
+
+class _Seen:
+    """One reporter's calls to one target: how many lately, and how many failed since the last good one."""
+
+    __slots__ = ("calls", "streak")
+
+    def __init__(self, *, half_life_s: float) -> None:
+        self.calls = SuccessRate(half_life_s=half_life_s)
+        self.streak = 0
+
+    def add(self, tally: Tally, now: float) -> None:
+        self.calls.add(successes=tally.good, failures=tally.bad, now=now)
+        self.streak = tally.trailing_failures if tally.good else self.streak + tally.bad

@@ -1,0 +1,154 @@
+"""Publishes the picture: one pending snapshot for each watcher, a heartbeat, and a number that orders them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import grpc
+from google.protobuf.duration_pb2 import Duration
+from signalbox.v1 import health_feed_pb2 as pb
+from signalbox.v1.health_feed_pb2_grpc import HealthFeedServicer
+
+from prober.merge import Picture
+from router_service.core.errors import InvalidRequest, NotAllowed, Violation
+from router_service.core.settings import ProberSettings
+from router_service.health.wire import snapshot_to_message, to_duration
+from router_service.health.wire_limits import Corrupt
+from router_service.health.wire_report import report_from_message
+
+HEALTH_FEED = "signalbox.v1.HealthFeed"
+HEARTBEAT_S = 1.0
+CHANGE_CHECK_S = 0.1
+"""How late a change may be noticed that time alone brings about, such as the next step of a recovery."""
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class Feed(HealthFeedServicer):
+    """Implements HealthFeed. `changed` publishes at once what matters; `run` does so for what time brings."""
+
+    def __init__(
+        self, picture: Picture, settings: ProberSettings, *, epoch: int, prober_id: str, clock: Callable[[], float]
+    ) -> None:
+        self._picture = picture
+        self._settings = settings
+        self._epoch = epoch
+        self._prober_id = prober_id
+        self._clock = clock
+        self._sequence = 0
+        self._watchers: set[_Mailbox] = set()
+        self._publish()
+
+    async def run(self) -> None:
+        """Publish a heartbeat, and what changes with time, until cancelled."""
+        heartbeat_s = min(HEARTBEAT_S, self._settings.stale_s / 3)
+        while True:
+            await asyncio.sleep(min(CHANGE_CHECK_S, heartbeat_s))
+            if self._clock() - self._published_at >= heartbeat_s:
+                self._picture.forget_silent_reporters(self._clock())
+                self._publish()
+            else:
+                self.changed()
+
+    def changed(self) -> None:
+        """Something was observed: publish now if it changed what routers must know."""
+        if self._picture.what_matters(self._clock()) != self._published:
+            self._publish()
+
+    async def Watch(self, _request: pb.WatchRequest, context: Context) -> None:  # type: ignore[override]
+        mailbox = _Mailbox(self._current)
+        self._watchers.add(mailbox)
+        try:
+            while True:
+                await context.write(pb.WatchResponse(snapshot=await mailbox.take()))
+        finally:
+            self._watchers.discard(mailbox)
+
+    async def GetSnapshot(self, _request: pb.GetSnapshotRequest, _context: Context) -> pb.GetSnapshotResponse:
+        return pb.GetSnapshotResponse(snapshot=self._current)
+
+    async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
+        if not context.peer().startswith("unix:"):
+            raise NotAllowed("reports are taken over the prober's Unix socket, prober.sock in the data directory")
+        try:
+            report = report_from_message(request, known=self._picture.targets)
+        except Corrupt as e:
+            raise InvalidRequest([Violation(e.field, e.reason)]) from e
+        accepted = self._picture.reported(report, self._clock())
+        self.changed()
+        return pb.ReportResponse(accepted_sequence=accepted, next_report_after=self._next_report_after())
+
+    def _next_report_after(self) -> Duration:
+        return to_duration(self._settings.report_s)
+
+    def _publish(self) -> None:
+        now = self._clock()
+        self._sequence += 1
+        self._published_at = now
+        self._published = self._picture.what_matters(now)
+        snapshot = self._picture.snapshot(
+            now, epoch=self._epoch, sequence=self._sequence, prober_id=self._prober_id, wall_time=time.time()
+        )
+        self._current = snapshot_to_message(snapshot)
+        for watcher in self._watchers:
+            watcher.put(self._current)
+
+
+class _Mailbox:
+    """Holds one snapshot for one watcher: a newer one takes the place of one that was not sent yet."""
+
+    def __init__(self, snapshot: pb.Snapshot) -> None:
+        self._snapshot = snapshot
+        self._is_full = asyncio.Event()
+        self._is_full.set()
+
+    def put(self, snapshot: pb.Snapshot) -> None:
+        self._snapshot = snapshot
+        self._is_full.set()
+
+    async def take(self) -> pb.Snapshot:
+        await self._is_full.wait()
+        self._is_full.clear()
+        return self._snapshot
+
+
+class EpochLost(Exception):
+    """The counter of starts cannot be read or written; the text says which file and what to do."""
+
+
+def next_epoch(directory: Path) -> int:
+    """Raise the counter of starts in `directory` and return it, only once it is safe on the disk. Raises EpochLost."""
+    path = directory / "prober.epoch"
+    try:
+        last = int(path.read_text(encoding="ascii")) if path.exists() else 0
+        if last < 0:
+            raise EpochLost(f"{path} holds a negative number; {_REMEDY}")
+        _write_durably(path, f"{last + 1}\n")
+    except ValueError as e:
+        raise EpochLost(f"{path} does not hold a number; {_REMEDY}") from e
+    except OSError as e:
+        raise EpochLost(f"{path} cannot be read and written: {e.strerror}") from e
+    return last + 1
+
+
+_REMEDY = "write a number into it that is higher than any epoch before, or remove it and restart the routers"
+
+
+def _write_durably(path: Path, text: str) -> None:
+    """Replace the file in one step, with its bytes and its name on the disk before this returns."""
+    draft = path.with_suffix(".draft")
+    with draft.open("w", encoding="ascii") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

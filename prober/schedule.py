@@ -1,0 +1,94 @@
+"""When to probe: each provider on a clock of its own, so that one that hangs delays nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from random import Random
+
+from prober.merge import Picture
+from prober.probe import Finding, ProbeResult
+from router_service.core.catalog import Provider
+from router_service.core.settings import ProberSettings
+
+logger = logging.getLogger(__name__)
+
+JITTER = 0.2
+LONGEST_START_S = 1.0
+RATE_LIMITED_WAIT_S, LONGEST_WAIT_S = 30.0, 300.0
+MOST_INTERVALS = 3
+"""So long a provider is left unprobed while its real traffic goes well."""
+
+TIMER_SLACK_S = 0.01
+"""A timer of the event loop may fire this much before its time by the monotonic clock."""
+
+Probe = Callable[[Provider], Awaitable[ProbeResult]]
+
+
+class Schedule:
+    """Probes `providers` for as long as `run` runs, and tells `picture` of each probe, then calls `changed`."""
+
+    def __init__(
+        self,
+        providers: Iterable[Provider],
+        settings: ProberSettings,
+        *,
+        picture: Picture,
+        probe: Probe,
+        changed: Callable[[], None],
+        rng: Random,
+        clock: Callable[[], float],
+    ) -> None:
+        self._providers = tuple(providers)
+        self._settings = settings
+        self._picture = picture
+        self._probe = probe
+        self._changed = changed
+        self._rng = rng
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Probe until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for provider in self._providers:
+                tasks.create_task(self._keep_probing(provider))
+
+    async def _keep_probing(self, provider: Provider) -> None:
+        await asyncio.sleep(self._rng.uniform(0, min(LONGEST_START_S, self._settings.interval_s)))
+        while True:
+            try:
+                result = await self._probe(provider)
+            except Exception:  # the root of a provider's task: a fault of ours in one stops no other
+                logger.exception("the probe of %s could not be made", provider.name)
+                await asyncio.sleep(self._interval_s())
+                continue
+            probed_at = self._clock()
+            self._picture.probed(result, probed_at)
+            self._changed()
+            await self._rest(result, probed_at)
+
+    async def _rest(self, result: ProbeResult, probed_at: float) -> None:
+        wait_s = self.wait_s(result, probed_at)
+        while wait_s > 0:
+            await asyncio.sleep(wait_s)
+            wait_s = self._interval_s() if self._may_be_left(result.provider, probed_at) else 0.0
+
+    def wait_s(self, result: ProbeResult, now: float) -> float:
+        """Seconds from `result` to its provider's next probe: soon while something is to be settled."""
+        if result.finding is Finding.RATE_LIMITED:
+            return min(LONGEST_WAIT_S, max(RATE_LIMITED_WAIT_S, result.retry_after_s))
+        interval_s = self._interval_s()
+        wanted_in_s = self._picture.probe_wanted_in_s(result.provider, now)
+        if wanted_in_s is None:
+            return interval_s
+        return min(interval_s, max(self._settings.confirm_s, wanted_in_s + TIMER_SLACK_S))
+
+    def _may_be_left(self, provider: str, probed_at: float) -> bool:
+        """Real traffic of the last interval says more than a probe, while it goes well and not for ever."""
+        now, interval_s = self._clock(), self._settings.interval_s
+        is_recent = now + interval_s <= probed_at + MOST_INTERVALS * interval_s
+        return is_recent and self._picture.is_traffic_well(provider, now, within_s=interval_s)
+
+    def _interval_s(self) -> float:
+        return self._settings.interval_s * self._rng.uniform(1 - JITTER, 1 + JITTER)

@@ -1,0 +1,110 @@
+"""The `signalbox` command: names its subcommands, and turns whatever happens into an exit code and one clear line."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import logging
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import click
+
+from router_service.commands.failure import ExitCode, Failure, Form, bug, failure_of, interruption, tell
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Subcommand:
+    """Where a subcommand is defined, as `module:name`, and what the list of commands says about it."""
+
+    place: str
+    summary: str
+
+
+SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
+    {
+        "up": Subcommand("up:command", "Run everything here: simulator, prober and router, with a demonstration."),
+        "serve": Subcommand("serve:command", "Run the router."),
+        "prober": Subcommand("modules:prober", "Run the prober."),
+        "simulate": Subcommand("modules:simulate", "Run the simulated providers."),
+        "complete": Subcommand("complete:command", "Run one prompt through the router."),
+        "providers": Subcommand("providers:command", "List the configured providers, their keys and their health."),
+        "top": Subcommand("top:command", "Watch the health of all targets."),
+    }
+)
+
+
+class Subcommands(click.Group):
+    """A group that imports a subcommand when it is run, so that `signalbox --help` need not import gRPC."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        return list(SUBCOMMANDS)
+
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, name = SUBCOMMANDS[cmd_name].place.partition(":")
+        found: click.Command = getattr(importlib.import_module(f"router_service.commands.{module}"), name)
+        return found
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, subcommand.summary) for name, subcommand in SUBCOMMANDS.items()])
+
+
+@click.group(cls=Subcommands)
+@click.version_option(package_name="signalbox", prog_name="signalbox")
+def signalbox() -> None:
+    """An LLM router: picks the provider that serves each request best right now, and accounts for it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, of this process if none is given, and return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _prepare()
+    try:
+        return _run(given)
+    except Failure as failure:
+        tell(failure, Form.JSON if "--json" in given else Form.TEXT)
+        return failure.ending
+
+
+def _run(arguments: list[str]) -> int:
+    """The subcommand's own exit code, or a Failure."""
+    try:
+        code = signalbox.main(arguments, prog_name="signalbox", standalone_mode=False)
+    except click.Abort as error:
+        raise interruption() from error
+    except click.ClickException as error:
+        raise failure_of(error) from error
+    except BrokenPipeError as error:
+        raise _reader_gone() from error
+    except Exception as error:
+        _LOGGER.debug("no command expects this", exc_info=True)
+        raise bug(error) from error
+    return code if isinstance(code, int) else ExitCode.GOOD
+
+
+def _prepare() -> None:
+    """UTF-8 wherever output goes, and the C core of gRPC silent, whose log would mix with ours."""
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    if os.environ.get("SIGNALBOX_LOG_LEVEL", "").lower() == "debug":
+        logging.basicConfig(level=logging.DEBUG)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def _reader_gone() -> Failure:
+    """Nobody reads stdout any more; what is still buffered for it would fail again when the process ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return interruption()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What commands share that call a running router or prober: the clients, and what their errors mean for a shell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from signalbox_client import (
+    Client,
+    DeadlineExceeded,
+    HealthClient,
+    Refused,
+    SignalboxError,
+    Unreachable,
+    ViolationKind,
+)
+from signalbox_client.endpoint import PROBER_ADDRESS, router_address
+
+from router_service.commands.failure import ExitCode, Failure, Objection, usage_failure
+
+
+@contextmanager
+def router_client(address: str | None) -> Iterator[Client]:
+    """A client for one command. An absent router is found out at once; a client's errors leave as Failures."""
+    with _as_failures(f"the router at {router_address(address)}", "start one with `signalbox up` or `signalbox serve`"):
+        try:
+            client = Client(address, channels=1, wait_for_ready=False)
+        except (ValueError, OSError) as error:
+            raise usage_failure(str(error)) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def prober_client(address: str) -> Iterator[HealthClient]:
+    """The same for the prober."""
+    with _as_failures(f"the prober at {address}", "start one with `signalbox up` or `signalbox prober`"):
+        try:
+            client = HealthClient(address, wait_for_ready=False)
+        except (ValueError, OSError) as error:
+            raise usage_failure(str(error)) from error
+        with client:
+            yield client
+
+
+def find_prober(flag: str | None, data_dir: Path, configured: str = PROBER_ADDRESS) -> str:
+    """The address asked for, else the socket in the data directory where there is one, else the configured address."""
+    socket = data_dir / "prober.sock"
+    if flag:
+        return flag
+    return f"unix:{socket.resolve()}" if socket.is_socket() else configured
+
+
+@contextmanager
+def _as_failures(whom: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except Unreachable as error:
+        raise Failure(
+            f"{whom} cannot be reached: {error.message}",
+            ending=ExitCode.UNREACHABLE,
+            code=error.code.name,
+            advice=f"{remedy}, or name another with an address option",
+        ) from error
+    except SignalboxError as error:
+        raise _failure(error) from error
+
+
+def _failure(error: SignalboxError) -> Failure:
+    fields = [v for v in error.violations if v.kind is ViolationKind.FIELD]
+    return Failure(
+        f"{error.message} [{error.reason or error.code.name}]",
+        ending=ExitCode.REFUSED if isinstance(error, Refused) else ExitCode.UPSTREAM,
+        code=error.code.name,
+        reason=error.reason,
+        request_id=error.request_id,
+        objections=[Objection(field=v.subject, description=v.description) for v in fields],
+        advice=_advice(error),
+    )
+
+
+def _advice(error: SignalboxError) -> str:
+    if error.retry_after_s is not None:
+        return f"trying again makes sense after {error.retry_after_s:g} s"
+    if isinstance(error, DeadlineExceeded):
+        return "give it more time with --timeout SECONDS"
+    return ""

@@ -1,0 +1,103 @@
+"""`signalbox complete`: one completion, streamed to the terminal or whole."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+
+import click
+from signalbox.v1.router_pb2 import Done
+from signalbox_client import Client, CompletionStream, Prompt
+from signalbox_client.client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
+from signalbox_client.request import completion
+
+from router_service.commands.calling import router_client
+from router_service.commands.documents import write_message
+from router_service.commands.failure import usage_failure
+from router_service.commands.figures import summary
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What could move the cursor or retitle the window: a model's answer may not work the terminal that shows it."""
+
+
+@click.command
+@click.argument("prompt")
+@click.option("--model", default="", metavar="NAME", help="A model, an alias or a target; else the router chooses.")
+@click.option("--max-output-tokens", type=click.IntRange(min=1), metavar="N", help="The most tokens to write.")
+@click.option("--stream/--no-stream", "is_stream", default=None, help="By default a terminal gets a stream.")
+@click.option("--json", "as_json", is_flag=True, help="A CompleteResponse as JSON; with --stream its events.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    metavar="SECONDS",
+    help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
+)
+@click.option("--address", metavar="HOST:PORT", help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.")
+def command(
+    prompt: str,
+    *,
+    model: str,
+    max_output_tokens: int | None,
+    is_stream: bool | None,
+    as_json: bool,
+    timeout_s: float | None,
+    address: str | None,
+) -> None:
+    """Run PROMPT through the router and write the answer; `-` reads the prompt from standard input.
+
+    The answer goes to stdout; what it took (target, time, cost, attempts) goes to stderr.
+    """
+    request = completion(_read(prompt), model=model, max_output_tokens=max_output_tokens)
+    if is_stream is None:
+        is_stream = sys.stdout.isatty() and not as_json
+    show: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
+    with router_client(address) as client:
+        if is_stream:
+            with client.stream(request, timeout_s=timeout_s or STREAM_TIMEOUT_S) as stream:
+                show(stream)
+        else:
+            _show_whole(client, request, timeout_s=timeout_s or UNARY_TIMEOUT_S, as_json=as_json)
+
+
+def _read(prompt: str) -> str:
+    if prompt != "-":
+        return prompt
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise usage_failure("the prompt on standard input is not UTF-8 text") from error
+
+
+def _show_whole(client: Client, request: Prompt, *, timeout_s: float, as_json: bool) -> None:
+    response = client.complete(request, timeout_s=timeout_s)
+    if as_json:
+        write_message(response)
+        return
+    click.echo(_fit_to_show(response.message.content))
+    click.echo(summary(response), err=True)
+
+
+def _show_events(stream: CompletionStream) -> None:
+    for event in stream:
+        write_message(event)
+
+
+def _show_text(stream: CompletionStream) -> None:
+    """The text as it comes. Its last line is ended however the stream ends, so that an error has a line of its own."""
+    last = "\n"
+    try:
+        for piece in stream.text():
+            click.echo(_fit_to_show(piece), nl=False)
+            last = piece[-1]
+    finally:
+        if last != "\n":
+            click.echo()
+    done = stream.done or Done()
+    first = done.time_to_first_token if done.HasField("time_to_first_token") else None
+    click.echo(summary(done.response, first), err=True)
+
+
+def _fit_to_show(text: str) -> str:
+    return _CONTROL.sub("�", text) if sys.stdout.isatty() else text

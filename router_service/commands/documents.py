@@ -1,0 +1,12 @@
+"""Answers for programs: protobuf messages as JSON on stdout, one a line."""
+
+from __future__ import annotations
+
+import click
+from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
+
+
+def write_message(message: Message) -> None:
+    """Protobuf JSON with the field names of the .proto files, in one line."""
+    click.echo(MessageToJson(message, preserving_proto_field_name=True, indent=None, ensure_ascii=False))

@@ -1,0 +1,268 @@
+"""`signalbox up`: simulator, prober and router under one supervisor, a demonstration, and what to try next."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import msgspec
+from signalbox.v1.router_pb2 import CompleteResponse
+from signalbox_client import AsyncClient, SignalboxError
+from signalbox_client.endpoint import PROBER_ADDRESS, ROUTER_ADDRESS
+
+from router_service.commands import options
+from router_service.commands.configuration import find_config, load_settings, needs_simulator
+from router_service.commands.failure import ExitCode, Failure
+from router_service.commands.figures import summary
+from router_service.commands.modules import module_command
+from router_service.core.settings import Settings
+from router_service.core.simulation import SimulatorSettings
+from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
+
+PROMPT = "Why do trains wait at signals?"
+DEMONSTRATION_S = 30.0
+STOP_S = 5.0
+"""For the parts that have nothing to finish; the router's time is its drain and a little more."""
+
+
+@click.command
+@options.config
+@click.option("--router-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
+@click.option("--prober-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
+@click.option("--simulator-address", metavar="HOST:PORT", help="Else 127.0.0.1:8790; port 0 takes a free one.")
+@options.data_dir
+@options.ready_file
+@click.option("--demo/--no-demo", "has_demo", default=True, help="Whether to show a completion and a stream.")
+def command(
+    *,
+    config: str | None,
+    router_address: str | None,
+    prober_address: str | None,
+    simulator_address: str | None,
+    data_dir: Path,
+    ready_file: Path | None,
+    has_demo: bool,
+) -> int:
+    """Run everything on this machine until Ctrl-C. The simulator runs only where the configuration asks for it."""
+    path = find_config(config)
+    settings = load_settings(path)
+    wishes = _Wishes(
+        config=path,
+        settings=settings,
+        router_address=router_address or settings.server.address,
+        prober_address=prober_address or settings.prober.address,
+        simulator_address=simulator_address or settings.simulator.address,
+        data_dir=data_dir,
+        ready_file=ready_file,
+        has_demo=has_demo,
+    )
+    with _run_directory(data_dir) as directory:
+        return asyncio.run(_up(wishes, directory))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wishes:
+    """What the command line and the configuration say together."""
+
+    config: Path | None
+    settings: Settings
+    router_address: str
+    prober_address: str
+    simulator_address: str
+    data_dir: Path
+    ready_file: Path | None
+    has_demo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Addresses:
+    """Where everything came to serve; the simulator's is empty where there is none."""
+
+    simulator: str
+    prober: str
+    router: str
+
+    def named(self) -> list[tuple[str, str]]:
+        pairs = [("router", self.router), ("prober", self.prober), ("simulator", self.simulator)]
+        return [(name, address) for name, address in pairs if address]
+
+
+async def _up(wishes: _Wishes, directory: Path) -> int:
+    supervisor = Supervisor(directory, _say)
+    with _listening(supervisor) as told:
+        try:
+            async with told.until_told():
+                await _run(wishes, directory, supervisor)
+        except PartFailed as error:
+            ending = ExitCode.USAGE if error.exit_code == ExitCode.USAGE else ExitCode.FAILED
+            raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice="its own words stand above") from error
+        finally:
+            await supervisor.stop()
+    return ExitCode.INTERRUPTED if signal.SIGINT in told.heard else ExitCode.GOOD
+
+
+async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
+    addresses = await _start(wishes, directory, supervisor)
+    if wishes.ready_file is not None:
+        write_ready_file(wishes.ready_file, addresses.named())
+    _say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(supervisor.keep())
+        answer = await _demonstrate(addresses.router) if wishes.has_demo else None
+        _say(_what_next(addresses, answer.provider if answer else ""))
+
+
+async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> _Addresses:
+    """In the order in which they need each other: the prober probes the simulator, the router listens to the prober."""
+    simulator = ""
+    if needs_simulator(wishes.settings):
+        simulator = await supervisor.start(_simulator(wishes, directory))
+    common = [*_given("--config", wishes.config), *_given("--simulator-address", simulator)]
+    common += ["--data-dir", str(wishes.data_dir)]
+    prober = await supervisor.start(
+        Part(
+            name="prober",
+            command=tuple(module_command("prober", common)),
+            address_flag="--prober-address",
+            address=wishes.prober_address,
+            stop_s=STOP_S,
+        )
+    )
+    router = await supervisor.start(
+        Part(
+            name="router",
+            command=tuple(module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"])),
+            address_flag="--router-address",
+            address=wishes.router_address,
+            stop_s=wishes.settings.server.drain_s + STOP_S,
+        )
+    )
+    return _Addresses(simulator=simulator, prober=prober, router=router)
+
+
+def _simulator(wishes: _Wishes, directory: Path) -> Part:
+    return Part(
+        name="simulator",
+        command=tuple(
+            module_command("router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory))
+        ),
+        address_flag="--simulator-address",
+        address=wishes.simulator_address,
+        stop_s=STOP_S,
+    )
+
+
+def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
+    """The configuration's simulated providers in the form that the simulator's own command line takes."""
+    file = directory / "behaviours.json"
+    file.write_bytes(msgspec.json.encode(dict(settings.behaviours)))
+    log = _given("--log", settings.log_path)
+    return ["--behaviour", str(file), "--seed", str(settings.seed), "--log-capacity", str(settings.log_capacity), *log]
+
+
+def _given(flag: str, value: Path | str | None) -> list[str]:
+    return [flag, str(value)] if value else []
+
+
+async def _demonstrate(address: str) -> CompleteResponse | None:
+    """One completion and one stream through the router, with what each took; a failure is told and stops nothing."""
+    async with AsyncClient(address, channels=1) as client:
+        try:
+            whole = await client.complete(PROMPT, timeout_s=DEMONSTRATION_S)
+            _say(f"\n  completion  {summary(whole)}")
+            stream = client.stream(PROMPT, timeout_s=DEMONSTRATION_S)
+            async with stream:
+                count = len([piece async for piece in stream.text()])
+        except SignalboxError as error:
+            _say(f"\n  The demonstration failed: {error.message} [{error.reason or error.code.name}]")
+            return None
+        if stream.done is not None:
+            first = stream.done.time_to_first_token
+            _say(f"  stream      {summary(stream.done.response, first)} · {count} pieces")
+        return whole
+
+
+def _what_next(addresses: _Addresses, provider: str) -> str:
+    """Lines that can be typed as they stand."""
+    router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
+    prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
+    message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
+    lines = [
+        "\nIn another terminal:",
+        f'  signalbox complete{router} "{PROMPT}"',
+        f"  signalbox top{prober}",
+        f"  grpcurl -plaintext {addresses.router} list",
+        f"  grpcurl -plaintext -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
+    ]
+    if addresses.simulator and provider:
+        faults = f"http://{addresses.simulator}/_sim/faults"
+        rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
+        lines += [
+            f"\nBreak {provider}, watch it being left in `signalbox top{prober}`, and mend it:",
+            f"  curl -X POST {faults} -d '{rules}'",
+            f"  curl -X DELETE {faults}",
+        ]
+    return "\n".join([*lines, "\nCtrl-C stops everything."])
+
+
+class _Told:
+    """Signals as they come: the first ends the work; one that comes while the parts are stopped ends them at once."""
+
+    def __init__(self, supervisor: Supervisor) -> None:
+        self.heard: list[signal.Signals] = []
+        self._supervisor = supervisor
+        self._work: asyncio.Timeout | None = None
+
+    def hear(self, number: signal.Signals) -> None:
+        self.heard.append(number)
+        if self._work is None:
+            self._supervisor.kill()
+        else:
+            self._work.reschedule(asyncio.get_running_loop().time())
+            self._work = None
+
+    @asynccontextmanager
+    async def until_told(self) -> AsyncIterator[None]:
+        """Run the body until it ends or a signal comes, whichever is first."""
+        try:
+            async with asyncio.timeout(None) as self._work:
+                yield
+        except TimeoutError:
+            if not self.heard:
+                raise
+        finally:
+            self._work = None
+
+
+@contextmanager
+def _listening(supervisor: Supervisor) -> Iterator[_Told]:
+    loop, told = asyncio.get_running_loop(), _Told(supervisor)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.hear, number)
+    try:
+        yield told
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _run_directory(data_dir: Path) -> Iterator[Path]:
+    """A directory for this run alone, gone at its end."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = Path(tempfile.mkdtemp(prefix="up-", dir=data_dir))
+    try:
+        yield directory
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,147 @@
+"""The whole configuration file as it stands: its sections, their keys, and what each key takes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from router_service.config.entries import ProviderEntry
+from router_service.config.fields import (
+    Endpoint,
+    ListenAddress,
+    Mebibytes,
+    Name,
+    PositiveSeconds,
+    Seconds,
+    Section,
+    Share,
+    Text,
+    Unbuilt,
+    Usd,
+    Version,
+)
+from router_service.config.prober_section import HealthSection, ProberSection
+from router_service.config.routing_section import RoutingSection
+from router_service.config.simulator_section import SimulatorSection
+from router_service.core.settings import ServerSettings, TelemetrySettings
+
+# The defaults stand once, in core.
+_SERVER, _TELEMETRY = ServerSettings(), TelemetrySettings()
+
+
+class TlsSection(Section):
+    """Encryption of the router's port."""
+
+    cert: Text | None = Field(default=None, description="The certificate's file.")
+    key: Text | None = Field(default=None, description="The file of the certificate's private key.")
+    client_ca: Text | None = Field(default=None, description="The file of the authority that callers must come from.")
+
+
+class ServerSection(Section):
+    """The router's gRPC server."""
+
+    address: ListenAddress = Field(
+        default=_SERVER.address, description="Where the router listens.", examples=["127.0.0.1:50051"]
+    )
+    allow_remote: bool = Field(
+        default=_SERVER.allow_remote,
+        description="Whether `address` may be one that other machines reach, though callers are not authenticated.",
+    )
+    drain_s: Seconds = Field(
+        default=_SERVER.drain_s, description="How long calls under way may go on once the router stops.", examples=[25]
+    )
+    lame_duck_s: Seconds = Field(
+        default=_SERVER.lame_duck_s,
+        description="How long the router, told to stop, still takes calls while balancers turn away.",
+        examples=[2],
+    )
+    max_message_mib: Mebibytes = Field(
+        default=_SERVER.max_message_mib, description="The largest message that is read or sent.", examples=[32]
+    )
+    max_prompt_mib: Mebibytes = Field(
+        default=_SERVER.max_prompt_mib, description="The largest prompt that is accepted.", examples=[8]
+    )
+    max_in_flight: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
+        default=_SERVER.max_in_flight, description="Requests inside at once; more are turned away.", examples=[10000]
+    )
+    default_deadline_s: PositiveSeconds = Field(
+        default=_SERVER.default_deadline_s, description="The deadline of a call that brings none.", examples=[300]
+    )
+    max_deadline_s: PositiveSeconds = Field(
+        default=_SERVER.max_deadline_s, description="The longest deadline; longer ones are cut to it.", examples=[3600]
+    )
+    reflection: bool = Field(
+        default=_SERVER.reflection, description="Whether tools such as grpcurl may ask for the services."
+    )
+    tls: Annotated[TlsSection | None, Unbuilt.REFUSED] = Field(default=None, description="Certificates.")
+
+
+class TenantKey(Section):
+    """A key that a tenant's callers may use."""
+
+    hash: Text = Field(description="The key's hash.", examples=["sha256:0f343b0931126a20f133d67c2b018a3b"])
+    role: Literal["caller", "operator", "admin", "health_reporter"] = Field(
+        default="caller", description="What the key allows."
+    )
+
+
+class TenantEntry(Section):
+    """Someone who may call."""
+
+    name: Name = Field(description="What the tenant is called.", examples=["web"])
+    keys: list[TenantKey] = Field(default=[], description="The keys of its callers.")
+    budget_usd_per_day: Usd | None = Field(default=None, description="What it may spend in a day.", examples=[5])
+
+
+class ProviderBudget(Section):
+    """What one provider may cost."""
+
+    daily_usd: Usd | None = Field(default=None, description="In a day.", examples=[5])
+    request_usd: Usd | None = Field(default=None, description="For one request.", examples=[0.5])
+
+
+class BudgetsSection(Section):
+    """What may be spent."""
+
+    daily_usd: Usd | None = Field(default=None, description="What all providers may cost in a day.", examples=[10])
+    warn_at: Share | None = Field(default=None, description="The share of it that raises an alert.", examples=[0.8])
+    providers: dict[Name, ProviderBudget] = Field(default={}, description="What each provider may cost.")
+
+
+class TelemetrySection(Section):
+    """Traces."""
+
+    otlp_endpoint: Endpoint = Field(
+        default=_TELEMETRY.otlp_endpoint,
+        description="The collector that traces go to by gRPC; empty sends them nowhere.",
+        examples=["http://127.0.0.1:4317"],
+    )
+    sample_ratio: Share = Field(
+        default=_TELEMETRY.sample_ratio,
+        description="The share of traces that is kept where the caller did not decide.",
+        examples=[0.1],
+    )
+    content: Annotated[bool, Unbuilt.WARNED] = Field(
+        default=False, description="Whether spans carry prompts and answers."
+    )
+
+
+class Document(Section):
+    """The configuration of Signalbox."""
+
+    version: Version = Field(description="The format's version.", examples=[1])
+    server: ServerSection = Field(default=ServerSection(), description="Where the router listens, and its bounds.")
+    tenants: Annotated[list[TenantEntry], Unbuilt.REFUSED] = Field(default=[], description="Who may call.")
+    prober: ProberSection = Field(
+        default=ProberSection(), description="When the prober looks, and how long its word counts."
+    )
+    health: HealthSection = Field(default=HealthSection(), description="What makes a target healthy, degraded or down.")
+    providers: Annotated[list[ProviderEntry], Field(min_length=1, max_length=10_000)] = Field(
+        description="The accounts that requests can go to.",
+        examples=[[{"name": "groq", "base_url": "https://api.example.com/v1", "models": [{"id": "small"}]}]],
+    )
+    routing: RoutingSection = Field(default=RoutingSection(), description="How a target is picked.")
+    budgets: Annotated[BudgetsSection | None, Unbuilt.REFUSED] = Field(default=None, description="What may be spent.")
+    telemetry: TelemetrySection = Field(default=TelemetrySection(), description="Where traces go.")
+    simulator: SimulatorSection = Field(default=SimulatorSection(), description="How the simulated providers behave.")

@@ -1,0 +1,229 @@
+"""The router's picture of health: the prober's newest snapshot, what this router saw since, and its own view."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+
+from router_service.core.attempt import Attempt
+from router_service.core.blocks import Block, Blocks
+from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.health import Snapshot, Source
+from router_service.core.outcome import BLOCKS, FAILURES, Outcome
+from router_service.core.plan import SnapshotInfo, Standing
+from router_service.core.settings import ProberSettings
+from router_service.core.tally import Report, Tally
+from router_service.health.entry import Entry
+from router_service.health.journal import ReportJournal
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_WAITS_S: Mapping[Outcome, float] = {
+    Outcome.RATE_LIMITED: 1.0,
+    Outcome.MONEY: 60.0,
+    Outcome.CREDENTIALS: 60.0,
+}
+"""How long a provider is left alone where it named no time."""
+
+
+class HealthBoard:
+    """Implements Observer; gives the decision its standings. Everything happens in one event loop, with no await.
+
+    `standings` is replaced, never changed, so that a decision may keep what it read. While snapshots are fresh they
+    rule, with this router's own later outcomes folded in. As they age they fade to neutral, and this router's own
+    view takes their place: the prober's silence alone makes nobody unhealthy.
+    """
+
+    def __init__(self, targets: Iterable[str], settings: ProberSettings, *, clock: Callable[[], float]) -> None:
+        self._settings = settings
+        self._clock = clock
+        now = clock()
+        self._entries = {target: Entry(target, settings.rules, now=now) for target in targets}
+        self._journal = ReportJournal()
+        self._tallies: dict[str, Tally] = {}
+        self._own_blocks = Blocks()
+        self._told_blocks = Blocks()
+        self._snapshot: Snapshot | None = None
+        self._arrived_at = now
+        self._has_own_evidence = False
+        self._was_in_doubt = False
+        self._last_faded = 1.0
+        self._standings: Mapping[str, Standing] = dict.fromkeys(self._entries, Standing())
+
+    @property
+    def targets(self) -> frozenset[str]:
+        return frozenset(self._entries)
+
+    def standings(self) -> Mapping[str, Standing]:
+        """How each target stands, as of the last thing that happened and at most one tick ago."""
+        return self._standings
+
+    def snapshot_info(self) -> SnapshotInfo:
+        """Which snapshot the standings rest on. One that fades is named with its age, and the source is PASSIVE."""
+        age_s = self._clock() - self._arrived_at
+        if self._snapshot is None or age_s > self._settings.ignore_s:
+            return SnapshotInfo(source=Source.PASSIVE if self._has_own_evidence else Source.NONE)
+        source = Source.PROBER if age_s <= self._settings.stale_s else Source.PASSIVE
+        return SnapshotInfo(
+            epoch=self._snapshot.epoch, sequence=self._snapshot.sequence, age_s=max(0.0, age_s), source=source
+        )
+
+    def attempt_started(self, target: str) -> None:
+        if (entry := self._entries.get(target)) is not None:
+            entry.in_flight += 1
+
+    def attempt_finished(self, event: AttemptFinished) -> None:
+        attempt = event.attempt
+        entry = self._entries.get(attempt.target.id)
+        if entry is None:
+            return
+        now = self._clock()
+        self._has_own_evidence = True
+        entry.in_flight = max(0, entry.in_flight - 1)
+        _count(self._tally(entry), attempt)
+        is_good = attempt.outcome is Outcome.OK
+        if is_good or attempt.outcome in FAILURES:
+            entry.live(is_good=is_good, now=now)
+        if attempt.outcome in BLOCKS:
+            self._block(attempt, now)
+        elif not (is_good and entry.is_well):  # one more success of a target that is well changes nothing
+            self._refresh((entry,), now)
+
+    def request_finished(self, event: RequestFinished) -> None:
+        """Health is a matter of attempts; a request adds nothing to them."""
+
+    def accept(self, snapshot: Snapshot, *, merged: int = 0) -> bool:
+        """Take over a snapshot that is newer than the last one; False where it is not, or where it cannot be true.
+
+        `merged` is the sequence of this router's last report that the snapshot holds; 0 where it holds none.
+        """
+        last = self._snapshot
+        if last is not None and snapshot.order <= last.order:
+            return False
+        now = self._clock()
+        if self._contradicts_experience(snapshot, now):
+            return False
+        if last is not None and last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
+            logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
+        is_new_epoch = last is None or last.epoch != snapshot.epoch
+        self._snapshot, self._arrived_at = snapshot, now
+        self._journal.merged(merged, is_new_epoch=is_new_epoch)
+        self._told_blocks.replace(snapshot.providers.values(), now)
+        self._seed(snapshot, now)
+        self._refresh(self._entries.values(), now)
+        return True
+
+    def tick(self) -> None:
+        """Let time do its part: call it four times a second."""
+        now = self._clock()
+        self._own_blocks.expire(now)
+        self._told_blocks.expire(now)
+        is_fading = self._faded(now) != self._last_faded
+        self._refresh([e for e in self._entries.values() if is_fading or e.is_moving], now)
+
+    def take_report(self) -> tuple[int, Mapping[str, Tally]]:
+        """Close this period's tallies as the next report: call it once a second, whether or not somebody listens."""
+        now = self._clock()
+        tallies, self._tallies = self._tallies, {}
+        for target, tally in tallies.items():
+            self._entries[target].passive.measure(tally, now)
+        self._refresh([self._entries[target] for target in tallies], now)
+        for target, entry in self._entries.items():
+            if entry.in_flight:
+                tallies.setdefault(target, Tally()).in_flight = entry.in_flight
+        for target, tally in tallies.items():
+            if tally.block_reason is not None:
+                block = self._own_blocks.of(self._entries[target].provider)
+                tally.blocked_for_s = block.left_s(now) if block is not None else 0.0
+        return self._journal.close(tallies, now).sequence, tallies
+
+    def unsent_reports(self, reporter_id: str) -> list[Report]:
+        """The closed reports that the prober has not taken yet, oldest first, in the name of `reporter_id`."""
+        return self._journal.unsent(reporter_id, self._clock())
+
+    def report_accepted(self, sequence: int) -> None:
+        """The prober holds every report up to `sequence`."""
+        self._journal.accepted(sequence)
+
+    def _tally(self, entry: Entry) -> Tally:
+        tally = self._tallies.get(entry.target)
+        if tally is None:
+            tally = self._tallies[entry.target] = Tally(trailing_failures=entry.trailing_failures)
+        return tally
+
+    def _block(self, attempt: Attempt, now: float) -> None:
+        wait_s = attempt.retry_after_s
+        if wait_s is None or attempt.outcome is not Outcome.RATE_LIMITED:
+            wait_s = max(wait_s or 0.0, DEFAULT_WAITS_S[attempt.outcome])
+        block = self._own_blocks.add(attempt.target.provider.name, BLOCKS[attempt.outcome], for_s=wait_s, now=now)
+        self._tallies[attempt.target.id].block(attempt.outcome, for_s=block.left_s(now))
+        provider = attempt.target.provider.name
+        self._refresh([e for e in self._entries.values() if e.provider == provider], now)
+
+    def _seed(self, snapshot: Snapshot, now: float) -> None:
+        """Begin anew from the snapshot, then tell it what this router saw and the snapshot does not hold yet."""
+        for target, entry in self._entries.items():
+            entry.seed(snapshot.targets.get(target), now)
+        for closed in self._journal.unmerged():
+            if now - closed.closed_at <= self._settings.rules.half_life_s:
+                for target, tally in closed.tallies.items():
+                    self._entries[target].replay(tally, closed.closed_at)
+        for target, tally in self._tallies.items():
+            self._entries[target].replay(tally, now)
+
+    def _contradicts_experience(self, snapshot: Snapshot, now: float) -> bool:
+        """Whether more than half of the providers are down in it while one of them serves this router well.
+
+        A prober that lost its own network sees everything down. Believing it would stop all traffic.
+        """
+        entries, window_s = self._entries.values(), self._settings.rules.window_s
+        providers = {e.provider for e in entries}
+        down = providers - {e.provider for e in entries if not e.is_down_in(snapshot)}
+        in_doubt = len(down) * 2 > len(providers) and any(
+            e.provider in down and e.passive.is_going_well(now, within_s=window_s) for e in entries
+        )
+        if in_doubt and not self._was_in_doubt:
+            logger.warning(
+                "the prober reports %d of %d providers down while calls to them succeed; it is not believed until the "
+                "two agree. Look at the prober's own network",
+                len(down),
+                len(providers),
+            )
+        self._was_in_doubt = in_doubt
+        return in_doubt
+
+    def _refresh(self, entries: Iterable[Entry], now: float) -> None:
+        """Find the standings of `entries` anew and replace the mapping if any of them changed."""
+        faded = self._last_faded = self._faded(now)
+        changed: dict[str, Standing] = {}
+        for entry in entries:
+            standing = entry.standing(now, faded=faded, block=self._blocked(entry.provider, now))
+            if standing != self._standings[entry.target]:
+                changed[entry.target] = standing
+        if changed:
+            self._standings = {**self._standings, **changed}
+
+    def _faded(self, now: float) -> float:
+        """How little the snapshot counts: 0 while it is fresh, rising to 1 where it is ignored or was never there."""
+        if self._snapshot is None:
+            return 1.0
+        stale_s, ignore_s = self._settings.stale_s, self._settings.ignore_s
+        age_s = now - self._arrived_at
+        if age_s <= stale_s:
+            return 0.0
+        return min(1.0, (age_s - stale_s) / (ignore_s - stale_s)) if ignore_s > stale_s else 1.0
+
+    def _blocked(self, provider: str, now: float) -> Block | None:
+        blocks = [b for b in (self._own_blocks.of(provider), self._told_blocks.of(provider)) if b and b.left_s(now) > 0]
+        return max(blocks, key=lambda block: block.until, default=None)
+
+
+def _count(tally: Tally, attempt: Attempt) -> None:
+    error = f"{attempt.outcome.name} {attempt.status_code}" if attempt.status_code else attempt.outcome.name
+    tally.add(
+        attempt.outcome,
+        latency_s=attempt.latency_s,
+        time_to_first_token_s=attempt.time_to_first_token_s,
+        output_tokens=attempt.usage.output_tokens if attempt.usage else 0,
+        error="" if attempt.outcome is Outcome.OK else error,
+    )

@@ -1,0 +1,1 @@
+"""Tests against real processes and servers on loopback, and tables and properties for the pure core."""
