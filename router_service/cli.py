@@ -52,6 +52,12 @@ class Subcommands(click.Group):
         found: click.Command = getattr(importlib.import_module(f"router_service.commands.{module}"), name)
         return found
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _reader_gone() from error
+
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, subcommand.summary) for name, subcommand in SUBCOMMANDS.items()])
@@ -82,8 +88,6 @@ def _run(arguments: list[str]) -> int:
         raise interruption() from error
     except click.ClickException as error:
         raise failure_of(error) from error
-    except BrokenPipeError as error:
-        raise _reader_gone() from error
     except Exception as error:
         _LOGGER.debug("no command expects this", exc_info=True)
         raise bug(error) from error

@@ -115,4 +115,4 @@ def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> No
     error = complete(stack, request)
     assert error.code.name == "INVALID_ARGUMENT"
     assert error.info.reason == "INVALID_REQUEST"
-    assert 0 < len(error.fields) <= 16
+    assert 0 < len(error.fields) < 100, "as many as fit"

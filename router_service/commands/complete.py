@@ -12,6 +12,7 @@ from signalbox_client import Client, CompletionStream, Prompt
 from signalbox_client.client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
 from signalbox_client.request import completion
 
+from router_service.commands import options
 from router_service.commands.calling import router_client
 from router_service.commands.documents import write_message
 from router_service.commands.failure import usage_failure
@@ -30,7 +31,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    type=options.Seconds(min=0, max=86_400, min_open=True),
     metavar="SECONDS",
     help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
 )
@@ -62,12 +63,14 @@ def command(
 
 
 def _read(prompt: str) -> str:
-    if prompt != "-":
-        return prompt
+    """The prompt itself; bytes that are no text would only fail later, and less clearly."""
     try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise usage_failure("the prompt on standard input is not UTF-8 text") from error
+        if prompt == "-":
+            return click.get_binary_stream("stdin").read().decode("utf-8")
+        prompt.encode("utf-8")
+    except UnicodeError as error:
+        raise usage_failure("the prompt is not UTF-8 text") from error
+    return prompt
 
 
 def _show_whole(client: Client, request: Prompt, *, timeout_s: float, as_json: bool) -> None:

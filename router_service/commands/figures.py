@@ -30,7 +30,7 @@ def seconds(value_s: float) -> str:
     """As `duration`, of seconds."""
     if value_s < 0.001:
         return f"{value_s * 1e6:.0f} µs"
-    if value_s < 1:
+    if value_s < 0.9995:
         return f"{value_s * 1e3:.3g} ms"
     return f"{value_s:.3g} s" if value_s < 100 else f"{value_s:.0f} s"
 

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
+
+
+class Seconds(click.FloatRange):
+    """A time in seconds. Python's notion of a number includes one that no range refuses."""
+
+    name = "seconds"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid float.", param, ctx)
+        return number
+
 
 config = click.option(
     "--config", metavar="FILE", help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what is built in."

@@ -21,7 +21,7 @@ from router_service.telemetry.logs import LEVELS
 @click.option(
     "--lame-duck",
     "lame_duck_s",
-    type=click.FloatRange(min=0),
+    type=options.Seconds(min=0, max=86_400),
     metavar="SECONDS",
     help="How long it goes on serving after SIGTERM while health checks already say no.",
 )

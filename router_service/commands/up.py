@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import tempfile
@@ -28,6 +29,8 @@ from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_
 
 PROMPT = "Why do trains wait at signals?"
 DEMONSTRATION_S = 30.0
+QUIET = "warning"
+"""A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
 STOP_S = 5.0
 """For the parts that have nothing to finish; the router's time is its drain and a little more."""
 
@@ -125,7 +128,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> _A
     if needs_simulator(wishes.settings):
         simulator = await supervisor.start(_simulator(wishes, directory))
     common = [*_given("--config", wishes.config), *_given("--simulator-address", simulator)]
-    common += ["--data-dir", str(wishes.data_dir)]
+    common += ["--data-dir", str(wishes.data_dir), "--log-level", os.environ.get("SIGNALBOX_LOG_LEVEL") or QUIET]
     prober = await supervisor.start(
         Part(
             name="prober",

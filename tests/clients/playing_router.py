@@ -25,6 +25,8 @@ PATIENCE_S = 10.0
 TARGET = "alder/chat-small"
 WORDS = ("Trains ", "wait ", "here ✓.")
 ANSWER = "".join(WORDS)
+ESCAPES = "\x1b]0;mine\x07red"
+"""Retitles the window of a terminal that lets it."""
 
 FAILURES: Mapping[str, errors.SignalboxError] = {
     "invalid": errors.InvalidRequest([errors.Violation("generation.temperature", "3 is above 2")]),
@@ -52,8 +54,8 @@ class Call:
 @dataclass(slots=True)
 class PlayingRouter(router_pb2_grpc.RouterServicer):
     """Answers every prompt with ANSWER; one that begins with `fail:NAME` fails so, and these do as they say: `cut` (a
-    stream without its end), `hang`, `flaky` (fails twice before it answers), `new-event`, `garbled` (details that
-    nobody can read), `bare` (UNAVAILABLE without a reason).
+    stream without its end), `escape` (answers with ESCAPES), `hang`, `hang-midway`, `flaky` (fails twice before it
+    answers), `new-event`, `garbled` (details that nobody can read), `bare` (UNAVAILABLE without a reason).
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -75,7 +77,7 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
     ) -> Iterator[router_pb2.StreamCompleteResponse]:
         prompt = self._play(request.request, context)
         yield _event(started=router_pb2.Started(request_id=request.request.request_id, target=TARGET))
-        for word in WORDS:
+        for word in [ESCAPES] if prompt == "escape" else WORDS:
             yield _event(delta=router_pb2.Delta(content=word))
         match prompt:
             case "fail:broken":

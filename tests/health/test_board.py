@@ -120,7 +120,7 @@ def test_a_silent_prober_fades_to_neutral_and_is_then_forgotten() -> None:
         rig.after(12.0)
         shares.append((rig.standing("alder/small").traffic_share, rig.standing("birch/small").traffic_share))
     assert shares[0] == (0.1, 0.0)
-    assert shares[1] == (pytest.approx(0.28), pytest.approx(0.2))
+    assert shares[1] == pytest.approx((0.28, 0.2))
     assert shares[4:] == [(1.0, 1.0), (1.0, 1.0)]
     assert shares == sorted(shares)
     assert rig.state("birch/small") is State.UNKNOWN

@@ -128,7 +128,9 @@ def test_finish_reason_that_says_that_it_failed(word: str | None, error: type[Up
             id="null-details",
         ),
         pytest.param(
-            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": None}}, Usage(input_tokens=9), id="null-count"
+            {"prompt_tokens": 9, "prompt_tokens_details": {"cached_tokens": None}},
+            Usage(input_tokens=9),
+            id="null-count",
         ),
         pytest.param(
             {"prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 6, "prompt_cache_miss_tokens": 3},
@@ -333,7 +335,12 @@ def test_stream_cut_off_before_its_end_has_none() -> None:
             id="comments",
         ),
         pytest.param(
-            lines('{"choices":[],"prompt_filter_results":[]}', chunk("Hi"), '{"choices":[{"finish_reason":"stop"}]}', "[DONE]"),
+            lines(
+                '{"choices":[],"prompt_filter_results":[]}',
+                chunk("Hi"),
+                '{"choices":[{"finish_reason":"stop"}]}',
+                "[DONE]",
+            ),
             "Hi",
             StreamEnd(finish_reason=FinishReason.STOP, usage=None),
             id="azure",
@@ -362,7 +369,10 @@ def test_end(stream: bytes, text: str, end: StreamEnd | None) -> None:
         ({"content": None}, Delta()),
         (None, Delta()),
         ({"tool_calls": []}, Delta()),
-        ({"tool_calls": [{"function": {"name": "f"}}, {}]}, Delta(tool_calls=(ToolCallDelta(index=0, name="f"), ToolCallDelta(index=1)))),
+        (
+            {"tool_calls": [{"function": {"name": "f"}}, {}]},
+            Delta(tool_calls=(ToolCallDelta(index=0, name="f"), ToolCallDelta(index=1))),
+        ),
         ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta(tool_calls=(ToolCallDelta(index=4, id="x"),))),
     ],
 )
@@ -438,7 +448,9 @@ LEAVES = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from([CANARY, "stop", "429", "500", "²³¹", "", "[DONE]"])
 )
-ANY_JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20)
+ANY_JSON = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=5), max_leaves=20
+)
 SHAPED = st.fixed_dictionaries(
     {},
     optional={

@@ -62,7 +62,10 @@ def test_least_request_has_a_model_and_messages_and_nothing_else() -> None:
         (Generation(seed=0), {"seed": 0}),
         (Generation(seed=-(2**63)), {"seed": -(2**63)}),
         (Generation(stop=("END", "\n")), {"stop": ["END", "\n"]}),
-        (Generation(frequency_penalty=0.0, presence_penalty=-2.0), {"frequency_penalty": 0.0, "presence_penalty": -2.0}),
+        (
+            Generation(frequency_penalty=0.0, presence_penalty=-2.0),
+            {"frequency_penalty": 0.0, "presence_penalty": -2.0},
+        ),
         (Generation(reasoning_effort="low"), {"reasoning_effort": "low"}),
     ],
 )

@@ -89,7 +89,9 @@ def test_own_clock_where_the_answer_has_no_date(date: str) -> None:
     assert retry_after_s({"retry-after": "9990-01-01T00:00:00Z", "date": date}) == MAX_S
 
 
-PIECES = st.lists(st.sampled_from([*"0123456789.-+eE:TZ ,", "ms", "s", "h", "Nov", "GMT", "2026", "21", "Sat,"]), max_size=12)
+PIECES = st.lists(
+    st.sampled_from([*"0123456789.-+eE:TZ ,", "ms", "s", "h", "Nov", "GMT", "2026", "21", "Sat,"]), max_size=12
+)
 
 
 @given(st.text(max_size=40) | PIECES.map("".join), st.text(max_size=30), st.text(max_size=40) | PIECES.map("".join))

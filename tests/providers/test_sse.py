@@ -124,7 +124,9 @@ def test_an_event_that_is_too_large_is_refused(stream: bytes, *, is_over: bool) 
     assert is_too_large([stream[i : i + 1] for i in range(len(stream))], 15) is is_over
 
 
-@pytest.mark.parametrize("line", [b"data: " + b"x" * 399_994, b"data: 3456", b"data"], ids=["one-line", "short-lines", "bare-lines"])
+@pytest.mark.parametrize(
+    "line", [b"data: " + b"x" * 399_994, b"data: 3456", b"data"], ids=["one-line", "short-lines", "bare-lines"]
+)
 def test_one_byte_feeding_costs_the_same_for_each_byte(line: bytes) -> None:
     """The bound is that this test ends: work that grew with what is held would take minutes for each of the shapes."""
     lines = 400_000 // len(line)

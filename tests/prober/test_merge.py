@@ -1,0 +1,244 @@
+"""The picture: probes and reports merged, each once, none louder than it may be."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from prober.merge import Picture
+from prober.probe import Finding, ProbeResult
+from router_service.core.catalog import Catalog, Model, Provider, Target
+from router_service.core.health import ProbeTiming, Snapshot, State
+from router_service.core.outcome import BlockReason, Outcome
+from router_service.core.settings import ProberSettings
+from router_service.core.tally import Report, Tally
+
+SETTINGS = ProberSettings()
+
+
+class Rig:
+    """A picture of two providers, the first with two targets, on a clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.picture = Picture(catalog(), SETTINGS, now=0.0)
+        self._sequences: Counter[str] = Counter()
+
+    def probe(self, finding: Finding, provider: str = "alder") -> None:
+        timing = ProbeTiming(is_ok=finding is Finding.GOOD)
+        self.picture.probed(ProbeResult(provider=provider, finding=finding, timing=timing), self.now)
+
+    def report(
+        self, reporter: str = "router-1", *, target: str = "alder/small", age_s: float = 0.0, **tally: int
+    ) -> None:
+        self._sequences[reporter] += 1
+        made = Report(
+            reporter_id=reporter, sequence=self._sequences[reporter], tallies={target: outcomes(**tally)}, age_s=age_s
+        )
+        self.picture.reported(made, self.now)
+
+    def snapshot(self) -> Snapshot:
+        return self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
+
+    def state(self, target: str = "alder/small") -> State:
+        return self.snapshot().targets[target].state
+
+    def samples(self, target: str = "alder/small") -> float:
+        return self.snapshot().targets[target].samples
+
+
+def catalog() -> Catalog:
+    alder, birch = (Provider(name=name, dialect="openai", base_url="http://127.0.0.1:1") for name in ("alder", "birch"))
+    made = [(alder, "small"), (alder, "large"), (birch, "small")]
+    return Catalog(targets=tuple(Target(provider, Model(id=model)) for provider, model in made))
+
+
+def outcomes(*, ok: int = 0, failed: int = 0, in_flight: int = 0) -> Tally:
+    """`failed` failures after `ok` successes."""
+    made = Tally(in_flight=in_flight)
+    for outcome in [Outcome.OK] * ok + [Outcome.SERVER_ERROR] * failed:
+        made.add(outcome, latency_s=0.5, time_to_first_token_s=None, output_tokens=0, error=outcome.name)
+    return made
+
+
+def test_a_probe_speaks_for_all_targets_of_its_provider() -> None:
+    rig = Rig()
+    for _ in range(3):
+        rig.probe(Finding.BAD)
+    states = {target: health.state for target, health in rig.snapshot().targets.items()}
+    assert states == {
+        "alder/small": State.UNHEALTHY,
+        "alder/large": State.UNHEALTHY,
+        "birch/small": State.UNKNOWN,
+    }
+
+
+def test_a_report_speaks_for_its_target_alone() -> None:
+    rig = Rig()
+    rig.report(failed=3)
+    assert (rig.state(), rig.state("alder/large")) == (State.UNHEALTHY, State.UNKNOWN)
+
+
+def test_a_duplicate_is_dropped_and_answered_with_what_is_merged() -> None:
+    rig = Rig()
+    report = Report(reporter_id="router-1", sequence=5, tallies={"alder/small": outcomes(ok=4)})
+    assert rig.picture.reported(report, 0.0) == 5
+    assert rig.picture.reported(report, 0.0) == 5
+    assert rig.picture.reported(Report(reporter_id="router-1", sequence=4, tallies=report.tallies), 0.0) == 5
+    assert rig.samples() == pytest.approx(4.0)
+    assert rig.snapshot().merged_sequences == {"router-1": 5}
+
+
+def test_reports_of_two_reporters_add_up() -> None:
+    rig = Rig()
+    rig.report("router-1", ok=3, in_flight=2)
+    rig.report("router-2", ok=4, in_flight=5)
+    assert rig.samples() == pytest.approx(7.0)
+    assert rig.snapshot().targets["alder/small"].in_flight == 7
+    rig.report("router-2")
+    assert rig.snapshot().targets["alder/small"].in_flight == 2
+
+
+def test_a_silent_reporter_is_forgotten() -> None:
+    rig = Rig()
+    rig.report("router-1", in_flight=2)
+    rig.now = 200.0
+    rig.report("router-2", in_flight=1)
+    rig.now = 301.0
+    rig.picture.forget_silent_reporters(rig.now)
+    assert rig.snapshot().merged_sequences == {"router-2": 1}
+    assert rig.snapshot().targets["alder/small"].in_flight == 1
+
+
+def test_an_old_report_is_measured_by_its_age_and_judges_nobody() -> None:
+    rig = Rig()
+    rig.now = 400.0
+    rig.report(failed=8, age_s=40.0)
+    assert rig.state() is State.UNKNOWN
+    assert rig.samples() == pytest.approx(2.0)
+
+
+def test_a_recent_report_of_before_a_restart_judges() -> None:
+    rig = Rig()
+    rig.now = 5.0
+    rig.report(failed=3, age_s=10.0)
+    assert rig.state() is State.UNHEALTHY
+
+
+def test_one_of_two_reporters_may_take_a_target_down() -> None:
+    rig = Rig()
+    rig.report("router-2", ok=5)
+    rig.report("router-1", failed=5)
+    assert rig.state() is State.UNHEALTHY
+
+
+def test_one_of_three_reporters_alone_degrades_and_does_not_take_down() -> None:
+    rig = Rig()
+    for _ in range(5):
+        rig.now += 1.0
+        rig.report("router-2", ok=5)
+        rig.report("router-3", ok=5)
+        rig.report("router-1", failed=50)
+        assert rig.state() in (State.HEALTHY, State.DEGRADED)
+    assert rig.state() is State.DEGRADED
+
+
+def test_one_of_three_reporters_weighs_no_more_than_the_others_together() -> None:
+    rig = Rig()
+    rig.report("router-2", ok=5)
+    rig.report("router-3", ok=5)
+    rig.report("router-1", failed=1000)
+    health = rig.snapshot().targets["alder/small"]
+    assert health.samples == pytest.approx(20.0)
+    assert health.success_rate == pytest.approx(0.5)
+
+
+def test_two_of_three_reporters_take_a_target_down() -> None:
+    rig = Rig()
+    rig.report("router-3", ok=5)
+    rig.report("router-2", failed=2)
+    rig.report("router-1", failed=2)
+    assert rig.state() is State.UNHEALTHY
+
+
+def test_reporters_of_other_targets_do_not_count() -> None:
+    rig = Rig()
+    rig.report("router-2", target="birch/small", ok=5)
+    rig.report("router-3", target="birch/small", ok=5)
+    rig.report("router-1", failed=3)
+    assert rig.state() is State.UNHEALTHY
+
+
+def test_failing_probes_degrade_while_real_traffic_goes_well() -> None:
+    rig = Rig()
+    for _ in range(6):
+        rig.now += 1.0
+        rig.report(ok=20)
+        rig.probe(Finding.BAD)
+    assert rig.state() is State.DEGRADED
+    assert rig.state("alder/large") is State.UNHEALTHY
+
+
+def test_good_probes_do_not_bring_back_what_real_traffic_took_down() -> None:
+    rig = Rig()
+    rig.probe(Finding.GOOD)
+    rig.report(failed=3)
+    for _ in range(9):
+        rig.now += 1.0
+        rig.probe(Finding.GOOD)
+        assert rig.state() is State.UNHEALTHY
+
+
+def test_a_rate_limited_probe_says_nothing() -> None:
+    rig = Rig()
+    for _ in range(5):
+        rig.probe(Finding.RATE_LIMITED)
+    assert rig.state() is State.UNKNOWN
+    assert rig.snapshot().providers["alder"].block_reason is None
+
+
+def test_a_refused_key_blocks_the_provider_until_a_probe_is_let_in() -> None:
+    rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    block = rig.snapshot().providers["alder"]
+    assert (block.block_reason, block.blocked_for_s) == (BlockReason.CREDENTIALS, 60.0)
+    assert rig.state() is State.UNKNOWN
+    rig.probe(Finding.GOOD)
+    assert rig.snapshot().providers["alder"].block_reason is None
+
+
+def test_a_good_probe_does_not_lift_what_traffic_was_refused_for() -> None:
+    rig = Rig()
+    tally = Tally(blocked_for_s=30.0, block_reason=BlockReason.MONEY)
+    rig.picture.reported(Report(reporter_id="router-1", sequence=1, tallies={"alder/small": tally}, age_s=10.0), 0.0)
+    rig.probe(Finding.GOOD)
+    block = rig.snapshot().providers["alder"]
+    assert (block.block_reason, block.blocked_for_s) == (BlockReason.MONEY, 20.0)
+    rig.now = 20.0
+    assert rig.snapshot().providers["alder"].block_reason is None
+
+
+def test_what_matters_changes_with_states_shares_and_blocks_only() -> None:
+    rig = Rig()
+    rig.probe(Finding.GOOD)
+    before = rig.picture.what_matters(rig.now)
+    rig.probe(Finding.GOOD)
+    rig.report(ok=2, in_flight=4)
+    rig.now += 1.0
+    assert rig.picture.what_matters(rig.now) == before
+    rig.probe(Finding.KEY_REFUSED, "birch")
+    blocked = rig.picture.what_matters(rig.now)
+    assert blocked != before
+    rig.report(failed=3)
+    assert rig.picture.what_matters(rig.now) != blocked
+
+
+def test_traffic_is_well_while_all_of_a_provider_is_healthy() -> None:
+    rig = Rig()
+    rig.probe(Finding.GOOD)
+    assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.report(ok=1)
+    assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.report(target="alder/large", failed=3)
+    assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)

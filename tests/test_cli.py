@@ -1,0 +1,561 @@
+"""The `signalbox` command: exit codes, what goes to stdout and what to stderr, and the processes that it keeps."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import pty
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router_service.cli import SUBCOMMANDS, main
+from router_service.commands.figures import seconds, usd
+from router_service.supervisor import Part, PartFailed, Supervisor
+from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
+
+PATIENCE_S = 30.0
+COMMAND = [sys.executable, "-P", "-m", "router_service.cli"]
+NOBODY = "127.0.0.1:1"
+
+FAILURES = [
+    ("fail:invalid", 4, "INVALID_ARGUMENT", "INVALID_REQUEST"),
+    ("fail:nobody", 4, "FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET"),
+    ("fail:blocked", 4, "RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED"),
+    ("garbled", 4, "INVALID_ARGUMENT", ""),
+    ("fail:refused", 5, "UNAVAILABLE", "UPSTREAM_CONNECT"),
+    ("fail:key", 5, "INTERNAL", "UPSTREAM_CREDENTIALS"),
+    ("fail:late", 5, "DEADLINE_EXCEEDED", "CALLER_DEADLINE"),
+    ("fail:busy", 5, "UNAVAILABLE", "ROUTER_OVERLOADED"),
+    ("bare", 3, "UNAVAILABLE", ""),
+]
+
+MISUSES: list[Sequence[str]] = [
+    ["nonsense"],
+    ["complete"],
+    ["complete", "a", "b"],
+    ["complete", "a", "--nonsense"],
+    ["complete", "a", "--timeout", "0"],
+    ["complete", "a", "--timeout", "nan"],
+    ["complete", "a", "--timeout", "soon"],
+    ["complete", "a", "--max-output-tokens", "0"],
+    ["complete", "\udcff"],
+    ["providers", "--config", "/nowhere/signalbox.yaml"],
+    ["serve", "--log-level", "loud"],
+    ["serve", "--config", "/nowhere/signalbox.yaml"],
+    ["up", "--config", "/nowhere/signalbox.yaml"],
+]
+
+CONFIG = """\
+version: 1
+providers:
+  - {name: alder, dialect: openai, base_url: "simulator:/alder/v1", models: [{id: chat-small}, {id: chat-large}]}
+  - {name: birch, dialect: openai, base_url: "https://birch.example/v1", key_env: BIRCH_KEY, models: [{id: chat-small}]}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SIGNALBOX_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def router() -> Iterator[str]:
+    """The address of a playing router, which is a playing prober too."""
+    with serving(PlayingRouter()) as address:
+        yield address
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a command left: its exit code, what it answered, and what it told people."""
+
+    code: int
+    out: str
+    err: str
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Output]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a command in this process."""
+
+    def run_here(*arguments: str) -> Output:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Output(code, captured.out, captured.err)
+
+    return run_here
+
+
+def test_complete_answers_on_stdout_and_sums_up_on_stderr(run: Run, router: str) -> None:
+    output = run("complete", "hello", "--address", router)
+    assert (output.code, output.out) == (0, f"{ANSWER}\n")
+    assert output.err == f"{TARGET} · 150 ms · first token 20 ms · 0.0000016 USD · 1 attempt\n"
+
+
+def test_complete_streams_the_same_text(run: Run, router: str) -> None:
+    output = run("complete", "hello", "--stream", "--address", router)
+    assert (output.code, output.out) == (0, f"{ANSWER}\n")
+    assert "first token 20 ms" in output.err
+
+
+def test_complete_as_json_is_one_response(run: Run, router: str) -> None:
+    output = run("complete", "hello", "--json", "--address", router)
+    document = output.document()
+    assert (output.code, output.err) == (0, "")
+    assert document["message"] == {"role": "ROLE_ASSISTANT", "content": ANSWER}
+    assert (document["finish_reason"], document["cost_usd_nanos"]) == ("FINISH_REASON_STOP", "1600")
+
+
+def test_complete_as_json_stream_is_an_event_a_line(run: Run, router: str) -> None:
+    output = run("complete", "hello", "--json", "--stream", "--address", router)
+    assert [next(iter(event)) for event in output.documents()] == ["started", "delta", "delta", "delta", "done"]
+    assert output.documents()[-1]["done"]["response"]["target"] == TARGET
+
+
+def test_complete_finds_the_router_in_the_environment(run: Run, router: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_ADDRESS", router)
+    assert run("complete", "hello").code == 0
+
+
+@pytest.mark.parametrize("mode", [[], ["--stream"]], ids=["whole", "stream"])
+@pytest.mark.parametrize(("prompt", "code", "status", "reason"), FAILURES)
+def test_failed_completion_has_its_exit_code_and_one_clear_line(
+    run: Run, router: str, prompt: str, code: int, status: str, reason: str, mode: Sequence[str]
+) -> None:
+    output = run("complete", prompt, *mode, "--address", router)
+    assert (output.code, output.out) == (code, "")
+    assert output.err.startswith("signalbox: ")
+    assert len(output.err.splitlines()) <= 2
+    assert reason in output.err
+
+
+@pytest.mark.parametrize(("prompt", "code", "status", "reason"), FAILURES)
+def test_failed_completion_as_json_is_an_error_document(
+    run: Run, router: str, prompt: str, code: int, status: str, reason: str
+) -> None:
+    output = run("complete", prompt, "--json", "--address", router)
+    error = output.document()["error"]
+    assert (output.code, output.err) == (code, "")
+    assert set(error) == {"code", "reason", "message", "request_id", "field", "violations"}
+    assert (error["code"], error["reason"]) == (status, reason)
+    assert error["request_id"] == ("r-1" if reason else "")
+
+
+def test_error_document_names_the_field(run: Run, router: str) -> None:
+    error = run("complete", "fail:invalid", "--json", "--address", router).document()["error"]
+    assert error["field"] == "generation.temperature"
+    assert error["violations"] == [{"field": "generation.temperature", "description": "3 is above 2"}]
+
+
+@pytest.mark.parametrize("prompt", ["cut", "fail:broken"])
+def test_interrupted_stream_shows_what_came_and_that_it_is_not_all(run: Run, router: str, prompt: str) -> None:
+    output = run("complete", prompt, "--stream", "--address", router)
+    assert (output.code, output.out) == (5, f"{ANSWER}\n")
+    assert output.err.startswith("signalbox: the stream ")
+    documents = run("complete", prompt, "--stream", "--json", "--address", router).documents()
+    assert [next(iter(document)) for document in documents] == ["started", "delta", "delta", "delta", "error"]
+
+
+def test_unreachable_router_is_exit_3_with_what_to_do(run: Run) -> None:
+    output = run("complete", "hello", "--address", NOBODY)
+    assert (output.code, output.out) == (3, "")
+    assert f"the router at {NOBODY} cannot be reached" in output.err
+    assert "signalbox up" in output.err
+
+
+def test_unreachable_prober_as_json_is_an_error_document(run: Run) -> None:
+    output = run("top", "--json", "--prober-address", NOBODY)
+    assert (output.code, output.err) == (3, "")
+    assert output.document()["error"]["code"] == "UNAVAILABLE"
+
+
+@pytest.mark.parametrize("arguments", MISUSES, ids=ascii)
+def test_misuse_is_exit_2_and_says_how(run: Run, arguments: Sequence[str]) -> None:
+    output = run(*arguments)
+    assert (output.code, output.out) == (2, "")
+    assert output.err
+
+
+def test_misuse_as_json_is_an_error_document(run: Run) -> None:
+    error = run("complete", "hello", "--json", "--timeout", "soon").document()["error"]
+    assert (error["code"], error["reason"], error["field"]) == ("INVALID_ARGUMENT", "USAGE", "--timeout")
+
+
+def test_key_is_not_sent_in_the_clear(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_API_KEY", "k-secret")
+    output = run("complete", "hello", "--address", "router.example:50051")
+    assert output.code == 2
+    assert "SIGNALBOX_CA" in output.err
+    assert "k-secret" not in output.err
+
+
+def test_help_names_every_subcommand_and_each_explains_itself(run: Run) -> None:
+    overview = run("--help")
+    assert overview.code == 0
+    for name in SUBCOMMANDS:
+        assert f"\n  {name} " in overview.out
+    for name in ("complete", "providers", "serve", "top", "up"):
+        assert f"signalbox {name} [OPTIONS]" in run(name, "--help").out
+
+
+def test_version_is_told(run: Run) -> None:
+    output = run("--version")
+    assert output.code == 0
+    assert output.out.startswith("signalbox, version ")
+
+
+@pytest.mark.parametrize(("name", "word"), [("prober", "--prober-address"), ("simulate", "--behaviour")])
+def test_program_of_its_own_gets_all_arguments(name: str, word: str) -> None:
+    finished = subprocess.run([*COMMAND, name, "--help"], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert finished.returncode == 0
+    assert word in finished.stdout
+
+
+def test_providers_as_json_have_the_documented_shape(run: Run, router: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(CONFIG)
+    output = run("providers", "--json", "--config", str(file), "--prober-address", router)
+    alder, birch = output.document()["items"]
+    assert (output.code, output.err) == (0, "")
+    assert alder == {
+        "name": "alder",
+        "dialect": "openai",
+        "tier": "premium",
+        "state": "ready",
+        "key_env": [],
+        "key_page": None,
+        "models": ["chat-small", "chat-large"],
+        "health": "healthy",
+        "free_left": None,
+        "last_probe": {"time": "2023-11-14T22:13:18Z", "ok": True, "total_ms": 6.0, "error": None},
+    }
+    assert (birch["state"], birch["key_env"], birch["health"]) == ("no_key", ["BIRCH_KEY"], "unknown")
+    assert birch["last_probe"]["error"] == "SERVER_ERROR 503"
+
+
+def test_providers_without_a_prober_say_that_health_is_unknown(run: Run) -> None:
+    output = run("providers", "--prober-address", NOBODY)
+    assert output.code == 0
+    assert output.err.startswith("signalbox: health is unknown: the prober at")
+    assert [line.split()[0] for line in output.out.splitlines()] == ["provider", "alder", "birch", "cedar"]
+    assert output.out.count("unknown") == 3
+
+
+def test_broken_configuration_names_every_mistake(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text("version: 2\nproviders: []\nnonsense: 1\n")
+    output = run("providers", "--config", str(file))
+    assert output.code == 2
+    assert f"{file}:1: version" in output.err
+    assert f"{file}:3: nonsense" in output.err
+    error = run("providers", "--json", "--config", str(file)).document()["error"]
+    assert error["reason"] == "INVALID_CONFIG"
+    assert {violation["field"] for violation in error["violations"]} >= {"version", "nonsense"}
+
+
+def test_top_once_shows_each_target(run: Run, router: str) -> None:
+    output = run("top", "--once", "--prober-address", router)
+    heading, well, ill = output.out.splitlines()
+    assert output.code == 0
+    assert heading.split("  ")[0].strip() == "target"
+    for word in (TARGET, "healthy", "100%", "99.5%", "120 ms", "480 ms", "40 ms", "6 ms, 2 s ago"):
+        assert word in well
+    for word in ("birch/chat-small", "unhealthy", "0%", "SERVER_ERROR 503, 1 s ago", "rate_limited, 1.5 s"):
+        assert word in ill
+
+
+def test_top_once_as_json_is_a_snapshot(run: Run, router: str) -> None:
+    document = run("top", "--once", "--json", "--prober-address", router).document()
+    assert (document["epoch"], document["targets"][0]["target"]) == ("7", TARGET)
+
+
+def test_top_goes_on_after_the_feed_broke_until_it_is_interrupted(router: str) -> None:
+    with started("top", "--json", "--prober-address", router) as process:
+        assert process.stdout is not None
+        sequences = [json.loads(process.stdout.readline())["sequence"] for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 130
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert sequences == ["1", "2", "1", "2"], "the playing prober ends each watch after two snapshots"
+    assert "trying again" in said
+    assert "Traceback" not in said
+
+
+def test_top_on_a_terminal_is_a_table_that_changes(router: str) -> None:
+    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    assert code == 130
+    assert TARGET in shown
+    assert "Traceback" not in shown
+
+
+def test_complete_on_a_terminal_streams_and_defuses_escapes(router: str) -> None:
+    code, shown = _on_a_terminal(["complete", "escape", "--address", router])
+    assert code == 0
+    assert ESCAPES not in shown
+    assert "�]0;mine�red\r\n" in shown
+
+
+def test_complete_reads_its_prompt_from_standard_input(router: str) -> None:
+    command = [*COMMAND, "complete", "-", "--address", router]
+    finished = subprocess.run(command, input=b"hello", capture_output=True, timeout=PATIENCE_S)
+    assert (finished.returncode, finished.stdout.decode()) == (0, f"{ANSWER}\n")
+    broken = subprocess.run(command, input=b"\xff\xfe\xff", capture_output=True, timeout=PATIENCE_S)
+    assert broken.returncode == 2
+    assert b"not UTF-8" in broken.stderr
+
+
+def test_interrupt_ends_a_completion_quietly(router: str) -> None:
+    with started("complete", "hang-midway", "--stream", "--address", router) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(len("Trains")) == "Trains"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == 130
+        assert process.stderr.read().strip() == ""
+
+
+def test_reader_that_leaves_ends_a_command_quietly(router: str) -> None:
+    with started("top", "--json", "--prober-address", router) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(PATIENCE_S) == 130
+        assert "Error" not in process.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("nanos", "text"),
+    [(0, "0 USD"), (1, "0.000000001 USD"), (1_500_000_000, "1.5 USD"), (-20, "-0.00000002 USD"), (10**10, "10 USD")],
+)
+def test_money_is_shown_exactly(nanos: int, text: str) -> None:
+    assert usd(nanos) == text
+
+
+@pytest.mark.parametrize(
+    ("value_s", "text"),
+    [
+        (0.0, "0 µs"),
+        (0.00085, "850 µs"),
+        (0.0123, "12.3 ms"),
+        (0.9994, "999 ms"),
+        (0.9999, "1 s"),
+        (4.561, "4.56 s"),
+        (120.4, "120 s"),
+    ],
+)
+def test_times_are_shown_in_a_fitting_unit(value_s: float, text: str) -> None:
+    assert seconds(value_s) == text
+
+
+def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_path: Path) -> None:
+    with _up(tmp_path) as up:
+        assert set(up.ready) == {"pid", "router", "prober", "simulator"}
+        assert up.ready["pid"] == up.process.pid
+        _wait_until(lambda: "Ctrl-C stops everything." in up.said())
+        pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
+        os.kill(pids["router"], signal.SIGKILL)
+        _wait_until(lambda: _is_restarted(tmp_path, pids["router"]))
+        pids["router restarted"] = _part(tmp_path, "router")["pid"]
+        output = run("complete", "hello", "--json", "--address", up.ready["router"])
+        assert output.code == 0, output.out
+        assert output.document()["target"] == TARGET
+        rows = run("providers", "--json", "--data-dir", str(tmp_path / "data"))
+        assert {item["health"] for item in rows.document()["items"]} <= {"healthy", "unknown"}
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(PATIENCE_S) == 130
+    assert not [name for name, pid in pids.items() if _is_running(pid)]
+    assert not list((tmp_path / "data").glob("up-*"))
+    for words in (f"completion  {TARGET} · ", f"stream      {TARGET} · ", "_sim/faults", "router ended (SIGKILL)"):
+        assert words in up.said()
+    assert "Traceback" not in up.said()
+
+
+def test_up_starts_no_simulator_that_nobody_needs(tmp_path: Path) -> None:
+    file = tmp_path / "real.yaml"
+    file.write_text(CONFIG.replace("simulator:/alder/v1", f"http://{NOBODY}/v1"))
+    with _up(tmp_path, "--no-demo", "--config", str(file)) as up:
+        assert set(up.ready) == {"pid", "router", "prober"}
+        up.process.send_signal(signal.SIGTERM)
+        assert up.process.wait(PATIENCE_S) == 0
+
+
+def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        finished = subprocess.run(
+            [*_up_command(tmp_path), "--router-address", address], capture_output=True, text=True, timeout=PATIENCE_S
+        )
+    assert finished.returncode == 2
+    assert address in finished.stderr
+    assert "signalbox: router ended before it served (exit code 2)" in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert not list((tmp_path / "data").glob("up-*"))
+
+
+STUBBORN = """
+import pathlib, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[sys.argv.index("--ready-file") + 1]).write_text('{"stubborn": "here:1"}')
+time.sleep(60)
+"""
+
+
+def test_supervisor_kills_what_does_not_stop(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    async def start_and_stop() -> str:
+        supervisor = Supervisor(tmp_path, said.append)
+        try:
+            return await supervisor.start(_python_part("stubborn", STUBBORN))
+        finally:
+            await supervisor.stop()
+
+    assert asyncio.run(start_and_stop()) == "here:1"
+    assert said == ["stubborn did not stop within 0.2 s and is killed"]
+
+
+def test_supervisor_tells_how_a_part_failed_to_start(tmp_path: Path) -> None:
+    async def start() -> None:
+        await Supervisor(tmp_path, print).start(_python_part("hasty", "raise SystemExit(7)"))
+
+    with pytest.raises(PartFailed, match=r"hasty ended before it served \(exit code 7\)") as caught:
+        asyncio.run(start())
+    assert caught.value.exit_code == 7
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """A command in a process of its own, gone at the end."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _on_a_terminal(arguments: Sequence[str], *, interrupt_at: str = "") -> tuple[int, str]:
+    """Run a command on a pseudo-terminal to its end, or until it shows a text and is interrupted; its exit code and
+    what it showed.
+    """
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"COLUMNS": "160", "LINES": "40", "TERM": "xterm"}
+    shown = b""
+    with subprocess.Popen([*COMMAND, *arguments], stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        alarm = threading.Timer(PATIENCE_S, process.kill)
+        alarm.start()
+        try:
+            while piece := _read_terminal(ours):
+                shown += piece
+                if interrupt_at and interrupt_at.encode() in shown:
+                    process.send_signal(signal.SIGINT)
+                    interrupt_at = ""
+            code = process.wait(PATIENCE_S)
+        finally:
+            alarm.cancel()
+            process.kill()
+            os.close(ours)
+    return code, shown.decode()
+
+
+def _read_terminal(terminal: int) -> bytes:
+    """What a terminal shows next; Linux says with an error that nobody holds its other side any more."""
+    try:
+        return os.read(terminal, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
+
+
+def _up_command(directory: Path) -> list[str]:
+    free = "127.0.0.1:0"
+    flags = ["--prober-address", free, "--simulator-address", free, "--data-dir", str(directory / "data")]
+    return [*COMMAND, "up", "--router-address", free, *flags]
+
+
+@dataclass(frozen=True, slots=True)
+class Up:
+    """A running `signalbox up`: its process, its ready document and the file that takes what it says."""
+
+    process: subprocess.Popen[bytes]
+    ready: dict[str, Any]
+    log: Path
+
+    def said(self) -> str:
+        return self.log.read_text()
+
+
+@contextmanager
+def _up(directory: Path, *arguments: str) -> Iterator[Up]:
+    """`signalbox up` on free ports, serving; ended by force where the test did not end it."""
+    ready_file, log = directory / "ready.json", directory / "up.log"
+    command = [*_up_command(directory), "--ready-file", str(ready_file), *arguments]
+    with log.open("wb") as errors, subprocess.Popen(command, stderr=errors) as process:
+        try:
+            _wait_until(lambda: ready_file.exists() or process.poll() is not None)
+            yield Up(process, json.loads(ready_file.read_bytes()), log)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
+
+
+def _part(directory: Path, name: str) -> dict[str, Any]:
+    [file] = (directory / "data").glob(f"up-*/{name}.json")
+    document: dict[str, Any] = json.loads(file.read_bytes())
+    return document
+
+
+def _is_restarted(directory: Path, old_pid: int) -> bool:
+    files = list((directory / "data").glob("up-*/router.json"))
+    return bool(files) and json.loads(files[0].read_bytes())["pid"] != old_pid
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _wait_until(has_come: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not has_come():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.02)
+
+
+def _python_part(name: str, program: str) -> Part:
+    command = (sys.executable, "-c", program)
+    return Part(name=name, command=command, address_flag="--address", address="here:0", stop_s=0.2)

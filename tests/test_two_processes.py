@@ -1,0 +1,195 @@
+"""Router, prober and simulated providers as real processes under load, each hurt in turn; callers must not notice.
+
+The first provider has a simulator of its own, so that it can be killed while the others live. What cannot be saved is
+a stream that has delivered when its provider or the router itself is killed: it must end in an error, never look
+whole. Everything else must succeed, with nothing but the client's documented retry in between.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.harness import processes, settings
+from tests.harness.load import STREAMS, Call, Load
+from tests.harness.processes import SLOWER_IN_CI, Process, free_port, running, wait_until
+from tests.harness.witness import Row, Witness
+
+PACE = {"*": {"latency_s": 0.02, "tokens_per_s": 100, "output_tokens": 24}}
+LEAVE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything that runs. The witnesses' logs are all that ever reached a provider, for `kept` has a killed one's."""
+
+    router: Process
+    prober: Process
+    first: Process
+    others: Process
+    load: Load
+    kept: list[Row]
+
+    def rows(self) -> list[Row]:
+        rows = list(self.kept)
+        for simulator in (self.first, self.others):
+            with Witness(simulator.ready["simulator"]) as witness:
+                rows += witness.rows()
+        return rows
+
+    def first_attempts(self, *, since: float) -> list[str]:
+        """The provider of each first attempt of the calls that began after `since`, by the providers' own logs."""
+        ids = {c.request_id for c in self.load.since(since)}
+        return [r.provider for r in self.rows() if r.attempt_id.endswith(".1") and r.attempt_id[:-2] in ids]
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with processes.short_directory() as directory:
+        first = processes.simulator(directory, name="first", port=free_port(), behaviours=PACE)
+        others = processes.simulator(directory, name="others", port=free_port(), behaviours=PACE)
+        with running(first, others):
+            config = _config(directory, first, others)
+            prober = processes.prober(directory, config, port=free_port())
+            router = processes.router(directory, config, port=free_port())
+            with running(prober, router), Load(router.ready["router"]) as load:
+                yield World(router, prober, first, others, load, [])
+
+
+def _config(directory: Path, first: Process, others: Process) -> Path:
+    alder = settings.simulated(first.ready["simulator"], ("alder",))
+    rest = settings.simulated(others.ready["simulator"], ("birch", "cedar"))
+    return settings.write(directory, alder + rest, health={**settings.QUICK_HEALTH, "recovery_step_s": 0.3})
+
+
+def settled(world: World) -> None:
+    """The first provider serves again, and nearly everything."""
+
+    def is_back() -> bool:
+        recent = world.first_attempts(since=time.monotonic() - 1.0)
+        return len(recent) >= 20 and recent.count("alder") >= 0.9 * len(recent)
+
+    wait_until(is_back, within_s=12 * SLOWER_IN_CI, what="the first provider serves its usual share")
+
+
+def test_a_provider_that_breaks_is_left_and_taken_back(world: World) -> None:
+    settled(world)
+    with Witness(world.first.ready["simulator"]) as witness:
+        witness.break_provider("alder", "status=503")
+        broken = time.monotonic()
+        wait_until(lambda: time.monotonic() > broken + LEAVE_S + 1.5, within_s=5, what="time passes")
+        later = world.first_attempts(since=broken + LEAVE_S)
+        witness.mend()
+    assert len(later) > 50
+    assert later.count("alder") <= 0.1 * len(later), "left within two seconds"
+    settled(world)
+    assert not world.load.errors()
+
+
+def test_a_killed_provider_is_left_and_taken_back(world: World) -> None:
+    settled(world)
+    with Witness(world.first.ready["simulator"]) as witness:
+        world.kept.extend(witness.rows())
+    killed = time.monotonic()
+    world.first.kill()
+    wait_until(lambda: time.monotonic() > killed + 1.5, within_s=5, what="time passes")
+    world.first.start()
+    settled(world)
+    cut = [c for c in world.load.calls if c.error]
+    assert all(is_cut_stream(c, "STREAM_INTERRUPTED") and c.target.startswith("alder/") for c in cut), cut
+    assert len(cut) <= STREAMS
+    assert all(c.began < killed for c in cut), "nobody who came later noticed"
+    forgive(world, cut)
+
+
+def test_a_stopped_provider_is_left_and_taken_back(world: World) -> None:
+    settled(world)
+    stopped = time.monotonic()
+    world.first.signal(signal.SIGSTOP)
+    wait_until(lambda: time.monotonic() > stopped + 1.5, within_s=5, what="time passes")
+    world.first.signal(signal.SIGCONT)
+    settled(world)
+    assert not world.load.errors()
+
+
+@pytest.mark.parametrize("hurt", ["kill", "stop", "restart"])
+def test_the_probers_troubles_are_its_own(world: World, hurt: str) -> None:
+    began = time.monotonic()
+    if hurt == "stop":
+        world.prober.signal(signal.SIGSTOP)
+    elif hurt == "kill":
+        world.prober.kill()
+    else:
+        world.prober.end()
+    wait_until(lambda: time.monotonic() > began + 1.0, within_s=5, what="time passes")
+    if hurt == "stop":
+        world.prober.signal(signal.SIGCONT)
+    else:
+        world.prober.start()
+    settled(world)
+    assert len(world.load.since(began)) > 50
+    assert not world.load.errors()
+
+
+def test_a_stopped_router_only_makes_its_callers_wait(world: World) -> None:
+    began = time.monotonic()
+    world.router.signal(signal.SIGSTOP)
+    wait_until(lambda: time.monotonic() > began + 1.0, within_s=5, what="time passes")
+    world.router.signal(signal.SIGCONT)
+    settled(world)
+    assert not world.load.errors()
+
+
+def test_a_router_that_is_told_to_stop_finishes_what_it_has_begun(world: World) -> None:
+    world.router.signal(signal.SIGTERM)
+    assert world.router.wait(within_s=10 * SLOWER_IN_CI) == 0
+    world.router.start()
+    settled(world)
+    assert not world.load.errors()
+
+
+def test_a_killed_router_costs_at_most_the_streams_that_had_begun(world: World) -> None:
+    killed = time.monotonic()
+    world.router.kill()
+    world.router.start()
+    settled(world)
+    cut = [c for c in world.load.calls if c.error]
+    assert all(is_cut_stream(c, "UNAVAILABLE") for c in cut), cut
+    assert len(cut) <= STREAMS
+    assert all(c.began < killed for c in cut)
+
+
+def test_both_sides_agree_on_every_request(world: World) -> None:
+    """Last: the load ends, and each caller's record is held against the providers' logs."""
+    world.load.finish()
+    rows: dict[str, list[Row]] = defaultdict(list)
+    for row in world.rows():
+        rows[row.attempt_id.rpartition(".")[0]].append(row)
+    good = [c for c in world.load.calls if not c.error]
+    assert len(good) > 500
+    for call in good:
+        whole = [r for r in rows[call.request_id] if r.terminal and r.status == 200 and r.provider in call.target]
+        assert whole, f"{call} looks whole and no provider sent it whole"
+        assert {r.text_sha256 for r in whole} == {call.text_sha256}
+        assert {(r.input_tokens, r.output_tokens) for r in whole} == {(call.input_tokens, call.output_tokens)}
+        last = max(whole, key=lambda r: int(r.attempt_id.rpartition(".")[2]))
+        assert int(last.attempt_id.rpartition(".")[2]) == len(call.attempts)
+    assert not set(rows) - {c.request_id for c in world.load.calls}, "no call that nobody asked for"
+    assert "Traceback" not in world.router.stderr() + world.prober.stderr()
+
+
+def is_cut_stream(call: Call, error: str) -> bool:
+    return call.is_stream and call.has_delivered and error in call.error
+
+
+def forgive(world: World, calls: list[Call]) -> None:
+    """Keep the record of later tests clean of what was accounted for here."""
+    for call in calls:
+        world.load.calls.remove(call)
+        world.kept[:] = [r for r in world.kept if not r.attempt_id.startswith(f"{call.request_id}.")]
