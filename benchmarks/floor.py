@@ -75,15 +75,15 @@ async def _serve(options: argparse.Namespace) -> None:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
-        tell_ready(options.ready_file, "router", f"127.0.0.1:{port}")
+        tell_ready(options.ready_file, "floor", f"127.0.0.1:{port}")
         await stop.wait()
         await server.stop(0)
 
 
-def tell_ready(path: Path, key: str, address: str) -> None:
+def tell_ready(path: Path, name: str, address: str) -> None:
     """Name the address in one step: a reader sees the whole file or none."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), key: address}))
+    draft.write_text(json.dumps({"pid": os.getpid(), name: address}))
     draft.replace(path)
 
 

@@ -53,10 +53,10 @@ class Process:
 
 
 @contextmanager
-def serving(name: str, arguments: Sequence[str], *, core: int, scratch: Path, address_key: str) -> Iterator[Process]:
-    """Run `python ARGUMENTS --ready-file …` on `core` until the block ends.
+def serving(name: str, arguments: Sequence[str], *, core: int, scratch: Path) -> Iterator[Process]:
+    """Run `python ARGUMENTS --ready-file …` on `core` until the block ends; its output goes to a log in `scratch`.
 
-    The file that it writes once it serves names its address under `address_key`. Its output goes to a log in `scratch`.
+    The file that it writes once it serves names its address under `name`.
     """
     ready, log = scratch / f"{name}.ready.json", scratch / f"{name}.log"
     ready.unlink(missing_ok=True)
@@ -64,7 +64,7 @@ def serving(name: str, arguments: Sequence[str], *, core: int, scratch: Path, ad
     popen = _spawn([sys.executable, *arguments, "--ready-file", str(ready)], core=core, log=log)
     try:
         starting = Process(name=name, address="", spawned=spawned, _popen=popen, _log=log)
-        address = _address(starting, ready, address_key)
+        address = _address(starting, ready)
         yield Process(name=name, address=address, spawned=spawned, _popen=popen, _log=log)
     finally:
         _stop(popen)
@@ -91,14 +91,14 @@ def _spawn(command: Sequence[str], *, core: int, log: Path) -> subprocess.Popen[
         os.sched_setaffinity(0, mine)
 
 
-def _address(process: Process, ready: Path, key: str) -> str:
+def _address(process: Process, ready: Path) -> str:
     until = time.monotonic() + READY_WITHIN_S
     while not ready.exists():
         process.must_live()
         if time.monotonic() > until:
             raise MeasurementFailed(f"the {process.name} did not serve within {READY_WITHIN_S:.0f} s")
         time.sleep(LOOK_EVERY_S)
-    return str(json.loads(ready.read_bytes())[key])
+    return str(json.loads(ready.read_bytes())[process.name])
 
 
 def _stop(popen: subprocess.Popen[bytes]) -> None:

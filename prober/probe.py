@@ -98,13 +98,13 @@ class HttpProbe:
             async with asyncio.timeout(self._timeout_s):
                 return await self._ask(provider, phases)
         except (TimeoutError, httpx.TimeoutException):
-            return _Answer(error="TIMEOUT")
+            error = "TIMEOUT"
         except aiodns.error.DNSError:
-            return _Answer(error="DNS")
+            error = "DNS"
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            return _Answer(error=phases.fault())
-        finally:
-            phases.mark("end")
+            error = phases.fault()
+        phases.mark("end")
+        return _Answer(error=error)
 
     async def _ask(self, provider: Provider, phases: _Phases) -> _Answer:
         """Try one address of each family in turn: a provider whose IPv6 is dead and whose IPv4 is alive is alive."""
@@ -143,7 +143,9 @@ class HttpProbe:
         )
         response = await self._client.send(request, stream=True)
         try:
-            return await _read(response)
+            answer = await _read(response)
+            phases.mark("end")  # The goodbye of a TLS connection takes longer than the rest, and tells nothing.
+            return answer
         finally:
             await response.aclose()
 

@@ -20,10 +20,13 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """Where a subcommand is defined, as `module:name`, and what the list of commands says about it."""
+    """Where a subcommand is defined, as `module:name`, what the list of commands says about it, and how much the C core
+    of gRPC may write to stderr: a command that calls tells its failures itself, in one line.
+    """
 
     place: str
     summary: str
+    grpc_verbosity: str = "ERROR"
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
@@ -32,9 +35,9 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "serve": Subcommand("serve:command", "Run the router."),
         "prober": Subcommand("modules:prober", "Run the prober."),
         "simulate": Subcommand("modules:simulate", "Run the simulated providers."),
-        "complete": Subcommand("complete:command", "Run one prompt through the router."),
-        "providers": Subcommand("providers:command", "List the configured providers, their keys and their health."),
-        "top": Subcommand("top:command", "Watch the health of all targets."),
+        "complete": Subcommand("complete:command", "Run one prompt through the router.", "NONE"),
+        "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
+        "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),
     }
 )
 
@@ -72,7 +75,7 @@ def signalbox() -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, of this process if none is given, and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    _prepare()
+    _prepare(SUBCOMMANDS.get(given[0]) if given else None)
     try:
         return _run(given)
     except Failure as failure:
@@ -94,9 +97,10 @@ def _run(arguments: list[str]) -> int:
     return code if isinstance(code, int) else ExitCode.GOOD
 
 
-def _prepare() -> None:
-    """UTF-8 wherever output goes, and the C core of gRPC silent, whose log would mix with ours."""
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+def _prepare(subcommand: Subcommand | None) -> None:
+    """UTF-8 wherever output goes, and the logs as the environment wants them; before gRPC is imported, which looks."""
+    if subcommand is not None:
+        os.environ.setdefault("GRPC_VERBOSITY", subcommand.grpc_verbosity)
     if os.environ.get("SIGNALBOX_LOG_LEVEL", "").lower() == "debug":
         logging.basicConfig(level=logging.DEBUG)
     for stream in (sys.stdout, sys.stderr):

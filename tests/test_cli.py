@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import pty
+import re
 import signal
 import socket
 import subprocess
@@ -224,6 +225,12 @@ def test_help_names_every_subcommand_and_each_explains_itself(run: Run) -> None:
         assert f"signalbox {name} [OPTIONS]" in run(name, "--help").out
 
 
+def test_help_needs_none_of_the_slow_imports() -> None:
+    program = "import sys; from router_service.cli import main; main(['--help']); print(*sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"grpc", "google.protobuf", "rich", "pydantic", "signalbox_client"} & set(finished.stdout.split())
+
+
 def test_version_is_told(run: Run) -> None:
     output = run("--version")
     assert output.code == 0
@@ -386,25 +393,29 @@ def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_p
         pids["router restarted"] = _part(tmp_path, "router")["pid"]
         output = run("complete", "hello", "--json", "--address", up.ready["router"])
         assert output.code == 0, output.out
-        assert output.document()["target"] == TARGET
+        assert output.document()["model"] == "chat-small"
         rows = run("providers", "--json", "--data-dir", str(tmp_path / "data"))
         assert {item["health"] for item in rows.document()["items"]} <= {"healthy", "unknown"}
         up.process.send_signal(signal.SIGINT)
         assert up.process.wait(PATIENCE_S) == 130
     assert not [name for name, pid in pids.items() if _is_running(pid)]
     assert not list((tmp_path / "data").glob("up-*"))
-    for words in (f"completion  {TARGET} · ", f"stream      {TARGET} · ", "_sim/faults", "router ended (SIGKILL)"):
-        assert words in up.said()
+    demonstration = r"completion  \w+/chat-small · .* · 1 attempt\n  stream      \w+/chat-small · .* · \d+ pieces\n"
+    assert re.search(demonstration, up.said())
+    assert "router ended (SIGKILL); it is started again" in up.said()
     assert "Traceback" not in up.said()
 
 
-def test_up_starts_no_simulator_that_nobody_needs(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_up_starts_no_simulator_that_nobody_needs(tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "real.yaml"
     file.write_text(CONFIG.replace("simulator:/alder/v1", f"http://{NOBODY}/v1"))
     with _up(tmp_path, "--no-demo", "--config", str(file)) as up:
         assert set(up.ready) == {"pid", "router", "prober"}
-        up.process.send_signal(signal.SIGTERM)
+        pids = [_part(tmp_path, name)["pid"] for name in ("prober", "router")]
+        up.process.send_signal(number)
         assert up.process.wait(PATIENCE_S) == 0
+    assert not [pid for pid in pids if _is_running(pid)]
 
 
 def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:

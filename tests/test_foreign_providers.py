@@ -83,7 +83,8 @@ def aimock() -> Iterator[tuple[router_pb2_grpc.RouterStub, str]]:
         fixtures = directory / "fixtures.json"
         fixtures.write_text(json.dumps(FIXTURES))
         # The package's binaries differ: the flags are those of dist/cli.js, which it installs under the name llmock.
-        command = ["node", str(Path(program).resolve().parent / "cli.js"), "-p", str(port), "-f", str(fixtures)]
+        cli = str(Path(program).resolve().parent / "cli.js")
+        command = ["node", cli, "-p", str(port), "-f", str(fixtures), "--latency", "10"]
         url = f"http://127.0.0.1:{port}"
         with serving(command, f"{url}/v1/models"), router_on(directory, f"{url}/v1", "gpt-4o") as stub:
             yield stub, url

@@ -73,7 +73,7 @@ def test_complete(running: Running) -> None:
     )
     assert answer["target"] == "alder/chat-small"
     assert answer["message"]
-    assert int(str(answer["costUsdNanos"])) > 0
+    assert int(str(answer["cost_usd_nanos"])) > 0
 
 
 def test_stream_complete(running: Running) -> None:

@@ -31,7 +31,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @click.option(
     "--timeout",
     "timeout_s",
-    type=options.Seconds(min=0, max=86_400, min_open=True),
+    type=click.FloatRange(min=0, max=86_400, min_open=True),
+    callback=options.finite,
     metavar="SECONDS",
     help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
 )
@@ -66,7 +67,7 @@ def _read(prompt: str) -> str:
     """The prompt itself; bytes that are no text would only fail later, and less clearly."""
     try:
         if prompt == "-":
-            return click.get_binary_stream("stdin").read().decode("utf-8")
+            return sys.stdin.buffer.read().decode("utf-8")
         prompt.encode("utf-8")
     except UnicodeError as error:
         raise usage_failure("the prompt is not UTF-8 text") from error

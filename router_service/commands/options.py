@@ -8,16 +8,11 @@ from pathlib import Path
 import click
 
 
-class Seconds(click.FloatRange):
-    """A time in seconds. Python's notion of a number includes one that no range refuses."""
-
-    name = "seconds"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a valid float.", param, ctx)
-        return number
+def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
+    """The callback of options that take a number: Python knows one that no range refuses."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("it has to be a number")
+    return value
 
 
 config = click.option(

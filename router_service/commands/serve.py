@@ -21,7 +21,8 @@ from router_service.telemetry.logs import LEVELS
 @click.option(
     "--lame-duck",
     "lame_duck_s",
-    type=options.Seconds(min=0, max=86_400),
+    type=click.FloatRange(min=0, max=86_400),
+    callback=options.finite,
     metavar="SECONDS",
     help="How long it goes on serving after SIGTERM while health checks already say no.",
 )

@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -215,6 +215,10 @@ def _what_next(addresses: _Addresses, provider: str) -> str:
     return "\n".join([*lines, "\nCtrl-C stops everything."])
 
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one comes when the terminal is closed. The parts, in sessions of their own, would not notice."""
+
+
 class _Told:
     """Signals as they come: the first ends the work; one that comes while the parts are stopped ends them at once."""
 
@@ -247,12 +251,12 @@ class _Told:
 @contextmanager
 def _listening(supervisor: Supervisor) -> Iterator[_Told]:
     loop, told = asyncio.get_running_loop(), _Told(supervisor)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDINGS:
         loop.add_signal_handler(number, told.hear, number)
     try:
         yield told
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _ENDINGS:
             loop.remove_signal_handler(number)
 
 
@@ -268,4 +272,6 @@ def _run_directory(data_dir: Path) -> Iterator[Path]:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    """Tell whoever watches; that nobody does any more must not keep the parts from being stopped."""
+    with suppress(OSError):
+        click.echo(text, err=True)

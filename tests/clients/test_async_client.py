@@ -14,8 +14,8 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_cancelling_the_task_ends_the_call(served: Served) -> None:
-    async with AsyncClient(served.address) as client:
-        task = asyncio.create_task(client.complete("hang"))
+    async with AsyncClient(served.address) as client, asyncio.TaskGroup() as group:
+        task = group.create_task(client.complete("hang"))
         assert await asyncio.to_thread(served.router.has_call.wait, PATIENCE_S)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -24,7 +24,8 @@ async def test_cancelling_the_task_ends_the_call(served: Served) -> None:
 
 
 async def test_cancelling_the_reader_ends_the_stream(served: Served) -> None:
-    pieces = []
+    pieces: list[str] = []
+    has_read = asyncio.Event()
 
     async def read(client: AsyncClient) -> None:
         async with client.stream("hang-midway") as stream:
@@ -33,9 +34,8 @@ async def test_cancelling_the_reader_ends_the_stream(served: Served) -> None:
                 if len(pieces) == len(WORDS):
                     has_read.set()
 
-    has_read = asyncio.Event()
-    async with AsyncClient(served.address) as client:
-        task = asyncio.create_task(read(client))
+    async with AsyncClient(served.address) as client, asyncio.TaskGroup() as group:
+        task = group.create_task(read(client))
         async with asyncio.timeout(PATIENCE_S):
             await has_read.wait()
         task.cancel()

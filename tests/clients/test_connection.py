@@ -137,6 +137,12 @@ def test_client_refuses_to_have_no_channel() -> None:
         Client(channels=0)
 
 
+def test_client_imports_nothing_of_the_router_and_no_tracing() -> None:
+    program = "import sys, signalbox_client; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not {"router_service", "prober", "opentelemetry"} & set(finished.stdout.split())
+
+
 def _make_certificate(directory: Path, name: str) -> tuple[Path, Path]:
     """A key and a certificate for this machine, good for a day."""
     key, certificate = directory / f"{name}.key", directory / f"{name}.pem"

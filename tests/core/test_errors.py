@@ -49,7 +49,7 @@ def test_docstring_draws_every_error_and_no_other() -> None:
 
 @pytest.mark.parametrize("error", ALL)
 def test_reason_is_a_name_of_the_wire_contract(error: type[SignalboxError]) -> None:
-    assert f"ERROR_REASON_{error.reason}" in error_reason_pb2.ErrorReason.keys()
+    assert f"ERROR_REASON_{error.reason}" in error_reason_pb2.ErrorReason.DESCRIPTOR.values_by_name
 
 
 @pytest.mark.parametrize("error", UPSTREAM)

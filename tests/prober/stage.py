@@ -80,22 +80,19 @@ class Stage:
 
 def prober_process(directory: Path, config: Path, *, environment: Mapping[str, str] | None = None) -> Process:
     command = [sys.executable, "-m", "prober", "--config", str(config), "--prober-address", "127.0.0.1:0"]
-    root = str(Path(__file__).parents[2])
     return Process(
         command=[*command, "--data-dir", str(directory)],
         directory=directory,
         name="prober",
-        environment={"PYTHONPATH": f"{root}:{root}/protos/gen", **(environment or {})},
+        environment=environment or {},
     )
 
 
 def simulator_process(directory: Path) -> Process:
-    root = str(Path(__file__).parents[2])
     return Process(
         command=[sys.executable, "-m", "router_service.simulator", "--simulator-address", "127.0.0.1:0"],
         directory=directory,
         name="simulator",
-        environment={"PYTHONPATH": root},
     )
 
 
@@ -108,11 +105,9 @@ def staged(providers: Callable[[str], list[dict[str, object]]] | None = None, **
             address = simulator.ready["simulator"]
             made = providers(address) if providers else settings.simulated(address, NAMES)
             config = settings.write(directory, made, prober={**PROBER, **prober}, health=HEALTH)
-            witness = Witness(address)
             process = prober_process(directory, config)
-            with running(process):
+            with Witness(address) as witness, running(process):
                 yield Stage(directory, process, witness)
-            witness.close()
 
 
 @dataclass(frozen=True, slots=True)

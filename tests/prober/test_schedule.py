@@ -122,8 +122,10 @@ async def run_until(made: Schedule, is_enough: Callable[[], bool]) -> None:
     with suppress(asyncio.CancelledError):
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             running = group.create_task(made.run())
-            while not is_enough():
+            while True:
                 await asyncio.sleep(0.005)
+                if is_enough():
+                    break
             running.cancel()
 
 

@@ -32,7 +32,7 @@ Json = Mapping[str, object]
 
 def answer(**fields: object) -> bytes:
     """A whole answer with some of its fields replaced; None as a value means null."""
-    message = {"role": "assistant", "content": "Hi", "refusal": None, "tool_calls": []}
+    message: Json = {"role": "assistant", "content": "Hi", "refusal": None, "tool_calls": []}
     whole: dict[str, object] = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
@@ -44,7 +44,7 @@ def answer(**fields: object) -> bytes:
     return json.dumps(whole | fields).encode()
 
 
-def choice(finish_reason: str | None = "stop", **message: object) -> list[Json]:
+def choice(finish_reason: str | None = "stop", /, **message: object) -> list[Json]:
     return [{"index": 0, "message": message, "finish_reason": finish_reason}]
 
 
@@ -239,8 +239,8 @@ STREAM = "".join(
     f"data: {line}\n\n"
     for line in [
         '{"id":"c1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
-        '{"id":"c1","model":"m","choices":[{"index":0,"delta":{"reasoning_content":"Let me see"},"finish_reason":null}]}',
-        '{"id":"c1","model":"m","choices":[{"index":0,"delta":{"content":"Zażółć 🦊"},"finish_reason":null}],"usage":null}',
+        '{"id":"c1","model":"m","choices":[{"delta":{"reasoning_content":"Let me see"},"finish_reason":null}]}',
+        '{"id":"c1","model":"m","choices":[{"delta":{"content":"Zażółć 🦊"},"finish_reason":null}],"usage":null}',
         '{"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function",'
         '"function":{"name":"now","arguments":""}}]}}]}',
         '{"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"tz\\":"}}]}}]}',
@@ -437,9 +437,9 @@ def test_event_over_the_cap_is_too_large() -> None:
 
 
 KEYS = st.sampled_from(
-    ["choices", "message", "delta", "content", "finish_reason", "tool_calls", "function", "arguments", "index", "id"]
-    + ["usage", "prompt_tokens", "completion_tokens", "prompt_tokens_details", "cached_tokens", "x_groq", "model"]
-    + ["error", "errors", "code", "type", "metadata", "reasons", "detail", CANARY]
+    "choices message delta content finish_reason tool_calls function arguments index id usage prompt_tokens "
+    "completion_tokens prompt_tokens_details cached_tokens x_groq model error errors code type metadata reasons "
+    f"detail {CANARY}".split()
 )
 LEAVES = (
     st.none()

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class AsyncClient:
-    """Client for asyncio, with the same names, arguments and errors. It belongs to the loop of its first call."""
+    """Client for asyncio, with the same names, arguments and errors; only channels of one's own it does not take. It
+    belongs to the loop of its first call.
+    """
 
     def __init__(
         self,

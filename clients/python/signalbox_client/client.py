@@ -28,7 +28,8 @@ class Client:
     as a bearer key; `ca` (else SIGNALBOX_CA) names a PEM file and turns TLS on. `channels` is the number of
     connections, over which calls are spread in turn, or channels of the caller's own. With `wait_for_ready`, a call
     waits within its deadline for a router that is not there yet; without it, such a call fails as Unreachable within
-    some two seconds.
+    some two seconds. A key goes to another machine only over TLS, unless `allow_plaintext_key` says that something else
+    encrypts the connection.
     """
 
     def __init__(

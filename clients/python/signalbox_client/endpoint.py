@@ -84,8 +84,8 @@ def endpoint(
     ca = ca or environ.get("SIGNALBOX_CA", "")
     if key and not ca and not allow_plaintext_key and not is_local(address):
         raise ValueError(
-            f"the API key would go to {address} in the clear: set SIGNALBOX_CA to the file with the certificate "
-            "authority of the router, or pass allow_plaintext_key=True where something else encrypts the connection"
+            f"the API key would go to {address} in the clear; set SIGNALBOX_CA to the file with the certificate "
+            "authority of the router (allow_plaintext_key=True says that something else encrypts the connection)"
         )
     certificates = Path(ca).read_bytes() if ca else None
     return Endpoint(address=address, api_key=key, root_certificates=certificates, is_patient=is_patient)

@@ -1,0 +1,317 @@
+"""The prober as a process: what it finds with no traffic at all, and how it starts, stops and is reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from signalbox.v1 import health_feed_pb2 as pb
+from signalbox.v1 import health_feed_pb2_grpc
+
+from router_service.core.health import State
+from router_service.core.outcome import BlockReason
+from tests.harness import settings
+from tests.harness.processes import SLOWER_IN_CI, Process, running, short_directory, wait_until
+from tests.harness.stack import refused
+
+from .stage import CONFIRM_S, COOLDOWN_S, INTERVAL_S, NAMES, TARGETS, Stage, prober_process, staged
+
+FOUND_WITHIN_S = 1.2 * INTERVAL_S + 2 * CONFIRM_S + 0.5
+"""A fault with no traffic: an interval with its jitter, two probes to confirm, and slack."""
+
+
+def test_every_target_is_found_healthy_with_its_last_probe(stage: Stage) -> None:
+    stage.until_all_healthy()
+    snapshot = stage.snapshot()
+    assert set(snapshot.targets) == set(TARGETS)
+    assert set(snapshot.providers) == set(NAMES)
+    for health in snapshot.targets.values():
+        assert health.traffic_share == 1.0
+        assert health.last_probe is not None
+        assert health.last_probe.connect_s > 0
+        assert 0 < health.last_probe.first_byte_s <= health.last_probe.total_s
+        assert health.last_probe_time > 1_700_000_000
+
+
+def test_a_fault_is_found_without_traffic_and_so_is_its_end(stage: Stage) -> None:
+    stage.until_all_healthy()
+    stage.witness.break_provider("alder", "status=503")
+    assert stage.until("alder", State.UNHEALTHY) < FOUND_WITHIN_S * SLOWER_IN_CI
+    assert stage.health("alder").last_error == "SERVER_ERROR 503"
+    assert stage.health("birch").state is State.HEALTHY
+    stage.witness.mend()
+    recovering_s = stage.until("alder", State.RECOVERING)
+    assert recovering_s < (COOLDOWN_S + 1.2 * INTERVAL_S + CONFIRM_S + 0.5) * SLOWER_IN_CI
+    stage.until("alder", State.HEALTHY)
+    assert stage.health("alder").traffic_share == 1.0
+
+
+@pytest.mark.parametrize("fault", ["reset", "silence", "garbage", "html", "stall"])
+def test_every_kind_of_fault_is_found(stage: Stage, fault: str) -> None:
+    stage.until_all_healthy()
+    stage.witness.break_provider("birch", fault)
+    stage.until("birch", State.UNHEALTHY)
+    assert stage.health("alder").state is State.HEALTHY
+
+
+def test_a_provider_that_hangs_does_not_age_the_others(stage: Stage) -> None:
+    stage.until_all_healthy()
+    stage.witness.break_provider("alder", "silence")
+    stage.until("alder", State.UNHEALTHY)
+    stage.witness.forget()
+    before = stage.snapshot()
+    wait_until(
+        lambda: (
+            min(sum(r.provider == name for r in stage.witness.rows(path="models")) for name in ("birch", "cedar")) >= 4
+        ),
+        within_s=1.2 * INTERVAL_S * 5 * SLOWER_IN_CI,
+        what="the other providers were not probed on time",
+    )
+    after = stage.snapshot()
+    for target in TARGETS[1:]:
+        assert after.targets[target].last_probe_time > before.targets[target].last_probe_time
+        assert after.targets[target].state is State.HEALTHY
+
+
+def test_a_rate_limited_probe_is_not_a_failure(stage: Stage) -> None:
+    stage.until_all_healthy()
+    stage.witness.break_provider("alder", "status=429")
+    wait_until(lambda: stage.health("alder").last_error == "" and _last_status(stage) == 429, within_s=5, what="no 429")
+    snapshot = stage.snapshot()
+    assert snapshot.targets["alder/chat-small"].state is State.HEALTHY
+    assert snapshot.providers["alder"].block_reason is None
+
+
+def test_a_refused_key_blocks_the_provider_and_its_acceptance_frees_it(stage: Stage) -> None:
+    stage.until_all_healthy()
+    stage.witness.break_provider("cedar", "status=401")
+    wait_until(lambda: _block(stage) is BlockReason.CREDENTIALS, within_s=5, what="cedar is not blocked")
+    assert stage.health("cedar").state is State.HEALTHY
+    stage.witness.mend()
+    wait_until(lambda: _block(stage) is None, within_s=5, what="cedar stays blocked")
+
+
+def test_a_provider_without_its_key_is_never_probed() -> None:
+    def providers(address: str) -> list[dict[str, object]]:
+        keyless = settings.provider("birch", f"http://{address}/birch/v1", key_env="SIGNALBOX_TEST_NO_SUCH_KEY")
+        return [*settings.simulated(address, ("alder",)), keyless, *settings.simulated(address, ("cedar",))]
+
+    with staged(providers) as stage:
+        stage.until("alder", State.HEALTHY)
+        stage.until("cedar", State.HEALTHY)
+        assert stage.health("birch").state is State.UNKNOWN
+        assert {row.provider for row in stage.witness.rows(path="models")} == {"alder", "cedar"}
+
+
+def test_snapshots_come_at_once_then_as_a_heartbeat_and_on_every_change(stage: Stage) -> None:
+    stage.until_all_healthy()
+    with grpc.insecure_channel(stage.tcp) as channel:
+        call = health_feed_pb2_grpc.HealthFeedStub(channel).Watch(pb.WatchRequest(), timeout=20)
+        snapshots = (response.snapshot for response in call)
+        first = next(snapshots)
+        second = next(snapshots)
+        assert second.sequence > first.sequence
+        assert second.epoch == first.epoch == 1
+        heartbeat_s = (second.produced_time.ToNanoseconds() - first.produced_time.ToNanoseconds()) / 1e9
+        assert heartbeat_s < 1.0 * SLOWER_IN_CI
+        stage.witness.break_provider("alder", "status=500")
+        found = next(s for s in snapshots if s.targets[0].state == pb.HEALTH_STATE_UNHEALTHY)
+        assert found.targets[0].target == "alder/chat-small"
+        assert found.targets[0].traffic_share == 0.0
+        call.cancel()
+
+
+def test_health_and_reflection_serve_on_both_addresses(stage: Stage) -> None:
+    for address in (stage.socket, stage.tcp):
+        with grpc.insecure_channel(address) as channel:
+            for service in ("", "signalbox.v1.HealthFeed"):
+                answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=service))
+                assert answer.status == health_pb2.HealthCheckResponse.SERVING
+            listing = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(
+                iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+            )
+            names = {service.name for service in next(listing).list_services_response.service}
+            assert "signalbox.v1.HealthFeed" in names
+
+
+def report(sequence: int = 1, *, target: str = TARGETS[0], output_seconds: float = 0.0) -> pb.ReportRequest:
+    made = pb.ReportRequest(reporter_id="router-1-of-1", sequence=sequence)
+    entry = made.targets.add(target=target, output_seconds=output_seconds)
+    entry.outcomes.add(outcome=1, count=5)  # type: ignore[arg-type]
+    return made
+
+
+def test_a_report_over_tcp_is_refused(stage: Stage) -> None:
+    with grpc.insecure_channel(stage.tcp) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            health_feed_pb2_grpc.HealthFeedStub(channel).Report(report(), timeout=5)
+        error = refused(caught.value)
+    assert (error.code, error.info.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE")
+    assert "socket" in error.message
+    assert stage.snapshot().merged_sequences == {}
+
+
+@pytest.mark.parametrize(
+    ("damaged", "field"),
+    [
+        (report(target="yew/chat-small"), "targets[0].target"),
+        (report(output_seconds=float("nan")), "targets[0].output_seconds"),
+        (report(output_seconds=-1.0), "targets[0].output_seconds"),
+        (report(sequence=0), "sequence"),
+    ],
+)
+def test_a_corrupt_report_is_refused_with_the_field(stage: Stage, damaged: pb.ReportRequest, field: str) -> None:
+    with grpc.insecure_channel(stage.socket) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            health_feed_pb2_grpc.HealthFeedStub(channel).Report(damaged, timeout=5)
+        error = refused(caught.value)
+    assert (error.code, error.info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
+    assert list(error.fields) == [field]
+    assert stage.snapshot().merged_sequences == {}
+
+
+def test_a_report_is_merged_once(stage: Stage) -> None:
+    stage.until_all_healthy()
+    with grpc.insecure_channel(stage.socket) as channel:
+        stub = health_feed_pb2_grpc.HealthFeedStub(channel)
+        answers = [stub.Report(report(sequence), timeout=5) for sequence in (3, 3, 2)]
+    assert [answer.accepted_sequence for answer in answers] == [3, 3, 3]
+    assert answers[0].next_report_after.ToMilliseconds() == 100
+    snapshot = stage.snapshot()
+    assert snapshot.merged_sequences == {"router-1-of-1": 3}
+    probes_only = snapshot.targets[TARGETS[1]].samples
+    assert snapshot.targets[TARGETS[0]].samples == pytest.approx(5 + probes_only, abs=3.0)
+
+
+def test_a_restart_raises_the_epoch_and_survives_a_kill(stage: Stage) -> None:
+    stage.until_all_healthy()
+    for epoch in (2, 3):
+        stage.prober.kill()
+        assert (stage.directory / "prober.sock").exists()  # left behind by the killed one
+        stage.prober.start()
+        assert stage.snapshot().epoch == epoch
+
+
+def test_the_end_is_clean_and_quick_also_with_watchers(stage: Stage) -> None:
+    with grpc.insecure_channel(stage.tcp) as channel:
+        call = health_feed_pb2_grpc.HealthFeedStub(channel).Watch(pb.WatchRequest(), timeout=20)
+        next(call)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            stage.prober.signal(number)
+            assert stage.prober.wait(within_s=1.0 * SLOWER_IN_CI) == 0
+            stage.prober.start()
+        with pytest.raises(grpc.RpcError) as caught:
+            list(call)
+        assert refused(caught.value).code is grpc.StatusCode.UNAVAILABLE
+    assert "Traceback" not in stage.prober.stderr()
+
+
+def test_the_ready_file_and_the_directory_are_as_they_should(stage: Stage) -> None:
+    ready = json.loads((stage.directory / "prober.ready").read_text())
+    assert ready == {"pid": stage.prober.pid, "prober": stage.tcp}
+    assert stat.S_IMODE(os.stat(stage.directory).st_mode) == 0o700
+    assert stat.S_ISSOCK(os.stat(stage.directory / "prober.sock").st_mode)
+
+
+def test_a_second_prober_on_the_same_directory_is_refused(stage: Stage) -> None:
+    second = _run(
+        stage.directory, "--config", str(stage.directory / "signalbox.yaml"), "--prober-address", "127.0.0.1:0"
+    )
+    assert (second.returncode, second.stderr.count("\n")) == (2, 1)
+    assert "another prober" in second.stderr
+    assert stage.snapshot().epoch == 1
+
+
+def test_a_taken_port_is_refused(stage: Stage) -> None:
+    with short_directory() as directory:
+        second = _run(directory, "--config", str(stage.directory / "signalbox.yaml"), "--prober-address", stage.tcp)
+    assert (second.returncode, second.stderr.count("\n")) == (2, 1)
+    assert stage.tcp in second.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--no-such-flag"], "--no-such-flag"),
+        (["--config", "missing.yaml"], "missing.yaml"),
+        (["--prober-address", "0.0.0.0:0"], "0.0.0.0:0"),
+        (["--prober-address", "nonsense"], "nonsense"),
+    ],
+)
+def test_a_bad_start_exits_with_2_and_says_why(arguments: list[str], said: str) -> None:
+    with short_directory() as directory:
+        done = _run(directory, *arguments)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("content", ["many", "-3", ""])
+def test_a_spoilt_count_of_starts_is_not_guessed(content: str) -> None:
+    with short_directory() as directory:
+        (directory / "prober.epoch").write_text(content)
+        done = _run(directory, "--prober-address", "127.0.0.1:0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "prober.epoch" in done.stderr
+
+
+def test_nothing_of_the_router_is_loaded() -> None:
+    code = (
+        "import sys, prober.main\n"
+        "bad = [m for m in sys.modules if m.startswith(('router_service.edge', 'router_service.service', "
+        "'router_service.analytics', 'router_service.simulator', 'router_service.health.board'))]\n"
+        "assert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603
+
+
+def test_spans_of_probes_go_to_the_collector_and_their_ids_into_snapshots() -> None:
+    from tests.harness.collector import collecting
+
+    with collecting() as (collector, endpoint), staged() as stage:
+        stage.prober.end()
+        traced = Process(
+            command=stage.prober.command,
+            directory=stage.directory,
+            name="traced",
+            environment={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        )
+        (stage.directory / "signalbox.yaml").write_text(
+            (stage.directory / "signalbox.yaml").read_text() + "telemetry: {sample_ratio: 1.0}\n"
+        )
+        with running(traced):
+            stage.until_all_healthy()
+            spans = [stage.health(name).probe_span for name in NAMES]
+            assert all(len(span.trace_id) == 16 and len(span.span_id) == 8 for span in spans)
+            wait_until(
+                lambda: {span.span_id for span in spans} <= {s.span.span_id for s in collector.spans},
+                within_s=10,
+                what="the spans did not arrive",
+            )
+        assert {s.service for s in collector.spans if s.span.name == "probe alder"} == {"signalbox-prober"}
+
+
+def _last_status(stage: Stage) -> int:
+    probe = stage.health("alder").last_probe
+    return probe.status_code if probe is not None else 0
+
+
+def _block(stage: Stage) -> BlockReason | None:
+    return stage.snapshot().providers["cedar"].block_reason
+
+
+def _run(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "prober", "--data-dir", str(directory), *arguments]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("SIGNALBOX_")}
+    return subprocess.run(  # noqa: S603
+        command, cwd=directory, env=environment, capture_output=True, text=True, timeout=15, check=False
+    )
