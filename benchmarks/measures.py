@@ -83,6 +83,10 @@ class _Pair:
         values = {subject.is_router: measure(subject) for subject in self._order}
         return values[True], values[False]
 
+    def answer_at_once(self) -> None:
+        """Have the upstream answer without any delay."""
+        self.rig.judge.pace(tokens_per_s=0, output_tokens=ANSWER_TOKENS)
+
     def judged(self, what: str, calls: int, load: Callable[[], _Value]) -> _Value:
         """The result of a load, provided that the upstream saw exactly so many calls and answered them all."""
         self.rig.judge.begin()
@@ -105,7 +109,7 @@ class _Rate:
 
 def _ceiling(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
     """What the upstream itself can do on the core that it shares with the load: no figure behind it can be higher."""
-    pair.rig.judge.pace(tokens_per_s=0, output_tokens=ANSWER_TOKENS)
+    pair.answer_at_once()
     load = Load(calls=round(CEILING_CALLS_PER_S * sizes.rate_s), in_flight=IN_FLIGHT, connections=IN_FLIGHT)
     shot, scratch = _upstream(pair.rig), pair.rig.scratch
     rate = pair.judged("the upstream itself", load.calls, lambda: h2load.rate(shot, load, scratch))
@@ -118,6 +122,8 @@ def _rates(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
     The rate by the clock is the same as long as the server's core is busy all the time and its own; where others take
     from either core, it falls to what they leave, and a ratio of two such rates says nothing.
     """
+
+    pair.answer_at_once()
 
     def measure(subject: Subject) -> _Rate:
         warm = _rate(pair, subject, calls=WARM_UP_CALLS)
@@ -143,6 +149,7 @@ def _rate(pair: _Pair, subject: Subject, *, calls: int, is_sampled: bool = False
 
 def _latencies(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
     """One call in flight: what lies between the answer and the same answer had from the upstream directly."""
+    pair.answer_at_once()
     load = Load(calls=sizes.calls, in_flight=1, connections=1)
 
     def percentiles_ms(shot: Shot) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -85,9 +85,15 @@ def show(document: Report) -> None:
         table.add_row(*_row(figure))
     console = Console(width=120)
     console.print(table)
-    foreign = next(figure.median for figure in document.figures if figure.name == "foreign_cpu")
-    if foreign > NOISE:
-        console.print(f"Others had {foreign:.0%} of the server's core: trust the ratios, not the absolute figures.")
+    for doubt in _doubts({figure.name: figure.median for figure in document.figures}):
+        console.print(doubt)
+
+
+def _doubts(medians: Mapping[str, float]) -> Iterator[str]:
+    if medians["foreign_cpu"] > NOISE:
+        yield f"Others had {medians['foreign_cpu']:.0%} of the server's core: trust the ratios, not the absolute figures."
+    if medians["complete_wall"] < (1 - 2 * NOISE) * medians["complete"]:
+        yield "The server's core was not busy all the time: the load or the upstream could not keep up on the other core."
 
 
 def _row(figure: Figure) -> Sequence[str]:

@@ -14,21 +14,16 @@ from pathlib import Path
 
 import click
 import msgspec
-from signalbox.v1.router_pb2 import CompleteResponse
-from signalbox_client import AsyncClient, SignalboxError
-from signalbox_client.endpoint import PROBER_ADDRESS, ROUTER_ADDRESS
 
 from router_service.commands import options
 from router_service.commands.configuration import find_config, load_settings, needs_simulator
+from router_service.commands.demonstration import Addresses, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure
-from router_service.commands.figures import summary
 from router_service.commands.modules import module_command
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
 
-PROMPT = "Why do trains wait at signals?"
-DEMONSTRATION_S = 30.0
 QUIET = "warning"
 """A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
 STOP_S = 5.0
@@ -84,19 +79,6 @@ class _Wishes:
     has_demo: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Addresses:
-    """Where everything came to serve; the simulator's is empty where there is none."""
-
-    simulator: str
-    prober: str
-    router: str
-
-    def named(self) -> list[tuple[str, str]]:
-        pairs = [("router", self.router), ("prober", self.prober), ("simulator", self.simulator)]
-        return [(name, address) for name, address in pairs if address]
-
-
 async def _up(wishes: _Wishes, directory: Path) -> int:
     supervisor = Supervisor(directory, _say)
     with _listening(supervisor) as told:
@@ -118,11 +100,11 @@ async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None
     _say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
-        answer = await _demonstrate(addresses.router) if wishes.has_demo else None
-        _say(_what_next(addresses, answer.provider if answer else ""))
+        answer = await demonstrate(addresses.router, _say) if wishes.has_demo else None
+        _say(what_next(addresses, answer.provider if answer else ""))
 
 
-async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> _Addresses:
+async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Addresses:
     """In the order in which they need each other: the prober probes the simulator, the router listens to the prober."""
     simulator = ""
     if needs_simulator(wishes.settings):
@@ -147,7 +129,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> _A
             stop_s=wishes.settings.server.drain_s + STOP_S,
         )
     )
-    return _Addresses(simulator=simulator, prober=prober, router=router)
+    return Addresses(simulator=simulator, prober=prober, router=router)
 
 
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
@@ -172,47 +154,6 @@ def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[s
 
 def _given(flag: str, value: Path | str | None) -> list[str]:
     return [flag, str(value)] if value else []
-
-
-async def _demonstrate(address: str) -> CompleteResponse | None:
-    """One completion and one stream through the router, with what each took; a failure is told and stops nothing."""
-    async with AsyncClient(address, channels=1) as client:
-        try:
-            whole = await client.complete(PROMPT, timeout_s=DEMONSTRATION_S)
-            _say(f"\n  completion  {summary(whole)}")
-            stream = client.stream(PROMPT, timeout_s=DEMONSTRATION_S)
-            async with stream:
-                count = len([piece async for piece in stream.text()])
-        except SignalboxError as error:
-            _say(f"\n  The demonstration failed: {error.message} [{error.reason or error.code.name}]")
-            return None
-        if stream.done is not None:
-            first = stream.done.time_to_first_token
-            _say(f"  stream      {summary(stream.done.response, first)} · {count} pieces")
-        return whole
-
-
-def _what_next(addresses: _Addresses, provider: str) -> str:
-    """Lines that can be typed as they stand."""
-    router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
-    prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
-    message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
-    lines = [
-        "\nIn another terminal:",
-        f'  signalbox complete{router} "{PROMPT}"',
-        f"  signalbox top{prober}",
-        f"  grpcurl -plaintext {addresses.router} list",
-        f"  grpcurl -plaintext -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
-    ]
-    if addresses.simulator and provider:
-        faults = f"http://{addresses.simulator}/_sim/faults"
-        rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
-        lines += [
-            f"\nBreak {provider}, watch it being left in `signalbox top{prober}`, and mend it:",
-            f"  curl -X POST {faults} -d '{rules}'",
-            f"  curl -X DELETE {faults}",
-        ]
-    return "\n".join([*lines, "\nCtrl-C stops everything."])
 
 
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

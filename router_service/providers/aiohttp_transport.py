@@ -51,8 +51,7 @@ class _TellingConnector(aiohttp.TCPConnector):
 
     def __init__(self) -> None:
         super().__init__(limit=0, resolver=AsyncResolver(), keepalive_timeout=KEEP_ALIVE_S)
-        factory: partial[ResponseHandler] = partial(_EndingHandler, loop=self._loop)
-        self._factory = factory
+        self._factory = partial[ResponseHandler](_EndingHandler, loop=self._loop)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)

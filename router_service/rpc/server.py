@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 
 import grpc
@@ -14,6 +15,11 @@ from router_service.rpc.call import CallFrame
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
+
+
+# The library takes a port modulo 65536.
+_PORT = r"0*(?:[0-5]?\d{1,4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
+_PLACE = re.compile(rf"unix:.+|(?:\[[^]]+\]|[^:]+):{_PORT}")
 
 
 class CannotListen(Exception):
@@ -45,6 +51,8 @@ def listen(server: grpc.aio.Server, address: str, *, allow_remote: bool) -> str:
 
     Raises CannotListen where the address is taken, is none, or reaches beyond this machine without leave.
     """
+    if not _PLACE.fullmatch(address):
+        raise CannotListen(f"{address!r} is no address to listen on; give HOST:PORT, port 0 for any, or unix:PATH")
     if not allow_remote and not is_local(address):
         raise CannotListen(
             f"{address} can be reached from other machines and calls are not authenticated; "

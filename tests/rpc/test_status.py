@@ -68,12 +68,12 @@ def heard(error: SignalboxError) -> Heard:
     return Heard(
         code=refused.code,
         message=refused.message,
-        info=found[error_details_pb2.ErrorInfo],  # type: ignore[arg-type]
-        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if retry else None,  # type: ignore[attr-defined]
+        info=found[error_details_pb2.ErrorInfo],
+        retry_after_s=retry.retry_delay.ToTimedelta().total_seconds() if retry else None,
         pushback=pushback if isinstance(pushback, str) else None,
-        bad_request=found.get(error_details_pb2.BadRequest),  # type: ignore[arg-type]
-        quota=found.get(error_details_pb2.QuotaFailure),  # type: ignore[arg-type]
-        precondition=found.get(error_details_pb2.PreconditionFailure),  # type: ignore[arg-type]
+        bad_request=found.get(error_details_pb2.BadRequest),
+        quota=found.get(error_details_pb2.QuotaFailure),
+        precondition=found.get(error_details_pb2.PreconditionFailure),
     )
 
 
@@ -189,7 +189,9 @@ MIXED = "UPSTREAM_MIXED"
         pytest.param([(KEY, None), (MODEL, None)], Code.FAILED_PRECONDITION, MIXED, None, id="key-and-model"),
         pytest.param([(TLS, None), (KEY, None)], Code.FAILED_PRECONDITION, MIXED, None, id="tls-and-key"),
         pytest.param([(RATE, 9.0), (RATE, 3.0)], Code.RESOURCE_EXHAUSTED, RATE.reason, 3.0, id="smallest-wait"),
-        pytest.param([(RATE, None), (RATE, 3.0)], Code.RESOURCE_EXHAUSTED, RATE.reason, 3.0, id="the-wait-that-is-told"),
+        pytest.param(
+            [(RATE, None), (RATE, 3.0)], Code.RESOURCE_EXHAUSTED, RATE.reason, 3.0, id="the-wait-that-is-told"
+        ),
         pytest.param([(KEY, None), (KEY, None)], Code.INTERNAL, KEY.reason, None, id="our-keys"),
         pytest.param(
             [(errors.ServerFailed, 9.0), (errors.RequestRejected, None)],

@@ -1,0 +1,69 @@
+"""What `signalbox up` shows of a running system: a completion and a stream, and lines to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from signalbox.v1.router_pb2 import CompleteResponse
+from signalbox_client import AsyncClient, SignalboxError
+from signalbox_client.endpoint import PROBER_ADDRESS, ROUTER_ADDRESS
+
+from router_service.commands.figures import summary
+
+PROMPT = "Why do trains wait at signals?"
+DEMONSTRATION_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addresses:
+    """Where everything came to serve; the simulator's is empty where there is none."""
+
+    simulator: str
+    prober: str
+    router: str
+
+    def named(self) -> list[tuple[str, str]]:
+        pairs = [("router", self.router), ("prober", self.prober), ("simulator", self.simulator)]
+        return [(name, address) for name, address in pairs if address]
+
+
+async def demonstrate(address: str, say: Callable[[str], None]) -> CompleteResponse | None:
+    """One completion and one stream through the router, with what each took; a failure is told and stops nothing."""
+    async with AsyncClient(address, channels=1) as client:
+        try:
+            whole = await client.complete(PROMPT, timeout_s=DEMONSTRATION_S)
+            say(f"\n  completion  {summary(whole)}")
+            stream = client.stream(PROMPT, timeout_s=DEMONSTRATION_S)
+            async with stream:
+                count = len([piece async for piece in stream.text()])
+        except SignalboxError as error:
+            say(f"\n  The demonstration failed: {error.message} [{error.reason or error.code.name}]")
+            return None
+        if stream.done is not None:
+            first = stream.done.time_to_first_token
+            say(f"  stream      {summary(stream.done.response, first)} · {count} pieces")
+        return whole
+
+
+def what_next(addresses: Addresses, provider: str) -> str:
+    """Lines that can be typed as they stand."""
+    router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
+    prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
+    message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
+    lines = [
+        "\nIn another terminal:",
+        f'  signalbox complete{router} "{PROMPT}"',
+        f"  signalbox top{prober}",
+        f"  grpcurl -plaintext {addresses.router} list",
+        f"  grpcurl -plaintext -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
+    ]
+    if addresses.simulator and provider:
+        faults = f"http://{addresses.simulator}/_sim/faults"
+        rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
+        lines += [
+            f"\nBreak {provider}, watch it being left in `signalbox top{prober}`, and mend it:",
+            f"  curl -X POST {faults} -d '{rules}'",
+            f"  curl -X DELETE {faults}",
+        ]
+    return "\n".join([*lines, "\nCtrl-C stops everything."])

@@ -1,0 +1,264 @@
+"""The frame around every call, over a real server: what callers hear of faults, and handlers of callers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from signalbox.v1 import router_pb2
+
+from router_service.telemetry.calls import CallTracing
+from tests.rpc.playing import BUGS, CANARY, PATIENCE_S, PlayingRouter, Serving, YieldingRouter, asked, info, serving
+
+pytestmark = pytest.mark.anyio
+
+COMPLETE = "/signalbox.v1.Router/Complete"
+STREAM = "/signalbox.v1.Router/StreamComplete"
+LEAVE_S = 2.0
+
+
+@pytest.fixture
+async def served() -> AsyncIterator[Serving]:
+    async with serving() as running:
+        yield running
+
+
+async def complete(running: Serving, model: str = "") -> router_pb2.CompleteResponse:
+    answer: router_pb2.CompleteResponse = await running.stub.Complete(asked(model), timeout=PATIENCE_S)
+    return answer
+
+
+async def stream(running: Serving, model: str = "") -> int:
+    """Read a stream to its end and return how many messages came."""
+    count = 0
+    async for _ in running.stub.StreamComplete(
+        router_pb2.StreamCompleteRequest(request=asked(model)), timeout=PATIENCE_S
+    ):
+        count += 1
+    return count
+
+
+async def raw_stream(running: Serving, data: bytes) -> None:
+    call: Any = running.channel.unary_stream(STREAM, request_serializer=None, response_deserializer=None)
+    async for _ in call(data, timeout=PATIENCE_S):
+        pass
+
+
+async def test_good_calls_pass(served: Serving) -> None:
+    assert (await complete(served)).request_id == "req-1"
+    assert await stream(served) == 1
+
+
+MALFORMED = [
+    pytest.param(b"\xff\xff\xff", id="no-protobuf"),
+    pytest.param(asked("a-model").SerializeToString()[:-3], id="cut"),
+    pytest.param(b"\x0a\x02\xff\xfe", id="no-utf-8"),
+    pytest.param(b"\x0a\xff\xff\xff\xff\x0f", id="a-length-beyond-the-end"),
+    pytest.param(b"{}", id="json"),
+]
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+async def test_malformed_bytes_are_the_callers_fault(served: Serving, data: bytes) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.raw(COMPLETE, data)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert info(caught.value).reason == "MALFORMED_MESSAGE"
+
+
+@pytest.mark.parametrize("data", MALFORMED)
+async def test_malformed_bytes_are_the_callers_fault_in_a_stream(served: Serving, data: bytes) -> None:
+    nested = b"\x0a" + bytes([len(data)]) + data
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await raw_stream(served, nested)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert info(caught.value).reason == "MALFORMED_MESSAGE"
+
+
+async def test_unknown_fields_are_ignored(served: Serving) -> None:
+    answer = await served.raw(COMPLETE, asked().SerializeToString() + b"\x92\xf4\x03\x03abc")
+    assert router_pb2.CompleteResponse.FromString(answer).request_id == "req-1"
+
+
+@pytest.mark.parametrize("bug", BUGS)
+@pytest.mark.parametrize("method", [complete, stream])
+async def test_bug_tells_nothing_but_that_it_happened(
+    served: Serving, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], bug: str, method: object
+) -> None:
+    assert callable(method)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await method(served, bug)
+    error = caught.value
+    assert error.code() is grpc.StatusCode.INTERNAL
+    assert error.details() == "an internal error; nothing is wrong with the request"
+    assert info(error).reason == "INTERNAL"
+    told = f"{error.details()}{error.debug_error_string()}{error.trailing_metadata()}"
+    assert "Traceback" not in told
+    written = caplog.text + "".join(capfd.readouterr())
+    assert CANARY not in told + written
+    ours = [record for record in caplog.records if record.name == "router_service.rpc.call"]
+    assert len(ours) == 1
+    assert type(BUGS[bug]).__name__ in ours[0].getMessage()
+    assert "playing.py" in ours[0].getMessage(), "the log says where"
+
+
+async def test_fault_that_the_service_wrapped_is_logged_by_its_cause(
+    served: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await complete(served, "fault")
+    assert caught.value.code() is grpc.StatusCode.INTERNAL
+    assert info(caught.value).metadata["request_id"] == "req-1"
+    assert "RuntimeError" in caplog.text
+    assert CANARY not in caplog.text
+
+
+@pytest.mark.parametrize("method", [complete, stream])
+async def test_error_of_ours_becomes_its_status(
+    served: Serving, caplog: pytest.LogCaptureFixture, method: object
+) -> None:
+    assert callable(method)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await method(served, "refuse")
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert info(caught.value).reason == "ROUTER_OVERLOADED"
+    assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
+
+
+async def test_handler_may_abort_by_itself(served: Serving) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await complete(served, "abort")
+    assert (caught.value.code(), caught.value.details()) == (grpc.StatusCode.NOT_FOUND, "not here")
+
+
+@pytest.mark.parametrize("method", ["/signalbox.v1.Router/Nothing", "/signalbox.v1.Nobody/Complete", "/", "/x"])
+async def test_unknown_method(served: Serving, method: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.raw(method, b"")
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert served.frame._framed == {}, "whatever callers make up is not remembered"
+
+
+async def test_unbuilt_method_says_so(served: Serving, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.Route(router_pb2.RouteRequest(), timeout=PATIENCE_S)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert (caught.value.details() or "").startswith("signalbox.v1.Router/Route is not built yet")
+    assert info(caught.value).reason == "NOT_BUILT"
+    assert caplog.records == []
+
+
+async def test_unbuilt_stream_says_so(served: Serving) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        async for _ in served.stub.BatchComplete(router_pb2.BatchCompleteRequest(), timeout=PATIENCE_S):
+            pass
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert (caught.value.details() or "").startswith("signalbox.v1.Router/BatchComplete is not built yet")
+
+
+async def test_message_over_the_limit_is_refused_by_the_library() -> None:
+    async with serving(max_message_mib=1) as running:
+        request = router_pb2.CompleteRequest(request_id="x" * 2 * 1024 * 1024)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await running.stub.Complete(request, timeout=PATIENCE_S)
+        assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert (await complete(running)).request_id == "req-1"
+
+
+async def test_caller_who_leaves_is_heard_of_in_a_unary_handler(served: Serving) -> None:
+    call = served.stub.Complete(asked("wait"))
+    async with asyncio.timeout(PATIENCE_S):
+        await served.router.waiting.wait()
+    call.cancel()
+    async with asyncio.timeout(LEAVE_S):
+        await served.router.ended.wait()
+
+
+@pytest.mark.parametrize("router", [PlayingRouter, YieldingRouter])
+async def test_caller_who_leaves_is_heard_of_in_a_stream(router: type[PlayingRouter]) -> None:
+    async with serving(router()) as running:
+        call = running.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=asked("wait")))
+        async with asyncio.timeout(PATIENCE_S):
+            await running.router.waiting.wait()
+        call.cancel()
+        async with asyncio.timeout(LEAVE_S):
+            await running.router.ended.wait()
+
+
+async def test_caller_who_leaves_is_heard_of_in_a_blocked_write(
+    served: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = served.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=asked("never-read")))
+    async with asyncio.timeout(PATIENCE_S):
+        await served.router.waiting.wait()
+    call.cancel()
+    async with asyncio.timeout(LEAVE_S):
+        await served.router.ended.wait()
+    assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
+
+
+async def test_deadline_ends_a_handler(served: Serving) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.Complete(asked("wait"), timeout=0.1)
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    async with asyncio.timeout(LEAVE_S):
+        await served.router.ended.wait()
+
+
+async def test_generator_streams_and_ends(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving(YieldingRouter()) as running:
+        assert await stream(running) == 2
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stream(running, "refuse")
+        assert info(caught.value).reason == "ROUTER_OVERLOADED"
+    assert caplog.records == []
+
+
+async def test_leftover_calls_hear_that_the_router_stops(served: Serving) -> None:
+    unary = served.stub.Complete(asked("wait"))
+    async with asyncio.timeout(PATIENCE_S):
+        await served.router.waiting.wait()
+    served.frame.end_leftovers()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await unary
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+    assert info(caught.value).reason == "ROUTER_DRAINING"
+    assert served.router.ended.is_set()
+
+
+@pytest.mark.parametrize(
+    ("model", "code", "is_fault"),
+    [("", "OK", False), ("refuse", "UNAVAILABLE", True), ("runtime-error", "INTERNAL", True)],
+)
+async def test_span_has_the_status_that_the_caller_saw(model: str, code: str, *, is_fault: bool) -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    async with serving(tracing=CallTracing(provider)) as running:
+        try:
+            await complete(running, model)
+        except grpc.aio.AioRpcError as error:
+            assert error.code().name == code
+    (span,) = exporter.get_finished_spans()
+    assert span.name == "signalbox.v1.Router/Complete"
+    attributes = dict(span.attributes or {})
+    assert attributes["rpc.response.status_code"] == code
+    assert span.status.is_ok is not is_fault
+    assert CANARY not in span.to_json()
+
+
+async def test_malformed_call_is_no_fault_of_the_server() -> None:
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    async with serving(tracing=CallTracing(provider)) as running:
+        with pytest.raises(grpc.aio.AioRpcError):
+            await running.raw(COMPLETE, b"\xff")
+    (span,) = exporter.get_finished_spans()
+    assert dict(span.attributes or {})["rpc.response.status_code"] == "INVALID_ARGUMENT"
+    assert span.status.is_ok

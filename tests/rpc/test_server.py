@@ -1,0 +1,174 @@
+"""Where a server of ours listens, and what else it answers: health and reflection."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
+
+from router_service.rpc.call import CallFrame
+from router_service.rpc.server import CannotListen, is_local, listen, new_server
+from tests.rpc.playing import PATIENCE_S, ROUTER, Serving, serving
+
+pytestmark = pytest.mark.anyio
+
+Status = health_pb2.HealthCheckResponse
+REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        ("127.0.0.1:50051", True),
+        ("127.9.9.9:0", True),
+        ("localhost:50051", True),
+        ("[::1]:50051", True),
+        ("unix:/tmp/x.sock", True),
+        ("0.0.0.0:50051", False),
+        ("[::]:50051", False),
+        ("10.0.0.1:50051", False),
+        ("example.org:50051", False),
+        ("localhost.example.org:50051", False),
+        (":50051", False),
+        ("", False),
+    ],
+)
+def test_is_local(address: str, *, local: bool) -> None:
+    assert is_local(address) is local
+
+
+async def test_listening_says_which_port_it_came_to_be() -> None:
+    server = new_server(CallFrame(None), max_message_mib=1)
+    address = listen(server, "127.0.0.1:0", allow_remote=False)
+    host, _, port = address.rpartition(":")
+    assert host == "127.0.0.1"
+    assert int(port) > 0
+    await server.stop(None)
+
+
+async def test_listening_on_a_socket_file(tmp_path: Path) -> None:
+    server = new_server(CallFrame(None), max_message_mib=1)
+    path = f"unix:{tmp_path}/a.sock"
+    assert listen(server, path, allow_remote=False) == path
+    await server.stop(None)
+
+
+async def test_taken_port_is_refused_and_says_so() -> None:
+    async with serving() as running:
+        second = new_server(CallFrame(None), max_message_mib=1)
+        with pytest.raises(CannotListen, match="is another process using it"):
+            listen(second, running.address, allow_remote=False)
+        await second.stop(None)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1:65536",
+        "127.0.0.1:99999",
+        "127.0.0.1:http",
+        "127.0.0.1:-1",
+        "127.0.0.1",
+        "",
+        "unix:",
+        "unix:/no/such/directory/a.sock",
+    ],
+)
+async def test_address_that_is_none_is_refused(address: str) -> None:
+    server = new_server(CallFrame(None), max_message_mib=1)
+    with pytest.raises(CannotListen):
+        listen(server, address, allow_remote=False)
+    await server.stop(None)
+
+
+async def test_other_machines_are_let_in_only_where_that_is_wanted() -> None:
+    server = new_server(CallFrame(None), max_message_mib=1)
+    with pytest.raises(CannotListen, match="allow_remote"):
+        listen(server, "0.0.0.0:0", allow_remote=False)
+    assert listen(server, "0.0.0.0:0", allow_remote=True).startswith("0.0.0.0:")
+    await server.stop(None)
+
+
+async def check(running: Serving, service: str) -> int:
+    stub = health_pb2_grpc.HealthStub(running.channel)
+    answer = await stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE_S)
+    status: int = answer.status
+    return status
+
+
+async def test_health_is_serving_from_ready_to_the_beginning_of_the_end() -> None:
+    async with serving() as running:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await check(running, ROUTER)
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+        await running.standard.ready()
+        assert [await check(running, name) for name in ("", ROUTER)] == [Status.SERVING] * 2
+        await running.standard.not_ready()
+        assert [await check(running, name) for name in ("", ROUTER)] == [Status.NOT_SERVING] * 2
+        await running.standard.ready()
+        assert await check(running, "") == Status.NOT_SERVING
+
+
+async def test_health_of_an_unknown_service() -> None:
+    async with serving() as running:
+        await running.standard.ready()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await check(running, "signalbox.v1.Nobody")
+        assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_health_can_be_watched() -> None:
+    async with serving() as running:
+        await running.standard.ready()
+        stub = health_pb2_grpc.HealthStub(running.channel)
+        call = stub.Watch(health_pb2.HealthCheckRequest(service=ROUTER))
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await call.read()).status == Status.SERVING
+            await running.standard.not_ready()
+            assert (await call.read()).status == Status.NOT_SERVING
+        call.cancel()
+
+
+async def reflected(
+    running: Serving, service: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    call = running.channel.stream_stream(
+        f"/{service}/ServerReflectionInfo",
+        request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
+        response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
+    )(timeout=PATIENCE_S)
+    await call.write(request)
+    await call.done_writing()
+    response: reflection_pb2.ServerReflectionResponse = await call.read()
+    if response is grpc.aio.EOF:
+        raise grpc.aio.AioRpcError(await call.code(), await call.initial_metadata(), await call.trailing_metadata())
+    return response
+
+
+@pytest.mark.parametrize("service", REFLECTION)
+async def test_reflection_lists_every_service(service: str) -> None:
+    async with serving() as running:
+        answer = await reflected(running, service, reflection_pb2.ServerReflectionRequest(list_services=""))
+        names = {s.name for s in answer.list_services_response.service}
+    assert names == {ROUTER, "grpc.health.v1.Health", *REFLECTION}
+
+
+@pytest.mark.parametrize("service", REFLECTION)
+async def test_reflection_describes_a_service(service: str) -> None:
+    async with serving() as running:
+        request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=ROUTER)
+        answer = await reflected(running, service, request)
+    files = answer.file_descriptor_response.file_descriptor_proto
+    assert any(b"signalbox/v1/router.proto" in file for file in files)
+
+
+@pytest.mark.parametrize("service", REFLECTION)
+async def test_reflection_can_be_left_out(service: str) -> None:
+    async with serving(has_reflection=False) as running:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await reflected(running, service, reflection_pb2.ServerReflectionRequest(list_services=""))
+        assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
