@@ -71,13 +71,13 @@ def serving(name: str, arguments: Sequence[str], *, core: int, scratch: Path) ->
 
 
 def core_busy_s(core: int) -> float:
-    """Time since the machine's start that processes, or another guest of its host, have had of one core.
+    """Time since the machine's start that one core has spent on anything but waiting, its interrupts included.
 
-    Interrupts are left out, as they are in the processes' own times: on loopback they are the network's share.
+    Interrupts are part of the processes' own times too: on loopback they are the network's share of a call.
     """
     line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
-    user, nice, system, _idle, _iowait, _irq, _softirq, steal = (int(word) for word in line.split()[1:9])
-    return (user + nice + system + steal) / TICKS_PER_S
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (int(word) for word in line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICKS_PER_S
 
 
 def _spawn(command: Sequence[str], *, core: int, log: Path) -> subprocess.Popen[bytes]:

@@ -91,9 +91,9 @@ def show(document: Report) -> None:
 
 def _doubts(medians: Mapping[str, float]) -> Iterator[str]:
     if medians["foreign_cpu"] > NOISE:
-        yield f"Others had {medians['foreign_cpu']:.0%} of the server's core: trust the ratios, not the absolute figures."
+        yield f"Others had {medians['foreign_cpu']:.0%} of the server's core: the latencies are theirs as much as ours."
     if medians["complete_wall"] < (1 - 2 * NOISE) * medians["complete"]:
-        yield "The server's core was not busy all the time: the load or the upstream could not keep up on the other core."
+        yield "The server's core was not busy all the time: load and upstream could not keep up on theirs."
 
 
 def _row(figure: Figure) -> Sequence[str]:

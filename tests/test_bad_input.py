@@ -68,7 +68,7 @@ def test_many_mistakes_are_named_at_once(stack: Stack) -> None:
     request.generation.temperature = float("nan")
     request.generation.top_p = 1.5
     request.routing.max_attempts = 0
-    request.messages.add(role=99, content="x")  # type: ignore[arg-type]
+    request.messages.add(role=99, content="x")
     request.messages.add(content="no role")
     request.messages.add(role=chat_pb2.ROLE_USER)
     request.request_id = "not an id"

@@ -307,12 +307,13 @@ def slow() -> Iterator[Stack]:
 def test_a_caller_that_hangs_up_ends_the_upstream_call(slow: Stack, is_stream: bool) -> None:
     slow.witness.forget()
     if is_stream:
-        call = slow.stub.StreamComplete(streaming(), timeout=30)
-        assert [e.WhichOneof("event") for _, e in zip(range(3), call, strict=False)] == ["started", "delta", "delta"]
+        stream = slow.stub.StreamComplete(streaming(), timeout=30)
+        assert [e.WhichOneof("event") for _, e in zip(range(3), stream, strict=False)] == ["started", "delta", "delta"]
+        stream.cancel()
     else:
         call = slow.stub.Complete.future(asking(), timeout=30)
         wait_until(lambda: slow.witness.in_flight() == 1, within_s=5, what="the call is upstream")
-    call.cancel()
+        call.cancel()
     took = wait_until(lambda: slow.witness.in_flight() == 0, within_s=5, what="the upstream is closed")
     assert took <= 0.25 * SLOWER_IN_CI
     [row] = slow.witness.rows()

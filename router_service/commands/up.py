@@ -56,7 +56,7 @@ def command(
         settings=settings,
         router_address=router_address or settings.server.address,
         prober_address=prober_address or settings.prober.address,
-        simulator_address=simulator_address or settings.simulator.address,
+        simulator_address=simulator_address or SimulatorSettings().address,
         data_dir=data_dir,
         ready_file=ready_file,
         has_demo=has_demo,

@@ -51,7 +51,8 @@ class _TellingConnector(aiohttp.TCPConnector):
 
     def __init__(self) -> None:
         super().__init__(limit=0, resolver=AsyncResolver(), keepalive_timeout=KEEP_ALIVE_S)
-        self._factory = partial[ResponseHandler](_EndingHandler, loop=self._loop)
+        handler: type[ResponseHandler] = _EndingHandler
+        self._factory = partial(handler, loop=self._loop)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)

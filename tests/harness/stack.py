@@ -81,14 +81,14 @@ class Refused:
 
     @property
     def facts(self) -> Mapping[str, str]:
-        return self.info.metadata
+        return dict(self.info.metadata)
 
 
 def refused(error: grpc.RpcError) -> Refused:
     """The rich form of an error, read from its trailers."""
     assert isinstance(error, grpc.Call)
     trailers = dict(error.trailing_metadata() or ())
-    status = status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b""))  # type: ignore[arg-type]
+    status = status_pb2.Status.FromString(trailers.get("grpc-status-details-bin", b""))
     info, retry, bad = error_details_pb2.ErrorInfo(), error_details_pb2.RetryInfo(), error_details_pb2.BadRequest()
     has_retry = False
     for detail in status.details:
@@ -101,5 +101,5 @@ def refused(error: grpc.RpcError) -> Refused:
         info=info,
         retry_s=retry.retry_delay.ToNanoseconds() / 1e9 if has_retry else None,
         fields={v.field: v.description for v in bad.field_violations},
-        pushback_ms=trailers.get("grpc-retry-pushback-ms"),  # type: ignore[arg-type]
+        pushback_ms=trailers.get("grpc-retry-pushback-ms"),
     )

@@ -23,8 +23,23 @@ async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
     await asyncio.sleep(0)  # the last of those ends
 
 
-@pytest.fixture
-def stage() -> Iterator[Stage]:
-    """A simulator and a prober that watches its three providers, all timers short."""
+@pytest.fixture(scope="session")
+def _shared_stage() -> Iterator[Stage]:
     with staged() as made:
+        yield made
+
+
+@pytest.fixture
+def stage(_shared_stage: Stage) -> Iterator[Stage]:
+    """A simulator and a prober that finds its three providers well; a test may break those, and not the prober."""
+    _shared_stage.until_all_healthy()
+    yield _shared_stage
+    _shared_stage.witness.mend()
+
+
+@pytest.fixture
+def own_stage() -> Iterator[Stage]:
+    """A stage that the test may do with as it likes."""
+    with staged() as made:
+        made.until_all_healthy()
         yield made

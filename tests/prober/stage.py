@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -65,7 +66,7 @@ class Stage:
     def health(self, name: str) -> TargetHealth:
         return self.snapshot().targets[f"{name}/chat-small"]
 
-    def until(self, name: str, state: State, *, within_s: float = 5.0) -> float:
+    def until(self, name: str, state: State, *, within_s: float = 8.0) -> float:
         """Wait for a provider's target to be found in `state`; return how long it took, in seconds."""
         return processes.wait_until(
             lambda: self.health(name).state is state,
@@ -97,15 +98,20 @@ def simulator_process(directory: Path) -> Process:
 
 
 @contextmanager
-def staged(providers: Callable[[str], list[dict[str, object]]] | None = None, **prober: object) -> Iterator[Stage]:
-    """Simulator and prober for as long as the block lasts; `prober` changes its section of the configuration."""
+def staged(
+    providers: Callable[[str], list[dict[str, object]]] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    **sections: Mapping[str, object],
+) -> Iterator[Stage]:
+    """Simulator and prober for as long as the block lasts; `sections` are added to the configuration."""
     with short_directory() as directory:
         simulator = simulator_process(directory)
         with running(simulator):
             address = simulator.ready["simulator"]
             made = providers(address) if providers else settings.simulated(address, NAMES)
-            config = settings.write(directory, made, prober={**PROBER, **prober}, health=HEALTH)
-            process = prober_process(directory, config)
+            config = settings.write(directory, made, prober=PROBER, health=HEALTH, **sections)
+            process = prober_process(directory, config, environment=environment)
             with Witness(address) as witness, running(process):
                 yield Stage(directory, process, witness)
 
@@ -130,7 +136,9 @@ class Line:
 
 
 @asynccontextmanager
-async def connected(address: str, reporter_id: str = "router-under-test") -> AsyncIterator[Line]:
+async def connected(address: str, reporter_id: str | None = None) -> AsyncIterator[Line]:
+    """A router's end of the line; a reporter's id is random for each start, as the contract has it."""
+    reporter_id = reporter_id or f"router-{secrets.token_hex(8)}"
     board = HealthBoard(TARGETS, CHANNEL, clock=time.monotonic)
     channel = HealthChannel(address, board, reporter_id=reporter_id, settings=CHANNEL, rng=Random(1))
     async with asyncio.TaskGroup() as group:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -41,28 +43,34 @@ def test_is_local(address: str, *, local: bool) -> None:
     assert is_local(address) is local
 
 
-async def test_listening_says_which_port_it_came_to_be() -> None:
+@asynccontextmanager
+async def unserved() -> AsyncIterator[grpc.aio.Server]:
+    """A server that only listens. It is started before it is stopped, since only then its end is waited for."""
     server = new_server(CallFrame(None), max_message_mib=1)
-    address = listen(server, "127.0.0.1:0", allow_remote=False)
-    host, _, port = address.rpartition(":")
-    assert host == "127.0.0.1"
-    assert int(port) > 0
-    await server.stop(None)
+    try:
+        yield server
+    finally:
+        await server.start()
+        await server.stop(None)
+
+
+async def test_listening_says_which_port_it_came_to_be() -> None:
+    async with unserved() as server:
+        host, _, port = listen(server, "127.0.0.1:0", allow_remote=False).rpartition(":")
+        assert host == "127.0.0.1"
+        assert int(port) > 0
 
 
 async def test_listening_on_a_socket_file(tmp_path: Path) -> None:
-    server = new_server(CallFrame(None), max_message_mib=1)
-    path = f"unix:{tmp_path}/a.sock"
-    assert listen(server, path, allow_remote=False) == path
-    await server.stop(None)
+    async with unserved() as server:
+        path = f"unix:{tmp_path}/a.sock"
+        assert listen(server, path, allow_remote=False) == path
 
 
 async def test_taken_port_is_refused_and_says_so() -> None:
-    async with serving() as running:
-        second = new_server(CallFrame(None), max_message_mib=1)
+    async with serving() as running, unserved() as second:
         with pytest.raises(CannotListen, match="is another process using it"):
             listen(second, running.address, allow_remote=False)
-        await second.stop(None)
 
 
 @pytest.mark.parametrize(
@@ -73,24 +81,28 @@ async def test_taken_port_is_refused_and_says_so() -> None:
         "127.0.0.1:http",
         "127.0.0.1:-1",
         "127.0.0.1",
+        ":0",
         "",
         "unix:",
         "unix:/no/such/directory/a.sock",
     ],
 )
 async def test_address_that_is_none_is_refused(address: str) -> None:
-    server = new_server(CallFrame(None), max_message_mib=1)
-    with pytest.raises(CannotListen):
-        listen(server, address, allow_remote=False)
-    await server.stop(None)
+    async with unserved() as server:
+        with pytest.raises(CannotListen):
+            listen(server, address, allow_remote=False)
 
 
-async def test_other_machines_are_let_in_only_where_that_is_wanted() -> None:
-    server = new_server(CallFrame(None), max_message_mib=1)
-    with pytest.raises(CannotListen, match="allow_remote"):
-        listen(server, "0.0.0.0:0", allow_remote=False)
-    assert listen(server, "0.0.0.0:0", allow_remote=True).startswith("0.0.0.0:")
-    await server.stop(None)
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "example.org:0"])
+async def test_other_machines_are_kept_out(address: str) -> None:
+    async with unserved() as server:
+        with pytest.raises(CannotListen, match="allow_remote"):
+            listen(server, address, allow_remote=False)
+
+
+async def test_other_machines_are_let_in_where_that_is_wanted() -> None:
+    async with unserved() as server:
+        assert listen(server, "0.0.0.0:0", allow_remote=True).startswith("0.0.0.0:")
 
 
 async def check(running: Serving, service: str) -> int:

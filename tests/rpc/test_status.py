@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
 import pytest
@@ -63,7 +64,7 @@ def heard(error: SignalboxError) -> Heard:
         kind = next(k for k in DETAILS if detail.Is(k.DESCRIPTOR))
         assert kind not in found, "a kind of detail comes once at most"
         found[kind] = kind.FromString(detail.value)
-    retry = found.get(error_details_pb2.RetryInfo)
+    retry: Any = found.get(error_details_pb2.RetryInfo)
     pushback = trailers.get(PUSHBACK_KEY)
     return Heard(
         code=refused.code,
