@@ -1,8 +1,13 @@
-"""Fixtures of the whole suite."""
+"""Fixtures and settings of the whole suite."""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+# An example that takes long on a busy machine is no fault, and a failed one is to be repeated elsewhere.
+hypothesis.settings.register_profile("signalbox", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("signalbox")
 
 
 @pytest.fixture(scope="session")

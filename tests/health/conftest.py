@@ -10,13 +10,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Asyncio alone: the project runs on nothing else."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
     """One event loop for all tests: the library reports the ends of calls to a loop that may be closed by then."""
     yield

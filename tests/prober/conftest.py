@@ -10,20 +10,14 @@ import pytest
 from .stage import Stage, staged
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    """Asyncio alone: the project runs on nothing else."""
-    return "asyncio"
-
-
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
     """One event loop for all tests: the library reports the ends of calls to a loop that may be closed by then."""
     yield
     await asyncio.sleep(0)  # the last of those ends
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _shared_stage() -> Iterator[Stage]:
     with staged() as made:
         yield made

@@ -69,9 +69,9 @@ def test_a_provider_that_hangs_does_not_age_the_others(stage: Stage) -> None:
     before = stage.snapshot()
     wait_until(
         lambda: (
-            min(sum(r.provider == name for r in stage.witness.rows(path="models")) for name in ("birch", "cedar")) >= 4
+            min(sum(r.provider == name for r in stage.witness.rows(path="models")) for name in ("birch", "cedar")) >= 3
         ),
-        within_s=1.2 * INTERVAL_S * 5 * SLOWER_IN_CI,
+        within_s=1.2 * INTERVAL_S * 4 * SLOWER_IN_CI,
         what="the other providers were not probed on time",
     )
     after = stage.snapshot()
@@ -80,10 +80,12 @@ def test_a_provider_that_hangs_does_not_age_the_others(stage: Stage) -> None:
         assert after.targets[target].state is State.HEALTHY
 
 
-def test_a_rate_limited_probe_is_not_a_failure(stage: Stage) -> None:
-    stage.witness.break_provider("alder", "status=429")
-    wait_until(lambda: stage.health("alder").last_error == "" and _last_status(stage) == 429, within_s=5, what="no 429")
-    snapshot = stage.snapshot()
+def test_a_rate_limited_probe_is_not_a_failure(own_stage: Stage) -> None:
+    own_stage.witness.break_provider("alder", "status=429")
+    wait_until(
+        lambda: own_stage.health("alder").last_error == "" and _last_status(own_stage) == 429, within_s=5, what="no 429"
+    )
+    snapshot = own_stage.snapshot()
     assert snapshot.targets["alder/chat-small"].state is State.HEALTHY
     assert snapshot.providers["alder"].block_reason is None
 
@@ -180,16 +182,20 @@ def test_a_corrupt_report_is_refused_with_the_field(stage: Stage, damaged: pb.Re
 
 
 def test_a_report_is_merged_once(stage: Stage) -> None:
+    before = stage.health("cedar").samples
     with grpc.insecure_channel(stage.socket) as channel:
         stub = health_feed_pb2_grpc.HealthFeedStub(channel)
-        answers = [stub.Report(report(sequence, reporter="router-merged"), timeout=5) for sequence in (3, 3, 2)]
+        answers = [
+            stub.Report(report(sequence, reporter="router-merged", target="cedar/chat-small"), timeout=5)
+            for sequence in (3, 3, 2)
+        ]
     assert [answer.accepted_sequence for answer in answers] == [3, 3, 3]
     assert answers[0].next_report_after.ToMilliseconds() == 100
     wait_until(lambda: "router-merged" in stage.snapshot().merged_sequences, within_s=5, what="it is not merged")
     snapshot = stage.snapshot()
     assert snapshot.merged_sequences["router-merged"] == 3
-    samples = [snapshot.targets[target].samples for target in TARGETS]
-    assert samples[0] == pytest.approx(samples[1] + 5, abs=4.0)  # five calls, give or take what the probes differ
+    gained = snapshot.targets["cedar/chat-small"].samples - before
+    assert 3 < gained < 10  # five calls once, with a probe or two, less what was forgotten meanwhile
 
 
 def test_a_restart_raises_the_epoch_and_survives_a_kill(own_stage: Stage) -> None:

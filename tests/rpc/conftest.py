@@ -10,4 +10,4 @@ import pytest
 @pytest.fixture(scope="package", autouse=True)
 async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
     """A loop stays open for as long as a fixture that was set up in it."""
-    yield
+    yield  # noqa: PT022 - what returns does not keep the loop

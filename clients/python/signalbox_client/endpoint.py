@@ -118,13 +118,17 @@ def bounded(timeout_s: float) -> float:
 
 
 def _service_config(*, is_patient: bool) -> str:
-    """gRPC's own retries. Only UNAVAILABLE, only before a stream's first event, and the server's pushback is obeyed."""
+    """gRPC's own retries: only before a stream's first event, and the server's pushback is obeyed.
+
+    CANCELLED is what a call gets that arrives in the very moment in which a server stops: gRPC drops it unread. The
+    router itself never answers so, and a call that its caller cancels is not tried again.
+    """
     retry = {
         "maxAttempts": 5,
         "initialBackoff": "0.1s",
         "maxBackoff": "2s",
         "backoffMultiplier": 2,
-        "retryableStatusCodes": ["UNAVAILABLE"],
+        "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
     }
     return json.dumps({"methodConfig": [{"name": [{}], "waitForReady": is_patient, "retryPolicy": retry}]})
 

@@ -1,0 +1,356 @@
+"""From the wire to core values: every complaint by its field and text, and nothing asked for silently ignored."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from google.protobuf import json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message as PbMessage
+from hypothesis import given
+from hypothesis import strategies as st
+from signalbox.v1 import chat_pb2, router_pb2
+
+from router_service.core.chat import Generation, Message, Part, Role
+from router_service.core.errors import InvalidRequest, NotBuilt
+from router_service.core.request import Request, Routing
+from router_service.edge import requests
+from router_service.edge.requests import BUILT
+
+USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Hello")
+MESSAGES: Mapping[str, type[PbMessage]] = {
+    "CompleteRequest": router_pb2.CompleteRequest,
+    "Message": chat_pb2.Message,
+    "Part": chat_pb2.Part,
+    "Generation": chat_pb2.Generation,
+    "Routing": router_pb2.Routing,
+}
+
+
+def asked(**fields: object) -> router_pb2.CompleteRequest:
+    """A request that is good, save for the fields given, in protobuf JSON."""
+    whole = {"messages": [{"role": "ROLE_USER", "content": "Hello"}], **fields}
+    return json_format.ParseDict(whole, router_pb2.CompleteRequest())
+
+
+def read(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> Request:
+    return requests.request(pb, request_id="req-1", deadline=50.0, max_prompt_bytes=max_prompt_bytes)
+
+
+def complaints(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> list[tuple[str, str]]:
+    with pytest.raises(InvalidRequest) as caught:
+        read(pb, max_prompt_bytes=max_prompt_bytes)
+    return [(v.field, v.description) for v in caught.value.violations]
+
+
+def test_least_request() -> None:
+    request = read(asked())
+    assert request.request_id == "req-1"
+    assert request.deadline == 50.0
+    assert request.prompt.messages == (Message(role=Role.USER, content="Hello"),)
+    assert request.prompt.generation == Generation()
+    assert request.routing == Routing()
+    assert request.labels == {}
+
+
+def test_everything_that_is_built_arrives() -> None:
+    pb = asked(
+        request_id="r-1",
+        messages=[
+            {"role": "ROLE_SYSTEM", "content": "Brief."},
+            {"role": "ROLE_USER", "parts": [{"text": "a"}, {"text": "b"}], "name": "ann"},
+            {"role": "ROLE_ASSISTANT", "content": "Hi"},
+        ],
+        generation={
+            "max_output_tokens": 7,
+            "temperature": 0.0,
+            "top_p": 1.0,
+            "seed": -3,
+            "stop": ["END"],
+            "frequency_penalty": -2.0,
+            "presence_penalty": 2.0,
+        },
+        routing={
+            "model": "fast",
+            "allowed_providers": ["a", "b"],
+            "denied_providers": ["c"],
+            "max_attempts": 2,
+            "disable_fallback": True,
+        },
+        labels={"team": "web"},
+    )
+    request = read(pb)
+    assert request.prompt.messages == (
+        Message(role=Role.SYSTEM, content="Brief."),
+        Message(role=Role.USER, parts=(Part(text="a"), Part(text="b")), name="ann"),
+        Message(role=Role.ASSISTANT, content="Hi"),
+    )
+    assert request.prompt.generation == Generation(
+        max_output_tokens=7,
+        temperature=0.0,
+        top_p=1.0,
+        seed=-3,
+        stop=("END",),
+        frequency_penalty=-2.0,
+        presence_penalty=2.0,
+    )
+    assert request.routing == Routing(
+        model="fast",
+        allowed_providers=frozenset({"a", "b"}),
+        denied_providers=frozenset({"c"}),
+        max_attempts=2,
+        disable_fallback=True,
+    )
+    assert request.labels == {"team": "web"}
+
+
+def test_what_is_unset_stays_unset_and_zero_is_set() -> None:
+    assert read(asked(generation={})).prompt.generation == Generation()
+    generation = read(asked(generation={"temperature": 0, "seed": 0})).prompt.generation
+    assert (generation.temperature, generation.seed, generation.top_p) == (0.0, 0, None)
+
+
+NO_MESSAGE = 'must hold at least one message, for example {"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
+ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "description"),
+    [
+        ({"messages": []}, "messages", NO_MESSAGE),
+        ({"messages": [{"content": "a"}]}, "messages[0].role", f"must be set: {ROLES}"),
+        ({"messages": [{"role": 99, "content": "a"}]}, "messages[0].role", f"99 is no value of Role: {ROLES}"),
+        (
+            {"messages": [{"role": "ROLE_TOOL", "content": "a"}]},
+            "messages[0].role",
+            "ROLE_TOOL answers a tool call, and tools are not built yet",
+        ),
+        ({"messages": [{"role": "ROLE_USER"}]}, "messages[0].content", "must not be empty"),
+        (
+            {"messages": [{"role": "ROLE_USER", "content": "a", "parts": [{"text": "b"}]}]},
+            "messages[0].parts",
+            "cannot be given together with content: use one of them",
+        ),
+        ({"messages": [{"role": "ROLE_USER", "parts": [{}]}]}, "messages[0].parts[0]", "must be a text"),
+        (
+            {"messages": [{"role": "ROLE_USER", "content": "ł" * 501}]},
+            "messages",
+            "hold 1002 bytes of text; at most 1000: shorten the prompt",
+        ),
+        (
+            {"messages": [{"role": "ROLE_USER", "parts": [{"text": "a" * 600}, {"text": "b" * 401}]}]},
+            "messages",
+            "hold 1001 bytes of text; at most 1000: shorten the prompt",
+        ),
+        (
+            {"generation": {"max_output_tokens": 0}},
+            "generation.max_output_tokens",
+            "is 0; must be 1 to 2147483647, or unset",
+        ),
+        (
+            {"generation": {"max_output_tokens": -1}},
+            "generation.max_output_tokens",
+            "is -1; must be 1 to 2147483647, or unset",
+        ),
+        ({"generation": {"temperature": 2.1}}, "generation.temperature", "is 2.1; must be 0.0 to 2.0, or unset"),
+        ({"generation": {"temperature": -0.1}}, "generation.temperature", "is -0.1; must be 0.0 to 2.0, or unset"),
+        ({"generation": {"temperature": "NaN"}}, "generation.temperature", "is nan; must be 0.0 to 2.0, or unset"),
+        ({"generation": {"temperature": "Infinity"}}, "generation.temperature", "is inf; must be 0.0 to 2.0, or unset"),
+        ({"generation": {"top_p": 1.1}}, "generation.top_p", "is 1.1; must be 0.0 to 1.0, or unset"),
+        (
+            {"generation": {"frequency_penalty": 3}},
+            "generation.frequency_penalty",
+            "is 3.0; must be -2.0 to 2.0, or unset",
+        ),
+        (
+            {"generation": {"presence_penalty": -3}},
+            "generation.presence_penalty",
+            "is -3.0; must be -2.0 to 2.0, or unset",
+        ),
+        ({"generation": {"stop": ["x"] * 17}}, "generation.stop", "must hold at most 16 texts, none of them empty"),
+        ({"generation": {"stop": ["x", ""]}}, "generation.stop", "must hold at most 16 texts, none of them empty"),
+        ({"routing": {"model": "m" * 257}}, "routing.model", "is 257 characters long; at most 256"),
+        (
+            {"routing": {"allowed_providers": ["a"] * 65}},
+            "routing.allowed_providers",
+            "must hold at most 64 names, none of them empty",
+        ),
+        (
+            {"routing": {"denied_providers": [""]}},
+            "routing.denied_providers",
+            "must hold at most 64 names, none of them empty",
+        ),
+        ({"routing": {"max_attempts": 0}}, "routing.max_attempts", "is 0; must be at least 1, or unset"),
+        ({"routing": {"max_attempts": -5}}, "routing.max_attempts", "is -5; must be at least 1, or unset"),
+        ({"labels": {str(i): "" for i in range(17)}}, "labels", "holds 17 labels; at most 16"),
+        (
+            {"labels": {"": "x"}},
+            "labels['']",
+            "must have a key of 1 to 63 and a value of at most 256 characters",
+        ),
+        (
+            {"labels": {"k" * 64: "x"}},
+            f"labels['{'k' * 63}']",
+            "must have a key of 1 to 63 and a value of at most 256 characters",
+        ),
+        (
+            {"labels": {"team": "x" * 257}},
+            "labels['team']",
+            "must have a key of 1 to 63 and a value of at most 256 characters",
+        ),
+        ({"request_id": "a b"}, "request_id", "must be 1 to 128 letters, digits or any of - _ . :"),
+        ({"request_id": "a" * 129}, "request_id", "must be 1 to 128 letters, digits or any of - _ . :"),
+        ({"request_id": "a\n"}, "request_id", "must be 1 to 128 letters, digits or any of - _ . :"),
+        ({"request_id": "é"}, "request_id", "must be 1 to 128 letters, digits or any of - _ . :"),
+        ({"routing": {"task_type": 99}}, "routing.task_type", "99 is no value of TaskType"),
+        ({"routing": {"budget_tier": -1}}, "routing.budget_tier", "-1 is no value of BudgetTier"),
+        ({"cache": 99}, "cache", "99 is no value of CacheMode"),
+        ({"plan_view": 99}, "plan_view", "99 is no value of PlanView"),
+    ],
+)
+def test_violation(fields: dict[str, object], field: str, description: str) -> None:
+    assert complaints(asked(**fields)) == [(field, description)]
+
+
+def test_too_many_messages() -> None:
+    pb = router_pb2.CompleteRequest(messages=[USER] * 10_001)
+    assert complaints(pb, max_prompt_bytes=10**6) == [("messages", "holds 10001 messages; at most 10000")]
+
+
+def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
+    pb = asked(
+        messages=[{"content": "a"}, {"role": "ROLE_USER"}],
+        generation={"temperature": 9},
+        routing={"max_attempts": 0, "task_type": 99, "complexity": 98, "hedge": True},
+        session_id="s",
+    )
+    assert sorted(field for field, _ in complaints(pb)) == [
+        "generation.temperature",
+        "messages[0].role",
+        "messages[1].content",
+        "routing.complexity",
+        "routing.max_attempts",
+        "routing.task_type",
+    ]
+
+
+@pytest.mark.parametrize("at_the_limit", [{"request_id": "a-Z_0.:" + "x" * 121}, {"labels": {"k" * 63: "v" * 256}}])
+def test_limits_are_allowed(at_the_limit: dict[str, object]) -> None:
+    assert isinstance(read(asked(**at_the_limit)), Request)
+
+
+@pytest.mark.parametrize("given_id", ["a", "req-1.2:3_4", "x" * 128])
+def test_callers_request_id_is_kept(given_id: str) -> None:
+    assert requests.request_id(asked(request_id=given_id)) == given_id
+
+
+@pytest.mark.parametrize("given_id", ["", "a b", "x" * 129, "a\r\nx-evil: 1"])
+def test_request_id_is_made_where_there_is_none_of_use(given_id: str) -> None:
+    made = {requests.request_id(asked(request_id=given_id)) for _ in range(100)}
+    assert len(made) == 100
+    assert all(requests.REQUEST_ID.fullmatch(one) for one in made)
+
+
+def unbuilt() -> Iterator[tuple[str, str]]:
+    """Every field that does nothing yet: its message and its name."""
+    for name, message in MESSAGES.items():
+        for field in message.DESCRIPTOR.fields:
+            if field.name not in BUILT[name]:
+                yield name, field.name
+
+
+PLACES: dict[str, Callable[[router_pb2.CompleteRequest], tuple[PbMessage, str]]] = {
+    "CompleteRequest": lambda pb: (pb, ""),
+    "Message": lambda pb: (pb.messages[0], "messages[0]."),
+    "Part": lambda pb: (pb.messages.add(role=chat_pb2.ROLE_USER).parts.add(), "messages[1].parts[0]."),
+    "Generation": lambda pb: (pb.generation, "generation."),
+    "Routing": lambda pb: (pb.routing, "routing."),
+}
+
+
+def set_to_something(message: PbMessage, field: Any) -> None:
+    """Set a field to a value that is not its default, of whatever type it is."""
+    value: object
+    match field.cpp_type:
+        case FieldDescriptor.CPPTYPE_STRING:
+            value = b"x" if field.type == FieldDescriptor.TYPE_BYTES else "x"
+        case FieldDescriptor.CPPTYPE_BOOL:
+            value = True
+        case FieldDescriptor.CPPTYPE_MESSAGE:
+            value = None
+        case _:
+            value = 1
+    if is_map(field):
+        getattr(message, field.name)["x"] = 1.0
+    elif field.is_repeated:
+        getattr(message, field.name).add() if value is None else getattr(message, field.name).append(value)
+    elif value is None:
+        getattr(message, field.name).SetInParent()
+    else:
+        setattr(message, field.name, value)
+
+
+def is_map(field: Any) -> bool:
+    return field.message_type is not None and bool(field.message_type.GetOptions().map_entry)
+
+
+@pytest.mark.parametrize(("message", "name"), list(unbuilt()))
+def test_field_that_does_nothing_yet_is_refused_by_name(message: str, name: str) -> None:
+    pb = asked()
+    place, path = PLACES[message](pb)
+    set_to_something(place, place.DESCRIPTOR.fields_by_name[name])
+    with pytest.raises(NotBuilt) as caught:
+        read(pb)
+    assert str(caught.value).startswith(f"what the field {path}{name} asks for is not built yet")
+
+
+def test_every_built_field_exists() -> None:
+    assert set(BUILT) == set(MESSAGES)
+    for name, fields in BUILT.items():
+        assert fields <= set(MESSAGES[name].DESCRIPTOR.fields_by_name), name
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ({"role": "ROLE_ASSISTANT", "tool_calls": [{"id": "1", "name": "f"}]}, "messages[0].tool_calls"),
+        ({"role": "ROLE_ASSISTANT", "reasoning": [{"text": "because"}]}, "messages[0].reasoning"),
+    ],
+)
+def test_turn_without_text_is_not_called_empty_for_what_is_not_built(message: dict[str, object], field: str) -> None:
+    with pytest.raises(NotBuilt, match=field.replace("[", r"\[").replace("]", r"\]")):
+        read(asked(messages=[message]))
+
+
+@given(st.floats(), st.floats(), st.integers(-(2**31), 2**31 - 1))
+def test_numbers_that_pass_are_finite_and_in_range(temperature: float, top_p: float, max_output_tokens: int) -> None:
+    pb = router_pb2.CompleteRequest(messages=[USER])
+    pb.generation.temperature, pb.generation.top_p = temperature, top_p
+    pb.generation.max_output_tokens = max_output_tokens
+    try:
+        generation = read(pb).prompt.generation
+    except InvalidRequest:
+        return
+    assert generation.temperature is not None
+    assert generation.top_p is not None
+    assert math.isfinite(generation.temperature)
+    assert 0 <= generation.temperature <= 2
+    assert 0 <= generation.top_p <= 1
+    assert (generation.max_output_tokens or 0) >= 1
+
+
+@given(st.binary(max_size=200))
+def test_any_message_is_a_request_or_refused(data: bytes) -> None:
+    pb = router_pb2.CompleteRequest()
+    try:
+        pb.ParseFromString(data)
+    except Exception:  # noqa: BLE001 - what is no message does not get here
+        return
+    try:
+        read(pb)
+    except (InvalidRequest, NotBuilt) as error:
+        assert json.dumps(str(error))
