@@ -11,6 +11,7 @@ PRICES = {"alder": (0.10, 0.40), "birch": (0.15, 0.60), "cedar": (0.50, 1.50)}
 QUICK_HEALTH = {"cooldown_s": 1.0, "recovery_step_s": 0.4, "min_dwell_s": 0.2}
 QUICK_PROBER = {"interval_s": 0.5, "confirm_s": 0.1, "timeout_s": 1.0, "stale_s": 3, "ignore_s": 10, "report_s": 0.2}
 TIMEOUTS = {"connect": 1, "first_byte": 2, "gap": 2, "answer": 3}
+IMPATIENT = {"connect": 1, "first_byte": 0.8, "gap": 0.8, "answer": 1}
 
 
 def provider(
@@ -37,5 +38,7 @@ def write(directory: Path, providers: list[dict[str, object]], **sections: Mappi
     return path
 
 
-def simulated(address: str, names: tuple[str, ...] = ("alder", "birch", "cedar")) -> list[dict[str, object]]:
-    return [provider(name, f"http://{address}/{name}/v1") for name in names]
+def simulated(
+    address: str, names: tuple[str, ...] = ("alder", "birch", "cedar"), **more: object
+) -> list[dict[str, object]]:
+    return [provider(name, f"http://{address}/{name}/v1", **more) for name in names]

@@ -41,7 +41,8 @@ def routing(
     with processes.short_directory() as directory:
         simulator = processes.simulator(directory, behaviours=behaviours)
         with processes.running(simulator):
-            config = settings.write(directory, settings.simulated(simulator.ready["simulator"], names), **sections)
+            providers = settings.simulated(simulator.ready["simulator"], names, timeouts_s=settings.IMPATIENT)
+            config = settings.write(directory, providers, **sections)
             router = processes.router(directory, config)
             with (
                 Witness(simulator.ready["simulator"]) as witness,

@@ -22,6 +22,7 @@ CANARY = "CANARY-7f3a"
 """The text of every bug; it is to be seen nowhere."""
 PATIENCE_S = 5.0
 ROUTER = "signalbox.v1.Router"
+LARGE = router_pb2.StreamCompleteResponse(delta=router_pb2.Delta(content="x" * 1024 * 1024))
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 BUGS: dict[str, BaseException] = {
@@ -75,10 +76,9 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
             self.ended.set()
 
     async def _write_for_ever(self, context: Context) -> None:
-        message = router_pb2.StreamCompleteResponse(delta=router_pb2.Delta(content="x" * 1024 * 1024))
         try:
             while True:
-                await context.write(message)
+                await context.write(LARGE)
                 self.waiting.set()
         finally:
             self.ended.set()
@@ -89,6 +89,9 @@ class YieldingRouter(PlayingRouter):
 
     async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> Any:
         try:
+            while request.request.routing.model == "never-read":
+                yield LARGE
+                self.waiting.set()
             yield router_pb2.StreamCompleteResponse()
             await self._play(request.request.routing.model, context)
             yield router_pb2.StreamCompleteResponse()

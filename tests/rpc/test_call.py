@@ -192,15 +192,17 @@ async def test_caller_who_leaves_is_heard_of_in_a_stream(router: type[PlayingRou
             await running.router.ended.wait()
 
 
+@pytest.mark.parametrize("router", [PlayingRouter, YieldingRouter])
 async def test_caller_who_leaves_is_heard_of_in_a_blocked_write(
-    served: Serving, caplog: pytest.LogCaptureFixture
+    router: type[PlayingRouter], caplog: pytest.LogCaptureFixture
 ) -> None:
-    call = served.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=asked("never-read")))
-    async with asyncio.timeout(PATIENCE_S):
-        await served.router.waiting.wait()
-    call.cancel()
-    async with asyncio.timeout(LEAVE_S):
-        await served.router.ended.wait()
+    async with serving(router()) as running:
+        call = running.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=asked("never-read")))
+        async with asyncio.timeout(PATIENCE_S):
+            await running.router.waiting.wait()
+        call.cancel()
+        async with asyncio.timeout(LEAVE_S):
+            await running.router.ended.wait()
     assert [r for r in caplog.records if r.levelno >= logging.ERROR] == []
 
 
