@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import httpx
 
 from benchmarks import h2load
 from benchmarks.figures import figures
@@ -16,7 +20,7 @@ from benchmarks.report import report, show, write
 from benchmarks.rig import rig
 
 REPORT = Path(__file__).with_name("report.json")
-MEASURED, FAILED = 0, 1
+MEASURED, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main() -> int:
@@ -25,11 +29,15 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one short repeat: shows that it works, proves no figure")
     parser.add_argument("--output", type=Path, default=REPORT, metavar="PATH", help="where the report goes")
     options = parser.parse_args()
+    # Whoever ends the run, its processes end with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         samples = _measure(QUICK if options.quick else FULL)
-    except MeasurementFailed as error:
-        sys.stderr.write(f"The measurement failed: {error}\n")
+    except (MeasurementFailed, TimeoutError, subprocess.TimeoutExpired, httpx.HTTPError, OSError) as error:
+        sys.stderr.write(f"The measurement failed: {error or type(error).__name__}\n")
         return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     document = report(figures(samples))
     write(document, options.output)
     show(document)

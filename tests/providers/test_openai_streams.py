@@ -1,0 +1,184 @@
+"""Streams of the OpenAI dialect: the same wherever they are cut, and whole only by their own word."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router_service.core.chat import Delta, FinishReason, StreamEnd, ToolCallDelta, Usage
+from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
+from router_service.providers import openai
+from router_service.providers.openai import OpenAIDialect
+from tests.providers.openai_bodies import CANARY, ERRORS, WRONG, Json, chunk, lines, streamed
+
+STREAM = "".join(
+    f"data: {line}\n\n"
+    for line in [
+        '{"id":"c1","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}',
+        '{"id":"c1","model":"m","choices":[{"delta":{"reasoning_content":"Let me see"},"finish_reason":null}]}',
+        '{"id":"c1","model":"m","choices":[{"delta":{"content":"Zażółć 🦊"},"finish_reason":null}],"usage":null}',
+        '{"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function",'
+        '"function":{"name":"now","arguments":""}}]}}]}',
+        '{"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"tz\\":"}}]}}]}',
+        '{"id":"c1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"\\"UTC\\"}"}}]}}]}',
+        '{"id":"c1","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}',
+        '{"id":"c1","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":5,"total_tokens":14}}',
+        "[DONE]",
+    ]
+).encode()
+DELTAS = [
+    Delta(),
+    Delta("", "Let me see"),
+    Delta("Zażółć 🦊"),
+    Delta(tool_calls=(ToolCallDelta(index=0, id="call_1", name="now"),)),
+    Delta(tool_calls=(ToolCallDelta(index=0, arguments_json_fragment='{"tz":'),)),
+    Delta(tool_calls=(ToolCallDelta(index=0, arguments_json_fragment='"UTC"}'),)),
+    Delta(),
+    Delta(),
+    Delta(),
+]
+END = StreamEnd(finish_reason=FinishReason.TOOL_CALLS, usage=Usage(input_tokens=9, output_tokens=5), model="m")
+
+
+def test_stream() -> None:
+    assert streamed([STREAM]) == (DELTAS, END)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_stream_cut_at_any_byte_is_the_same(end: bytes) -> None:
+    stream = STREAM.replace(b"\n", end)
+    for place in range(len(stream) + 1):
+        assert streamed([stream[:place], stream[place:]]) == (DELTAS, END), place
+    assert streamed([stream[i : i + 1] for i in range(len(stream))]) == (DELTAS, END)
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=20))
+def test_stream_cut_in_many_places_is_the_same(places: list[int]) -> None:
+    pieces = [STREAM[a:b] for a, b in pairwise([0, *sorted(places), len(STREAM)])]
+    assert streamed(pieces) == (DELTAS, END)
+
+
+def test_stream_cut_off_before_its_end_has_none() -> None:
+    done = STREAM.index(b"[DONE]") + len(b"[DONE]\n")
+    for place in range(done):
+        assert streamed([STREAM[:place]])[1] is None, place
+    assert streamed([STREAM[: done + 1]])[1] == END
+
+
+@pytest.mark.parametrize(
+    ("stream", "text", "end"),
+    [
+        pytest.param(lines(chunk("Hi"), "[DONE]"), "Hi", None, id="done-without-a-finish-reason"),
+        pytest.param(lines(chunk("Hi", "stop")), "Hi", None, id="a-finish-reason-without-done"),
+        pytest.param(lines("[DONE]"), "", None, id="done-alone"),
+        pytest.param(
+            lines(chunk("Hi", "stop"), "[DONE]", chunk(CANARY), "garbage"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=None),
+            id="text-after-done",
+        ),
+        pytest.param(
+            lines(chunk("Hi", "stop", usage={"prompt_tokens": 1}), chunk(usage={"prompt_tokens": 2}), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=Usage(input_tokens=2)),
+            id="usage-that-grows",
+        ),
+        pytest.param(
+            lines(chunk("Hi", "stop"), chunk(x_groq={"id": "r", "usage": {"prompt_tokens": 3}}), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=Usage(input_tokens=3)),
+            id="usage-of-groq",
+        ),
+        pytest.param(
+            b": OPENROUTER PROCESSING\n\n: keep-alive\n\n" + lines(chunk("Hi", "stop", model="m"), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=None, model="m"),
+            id="comments",
+        ),
+        pytest.param(
+            lines(
+                '{"choices":[],"prompt_filter_results":[]}',
+                chunk("Hi"),
+                '{"choices":[{"finish_reason":"stop"}]}',
+                "[DONE]",
+            ),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=None),
+            id="azure",
+        ),
+        pytest.param(
+            lines('{"choices":null}', chunk("Hi", "length", obfuscation="xyz"), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.LENGTH, usage=None),
+            id="null-choices-say-nothing",
+        ),
+    ],
+)
+def test_end(stream: bytes, text: str, end: StreamEnd | None) -> None:
+    deltas, found = streamed([stream])
+    assert "".join(d.content for d in deltas) == text
+    assert found == end
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        ({"content": "a"}, Delta("a")),
+        ({"refusal": "no"}, Delta("no")),
+        ({"reasoning": "b"}, Delta("", "b")),
+        ({"reasoning_content": "b"}, Delta("", "b")),
+        ({"content": None}, Delta()),
+        (None, Delta()),
+        ({"tool_calls": []}, Delta()),
+        (
+            {"tool_calls": [{"function": {"name": "f"}}, {}]},
+            Delta(tool_calls=(ToolCallDelta(index=0, name="f"), ToolCallDelta(index=1))),
+        ),
+        ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta(tool_calls=(ToolCallDelta(index=4, id="x"),))),
+    ],
+)
+def test_delta(delta: Json | None, expected: Delta) -> None:
+    deltas, _ = streamed([lines(json.dumps({"choices": [{"delta": delta}]}))])
+    assert deltas == [expected]
+
+
+@pytest.mark.parametrize("body", WRONG)
+def test_wrong_shape_in_a_stream_never_makes_a_whole_answer(body: bytes) -> None:
+    decoder = OpenAIDialect().decoder()
+    try:
+        decoder.feed(b"data: " + body + b"\n\ndata: [DONE]\n\n")
+    except BadResponse as error:
+        assert CANARY not in str(error)
+    else:
+        assert decoder.end() is None
+
+
+@pytest.mark.parametrize(("said", "kind"), ERRORS)
+def test_error_inside_a_stream(said: object, kind: type[UpstreamError]) -> None:
+    decoder = OpenAIDialect().decoder()
+    assert decoder.feed(lines(chunk("Hi"))) == [Delta("Hi")]
+    with pytest.raises(kind) as caught:
+        decoder.feed(lines(chunk("", "error", error=said)))
+    assert type(caught.value) is kind
+    assert (caught.value.stage, caught.value.maybe_billed) == (Stage.STREAM, True)
+    assert CANARY not in str(caught.value)
+
+
+def test_error_of_groq_inside_a_stream() -> None:
+    with pytest.raises(ServerFailed) as caught:
+        OpenAIDialect().decoder().feed(lines(chunk("Hi", x_groq={"id": "r", "error": CANARY})))
+    assert CANARY not in str(caught.value)
+
+
+def test_event_over_the_cap_is_too_large() -> None:
+    decoder = OpenAIDialect().decoder()
+    piece = b"x" * (1024 * 1024)
+    decoder.feed(b"data: ")
+    with pytest.raises(ResponseTooLarge) as caught:
+        for _ in range(openai.MAX_EVENT_BYTES // len(piece) + 1):
+            decoder.feed(piece)
+    assert caught.value.maybe_billed
