@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import time
 from collections.abc import Iterator
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from signalbox.v1 import chat_pb2, router_pb2
 
 from tests.harness.processes import SLOWER_IN_CI, wait_until
@@ -333,3 +335,33 @@ def test_a_caller_that_stops_reading_and_leaves_ends_the_upstream_call() -> None
         took = wait_until(lambda: stack.witness.sockets() == 0, within_s=5, what="the upstream is closed")
         assert took <= 0.25 * SLOWER_IN_CI
         assert "Traceback" not in stack.router.stderr()
+
+
+def test_what_the_drain_cannot_wait_for_hears_so() -> None:
+    """R01: leftovers end by our own word, with details, before the library's bare one."""
+    with routing(names=("alder",), behaviours=SLOW, server={"drain_s": 1, "lame_duck_s": 0}) as stack:
+        call = stack.stub.StreamComplete(streaming(), timeout=30)
+        next(call)
+        stack.router.signal(signal.SIGTERM)
+        with pytest.raises(grpc.RpcError) as error:
+            list(call)
+        ended = refused(error.value)
+        assert (ended.code.name, ended.info.reason) == ("UNAVAILABLE", "ROUTER_DRAINING")
+        assert ended.facts["request_id"].startswith("req-")
+        assert (ended.facts["maybe_billed"], ended.pushback_ms) == ("true", "-1")
+        assert stack.router.wait(within_s=3 * SLOWER_IN_CI) == 0
+        assert stack.witness.sockets() == 0
+
+
+def test_a_second_signal_ends_it_at_once() -> None:
+    with routing(names=("alder",), behaviours=SLOW, server={"drain_s": 20, "lame_duck_s": 5}) as stack:
+        call = stack.stub.StreamComplete(streaming(), timeout=30)
+        next(call)
+        stack.router.signal(signal.SIGTERM)
+        wait_until(lambda: not is_serving(stack), within_s=3, what="the drain begins")
+        stack.router.signal(signal.SIGTERM)
+        assert stack.router.wait(within_s=1 * SLOWER_IN_CI) != 0
+
+
+def is_serving(stack: Stack) -> bool:
+    return health_pb2_grpc.HealthStub(stack.channel).Check(health_pb2.HealthCheckRequest(), timeout=5).status == 1

@@ -22,7 +22,7 @@ class AttemptFinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
-    """A request ended. `reason` is empty when it succeeded, else an error reason; `error` is fit for a log."""
+    """A request ended. `outcome` is OK, CANCELLED, or the reason of the error that its caller heard."""
 
     request: Request
     is_stream: bool

@@ -15,6 +15,7 @@ from router_service.core.errors import Facts, RequestFailed, SignalboxError
 from router_service.core.request import Request
 from router_service.core.settings import MIB, ServerSettings
 from router_service.edge import requests, responses
+from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.execution import Started
 from router_service.service.router import Router
@@ -52,6 +53,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
 
     def _read(self, pb: router_pb2.CompleteRequest, context: Context) -> Request:
         request_id = requests.request_id(pb)
+        REQUEST_ID.set(request_id)
         try:
             return requests.request(
                 pb,

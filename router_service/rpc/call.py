@@ -13,16 +13,27 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from contextvars import ContextVar
 from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from router_service.core.errors import Draining, InternalFault, MalformedMessage, RequestFailed, SignalboxError
+from router_service.core.errors import (
+    Draining,
+    Facts,
+    InternalFault,
+    MalformedMessage,
+    RequestFailed,
+    SignalboxError,
+)
 from router_service.rpc.status import Refusal, refusal
 from router_service.telemetry.calls import CallTracing
 
 logger = logging.getLogger(__name__)
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+"""The id of the request that this task serves, for the statuses that are made where only the frame is left."""
 
 # The stubs know these as generics, the library does not: hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -85,7 +96,8 @@ class CallFrame(grpc.aio.ServerInterceptor):
                 code = grpc.StatusCode.CANCELLED
                 if self._is_ending:
                     code = grpc.StatusCode.UNAVAILABLE
-                    await _abort(context, refusal(Draining("this router stopped before the call was done")))
+                    stopped = Draining("this router stopped before the call was done")
+                    await _abort(context, refusal(RequestFailed(stopped, _facts(was_sent=True))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
                 if isinstance(e, RequestFailed) and isinstance(e.error, InternalFault):
@@ -99,7 +111,7 @@ class CallFrame(grpc.aio.ServerInterceptor):
             except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
                 code = grpc.StatusCode.INTERNAL
                 _log_bug(method, e)
-                await _abort(context, refusal(InternalFault()))
+                await _abort(context, refusal(RequestFailed(InternalFault(), _facts(was_sent=True))))
             finally:
                 self._tasks.discard(task)
                 if span is not None and tracing is not None:
@@ -139,6 +151,11 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
                 await context.write(response)
 
     return write_all
+
+
+def _facts(*, was_sent: bool) -> Facts:
+    """All that is known of a request whose own story was cut off; that something was sent is assumed, not known."""
+    return Facts(request_id=REQUEST_ID.get(), was_sent=was_sent, maybe_billed=was_sent)
 
 
 async def _abort(context: Context, refused: Refusal) -> NoReturn:

@@ -20,6 +20,8 @@ DETAILS_KEY = "grpc-status-details-bin"
 PUSHBACK_KEY = "grpc-retry-pushback-ms"
 WAIT_S = 1.0
 """When a caller may come again where nobody named a time."""
+SHED_S = 0.1
+"""The same where this replica turns it away: another may take it at once."""
 MAX_DETAILS_BYTES = 3000
 """Beyond 16 KiB of trailers gRPC would replace the real status; callers' own limits may be lower."""
 MAX_MESSAGE_BYTES = 1000
@@ -107,9 +109,8 @@ def _verdict(error: SignalboxError) -> _Verdict:
         case UpstreamError():
             return _of_upstream(error)
         case _:
-            code = CODES[type(error)]
-            can_wait = code is Code.UNAVAILABLE
-            return _Verdict(code, error.reason, WAIT_S if can_wait else None, not can_wait)
+            is_shed = isinstance(error, errors.Overloaded | errors.Draining)
+            return _Verdict(CODES[type(error)], error.reason, SHED_S if is_shed else None, not is_shed)
 
 
 def _of_attempts(error: errors.AttemptsFailed) -> _Verdict:
