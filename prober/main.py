@@ -97,7 +97,9 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
         prober_id=f"prober-{secrets.token_hex(8)}",
         clock=clock,
     )
-    frame = CallFrame(CallTracing(spans) if spans is not None else None)
+    rng = Random()
+    ratio = settings.telemetry.sample_ratio
+    frame = CallFrame(CallTracing(spans, sample_ratio=ratio, rng=rng) if spans is not None else None)
     server = new_server(frame, max_message_mib=MAX_MESSAGE_MIB)
     health_feed_pb2_grpc.add_HealthFeedServicer_to_server(feed, server)
     standard = StandardServices(server, (HEALTH_FEED,), has_reflection=True)
@@ -113,7 +115,7 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
                     picture=picture,
                     probe=probe,
                     changed=feed.changed,
-                    rng=Random(),
+                    rng=rng,
                     clock=clock,
                 )
                 await server.start()

@@ -19,12 +19,13 @@ from random import Random
 
 import grpc
 import uvloop
+from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
 from router_service.core.events import Observer, Observers
 from router_service.core.plan import View
-from router_service.core.settings import MIB, ServerSettings, Settings
+from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
@@ -37,7 +38,7 @@ from router_service.service.execution import Execution
 from router_service.service.router import Router
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
-from router_service.telemetry.logs import RequestLog
+from router_service.telemetry.request_log import LineSink, RequestLog
 from router_service.telemetry.spans import SpanObserver
 
 GOOD, FAILED, USAGE = 0, 1, 2
@@ -94,7 +95,8 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    observers: list[Observer] = [board, RequestLog()]
+    lines = LineSink(sys.stderr.fileno())
+    observers: list[Observer] = [board, RequestLog(lines)]
     if spans is not None:
         observers.append(SpanObserver(spans))
     router = Router(
@@ -109,7 +111,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
-    frame = CallFrame(CallTracing(spans) if spans is not None else None)
+    frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
     router_pb2_grpc.add_RouterServicer_to_server(GrpcRouter(router, settings.server), server)
     admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
@@ -137,6 +139,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         return code
     finally:
         await transport.close()
+        lines.flush()
         tracing.shutdown(spans)
 
 
@@ -180,6 +183,10 @@ async def _serve_until_told(
             await server.stop(0)
         insisting.cancel()
     return FAILED if stop.insisted.is_set() else GOOD
+
+
+def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:
+    return None if spans is None else CallTracing(spans, sample_ratio=settings.sample_ratio, rng=rng)
 
 
 async def _tick(board: HealthBoard) -> None:

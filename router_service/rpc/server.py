@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from router_service.rpc.call import CallFrame
+from router_service.rpc.call import CallFrame, Handler
 
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 MIB = 1024 * 1024
@@ -23,8 +23,7 @@ class CannotListen(Exception):
 
 def new_server(frame: CallFrame, *, max_message_mib: int) -> grpc.aio.Server:
     """Keepalive as callers with long silent streams need it; two servers on one port are refused, not balanced."""
-    return grpc.aio.server(
-        interceptors=[frame],
+    server = grpc.aio.server(
         options=[
             ("grpc.so_reuseport", 0),
             ("grpc.max_receive_message_length", max_message_mib * MIB),
@@ -39,6 +38,56 @@ def new_server(frame: CallFrame, *, max_message_mib: int) -> grpc.aio.Server:
             ("grpc.max_connection_age_grace_ms", 3_600_000),
         ],
     )
+    return FramedServer(server, frame)
+
+
+class FramedServer(grpc.aio.Server):
+    """A server that puts a frame around every method that is added to it."""
+
+    def __init__(self, server: grpc.aio.Server, frame: CallFrame) -> None:
+        self._server = server
+        self._frame = frame
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        framed = {n: self._frame.around(f"/{service_name}/{n}", h) for n, h in method_handlers.items()}
+        self._server.add_registered_method_handlers(service_name, framed)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        self._server.add_generic_rpc_handlers(tuple(_FramedHandlers(h, self._frame) for h in generic_rpc_handlers))
+
+    def add_insecure_port(self, address: str) -> int:
+        return self._server.add_insecure_port(address)
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> int:
+        return self._server.add_secure_port(address, server_credentials)
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def stop(self, grace: float | None) -> None:
+        await self._server.stop(grace)
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:
+        return await self._server.wait_for_termination(timeout)
+
+
+class _FramedHandlers(grpc.GenericRpcHandler):
+    """The handlers that a service registers under no name of their own, each framed when it is first asked for."""
+
+    def __init__(self, handlers: grpc.GenericRpcHandler, frame: CallFrame) -> None:
+        self._handlers = handlers
+        self._frame = frame
+        self._framed: dict[str, Handler] = {}
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> Handler | None:
+        method = handler_call_details.method
+        if (framed := self._framed.get(method)) is not None:
+            return framed
+        handler = self._handlers.service(handler_call_details)
+        if handler is None:
+            return None
+        framed = self._framed[method] = self._frame.around(method, handler)
+        return framed
 
 
 def listen(server: grpc.aio.Server, address: str, *, allow_remote: bool) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import TracebackType
@@ -31,7 +31,7 @@ from router_service.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from router_service.providers.dialect import Dialect, HttpHead
+from router_service.providers.dialect import Dialect, HttpCall, HttpHead
 from router_service.providers.transport import Response, Transport
 from router_service.service.run import Run, Try
 
@@ -104,7 +104,7 @@ class Execution:
     async def _answer(self, run: Run, attempt: Try) -> Completion:
         dialect = self._dialects[attempt.target.provider.dialect]
         until = run.silent_until(attempt, attempt.target.provider.timeouts.answer_s)
-        async with self._opened(run, attempt, until, is_stream=False) as response, _Timer(run, attempt, until):
+        async with _Timer(run, attempt, until), self._opened(run, attempt, is_stream=False) as response:
             if response.head.status != HTTPStatus.OK:
                 raise dialect.failure(response.head, await _beginning(response))
             body = await self._whole(response)
@@ -117,14 +117,12 @@ class Execution:
         decoder = dialect.decoder()
         until = run.silent_until(attempt, provider.timeouts.first_byte_s)
         received = 0
-        async with self._opened(run, attempt, until, is_stream=True) as response:
+        async with _Timer(run, attempt, until) as timer, self._opened(run, attempt, is_stream=True) as response:
             if not _is_stream(response.head):
-                async with _Timer(run, attempt, until):
-                    raise dialect.failure(response.head, await _beginning(response))
+                raise dialect.failure(response.head, await _beginning(response))
             chunks = response.chunks()
             while (end := decoder.end()) is None:
-                async with _Timer(run, attempt, until):
-                    data = await anext(chunks, b"")
+                data = await anext(chunks, b"")
                 if not data:
                     text = "the provider's stream ended without its terminal event"
                     raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True)
@@ -135,31 +133,19 @@ class Execution:
                     attempt.stage = Stage.STREAM
                     if delta := _merged(deltas):
                         attempt.note(delta)
+                        timer.pause()
                         yield delta
-                    until = time.monotonic() + provider.timeouts.gap_s
+                    timer.move(time.monotonic() + provider.timeouts.gap_s)
+            timer.pause()
             await _settle(chunks)
             yield end
 
-    @asynccontextmanager
-    async def _opened(self, run: Run, attempt: Try, until: float, *, is_stream: bool) -> AsyncIterator[Response]:
-        """The call made and its head arrived; closed at the end, which ends the connection unless all was read."""
+    def _opened(self, run: Run, attempt: Try, *, is_stream: bool) -> _Opened:
         target = attempt.target
-        attempt_id = f"{run.request.request_id}.{attempt.number}"
         dialect = self._dialects[target.provider.dialect]
+        attempt_id = f"{run.request.request_id}.{attempt.number}"
         call = dialect.encode(run.request.prompt, target, attempt_id=attempt_id, is_stream=is_stream)
-        async with _Timer(run, attempt, until):
-            response = await self._transport.open(
-                call, connect_s=target.provider.timeouts.connect_s, on_connected=attempt.connected
-            )
-        may_reuse = False  # a server that broke off inside an answer is likely to close the connection next
-        try:
-            yield response
-            may_reuse = True
-        except UpstreamError as error:
-            may_reuse = error.stage is Stage.FIRST_BYTE
-            raise
-        finally:
-            await response.close(may_reuse=may_reuse)
+        return _Opened(self._transport, call, attempt)
 
     async def _whole(self, response: Response) -> bytes:
         pieces: list[bytes] = []
@@ -172,8 +158,40 @@ class Execution:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+class _Opened:
+    """A call made and its head arrived; closed at the end, which ends the connection unless all was read.
+
+    A connection is used again after a whole answer or a clean refusal. A server that broke off inside an answer is
+    likely to close it next, even where the framing was complete.
+    """
+
+    __slots__ = ("_attempt", "_call", "_response", "_transport")
+
+    def __init__(self, transport: Transport, call: HttpCall, attempt: Try) -> None:
+        self._transport = transport
+        self._call = call
+        self._attempt = attempt
+
+    async def __aenter__(self) -> Response:
+        connect_s = self._attempt.target.provider.timeouts.connect_s
+        self._response = await self._transport.open(
+            self._call, connect_s=connect_s, on_connected=self._attempt.connected
+        )
+        return self._response
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        is_clean = error is None or (isinstance(error, UpstreamError) and error.stage is Stage.FIRST_BYTE)
+        await self._response.close(may_reuse=is_clean)
+
+
 class _Timer:
-    """Bounds a wait by a moment of the attempt's and by the caller's deadline, and tells which of them it was."""
+    """Bounds waits on an upstream by a moment that may move and by the caller's deadline; tells which of them it was.
+
+    It is paused while the caller reads: a slow reader is nobody's gap, and a timer that fired then would hit the
+    reader's code instead of ours.
+    """
 
     __slots__ = ("_attempt", "_deadline", "_timeout", "_until")
 
@@ -183,8 +201,16 @@ class _Timer:
         self._deadline = run.request.deadline
         self._timeout = asyncio.timeout_at(min(until, self._deadline))
 
-    async def __aenter__(self) -> None:
+    def pause(self) -> None:
+        self._timeout.reschedule(None)
+
+    def move(self, until: float) -> None:
+        self._until = until
+        self._timeout.reschedule(min(until, self._deadline))
+
+    async def __aenter__(self) -> _Timer:
         await self._timeout.__aenter__()
+        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None

@@ -7,7 +7,7 @@ import os
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
 from router_service.core.settings import TelemetrySettings
 
@@ -18,8 +18,8 @@ ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_
 def setup(settings: TelemetrySettings, *, service_name: str) -> TracerProvider | None:
     """The provider that spans of this process come from; None where they have nowhere to go, and then cost nothing.
 
-    The endpoint is the configuration's, else that of the OTEL_* environment. A caller's own decision to sample is
-    followed; without one, `sample_ratio` of the traces is kept.
+    The endpoint is the configuration's, else that of the OTEL_* environment. It keeps every trace that is begun: which
+    calls begin one is CallTracing's to say, before anything is spent on it, and a probe always does.
     """
     endpoint = settings.otlp_endpoint or next((os.environ[v] for v in ENDPOINT_VARIABLES if os.environ.get(v)), "")
     if not endpoint or os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
@@ -30,7 +30,7 @@ def setup(settings: TelemetrySettings, *, service_name: str) -> TracerProvider |
 
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or service_name})
-    provider = TracerProvider(sampler=ParentBased(TraceIdRatioBased(settings.sample_ratio)), resource=resource)
+    provider = TracerProvider(sampler=ParentBased(ALWAYS_ON), resource=resource)
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=4096, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
     return provider

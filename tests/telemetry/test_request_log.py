@@ -1,0 +1,146 @@
+"""The line of each finished request: what was decided, nothing of what was said."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from datetime import UTC, datetime
+from random import Random
+
+import pytest
+
+from router_service.core.attempt import Attempt
+from router_service.core.catalog import Catalog
+from router_service.core.chat import Usage
+from router_service.core.events import RequestFinished
+from router_service.core.health import Source
+from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan, SnapshotInfo, View, plan
+from router_service.core.request import Request
+from router_service.telemetry.request_log import FLUSH_S, LineSink, RequestLog
+from tests.core.examples import KEY, prompt, target
+
+CANARY = "CANARY-7f3a"
+TARGETS = (target("a/x", key=KEY), target("b/y", key=KEY))
+ASKED = Request(request_id="req-1", prompt=prompt(CANARY), deadline=1000.0, labels={"team": CANARY})
+
+
+def planned() -> Plan:
+    snapshot = SnapshotInfo(epoch=1, sequence=2, source=Source.PROBER)
+    return plan(ASKED, View(catalog=Catalog(targets=TARGETS), snapshot=snapshot), Random(0))
+
+
+def finished(*, is_planned: bool = True, attempts: tuple[Attempt, ...] = (), outcome: str = "OK") -> RequestFinished:
+    return RequestFinished(
+        request=ASKED,
+        is_stream=True,
+        plan=planned() if is_planned else None,
+        attempts=attempts,
+        latency_s=0.0123456,
+        delivered_chunks=3,
+        outcome=outcome,
+        trace=None,
+    )
+
+
+def attempts() -> tuple[Attempt, ...]:
+    failed = Attempt(
+        number=1,
+        target=TARGETS[0],
+        outcome=Outcome.TIMEOUT,
+        error_reason="UPSTREAM_TIMEOUT",
+        error=CANARY,
+        start_time=0.0,
+        latency_s=1.0,
+        usage=Usage(input_tokens=2, estimated=True),
+        cost_usd_nanos=2_000,
+    )
+    good = Attempt(
+        number=2,
+        target=TARGETS[1],
+        outcome=Outcome.OK,
+        start_time=1.0,
+        latency_s=1.0,
+        usage=Usage(input_tokens=2, output_tokens=5),
+        cost_usd_nanos=7_000,
+    )
+    return failed, good
+
+
+@pytest.fixture(autouse=True)
+def _listening(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="router_service.requests")
+
+
+async def written(*events: RequestFinished, is_left_to_time: bool = False) -> list[dict[str, object]]:
+    """The lines of requests, as they come out of the process."""
+    reading, writing = os.pipe()
+    try:
+        sink = LineSink(writing)
+        log = RequestLog(sink)
+        for event in events:
+            log.request_finished(event)
+        if is_left_to_time:
+            await asyncio.sleep(2 * FLUSH_S)
+        else:
+            sink.flush()
+    finally:
+        os.close(writing)
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    assert CANARY not in text
+    assert KEY not in text
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.mark.anyio
+async def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
+    (line,) = await written(finished(attempts=attempts()))
+    assert {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")} == {
+        "request_id": "req-1",
+        "outcome": "OK",
+        "stream": True,
+        "target": "b/y",
+        "attempts": ["a/x:UPSTREAM_TIMEOUT", "b/y:OK"],
+        "latency_ms": 12.346,
+        "cost_usd_nanos": 9_000,
+        "input_tokens": 4,
+        "output_tokens": 5,
+        "delivered_chunks": 3,
+        "health_source": "prober",
+    }
+    moment = datetime.fromisoformat(str(line["time"]))
+    assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
+
+
+@pytest.mark.anyio
+async def test_request_that_got_nowhere_has_its_line_too() -> None:
+    (line,) = await written(finished(is_planned=False, outcome="ROUTER_OVERLOADED"))
+    assert (line["outcome"], line["target"], line["attempts"]) == ("ROUTER_OVERLOADED", "", [])
+    assert line["health_source"] == "none"
+
+
+@pytest.mark.anyio
+async def test_lines_come_out_by_themselves_and_in_order() -> None:
+    lines = await written(finished(outcome="OK"), finished(outcome="CANCELLED"), is_left_to_time=True)
+    assert [line["outcome"] for line in lines] == ["OK", "CANCELLED"]
+
+
+@pytest.mark.anyio
+async def test_a_reader_that_is_gone_stops_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        sink = LineSink(writing)
+        RequestLog(sink).request_finished(finished())
+        sink.flush()
+    finally:
+        os.close(writing)
+
+
+@pytest.mark.anyio
+async def test_nothing_is_written_where_the_level_is_higher(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="router_service.requests")
+    assert await written(finished()) == []
