@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
 from functools import cached_property
+
+from router_service.core.quota import Limit, Overflow
+from router_service.core.task import TaskType
+
+LOCAL_TIER = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongContextPrices:
+    """What a request costs from `from_input_tokens` on: the whole of it, not only what lies above."""
+
+    from_input_tokens: int
+    input: float | None = None
+    output: float | None = None
+    cached_input: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +31,7 @@ class Prices:
     input: float | None = None
     output: float | None = None
     cached_input: float | None = None
+    long_context: LongContextPrices | None = None
 
     @property
     def blended(self) -> float | None:
@@ -21,6 +39,29 @@ class Prices:
         if self.input is None or self.output is None:
             return None
         return (3 * self.input + self.output) / 4
+
+    def at(self, input_tokens: float) -> Prices:
+        """The prices of a request of that length, which hold for all of its tokens."""
+        long = self.long_context
+        if long is None or input_tokens < long.from_input_tokens:
+            return self
+        return Prices(input=long.input, output=long.output, cached_input=long.cached_input)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """How fast something usually is before anybody has measured it. None leaves it to the wider prior."""
+
+    time_to_first_token_s: float | None = None
+    time_to_first_token_p90_s: float | None = None
+    tokens_per_second: float | None = None
+
+
+class Kind(Enum):
+    """What a model makes: text, or vectors."""
+
+    CHAT = "chat"
+    EMBEDDING = "embedding"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +106,25 @@ class Provider:
     region: str = ""
     compliance: frozenset[str] = frozenset()
     timeouts: Timeouts = field(default_factory=Timeouts)
+    is_enabled: bool = True
+    limits: tuple[Limit, ...] = ()
+    free: Limit | None = None
+    is_unpriced: bool = False
+    """Whether nothing that it serves has a price, window or not."""
+    overflow: Overflow = Overflow.STOP
+    pacing: bool = False
+    """Whether the quota is spread over its window instead of being used up before the next provider's begins."""
+    max_concurrency: int | None = None
+    """The most requests in flight at each of its targets; None bounds nothing."""
+    sla: float | None = None
+    """The uptime in per cent that a contract promises, for example 99.9; None where there is no contract."""
+    open_weights: bool = False
+    speed: Speed = field(default_factory=Speed)
+
+    @property
+    def is_self_hosted(self) -> bool:
+        """Whether the operator runs it."""
+        return self.tier == LOCAL_TIER
 
     @property
     def is_usable(self) -> bool:
@@ -80,7 +140,21 @@ class Model:
     aliases: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     context_tokens: int = 0
+    """The window that prompt and answer share; 0 is unknown."""
+    max_output_tokens: int | None = None
     prices: Prices = field(default_factory=Prices)
+    kind: Kind = Kind.CHAT
+    is_enabled: bool = True
+    roles: frozenset[str] = frozenset()
+    tasks: Mapping[TaskType, float] = field(default_factory=dict)
+    """How well it suits a task, 0 to 1. A model with tags suits nothing else; one without any suits all middling."""
+    quality: Mapping[TaskType, float] = field(default_factory=dict)
+    """The quality expected of it for a task, 0 to 1, until feedback replaces it."""
+    default_quality: float | None = None
+    """The quality for tasks that `quality` leaves out; None leaves it to the tier."""
+    speed: Speed = field(default_factory=Speed)
+    retires: date | None = None
+    replacement: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,135 +1,100 @@
 """The decision: which targets serve a request, in which order, and why the others do not.
 
-The order is plain: those fit to serve before those that are not, then by price. Rules, points and
-strategies take this function's place with its signature unchanged.
+The work is in `core.decision`: gates, rules, points, strategies, and the chain. Deciding is cheap; explaining happens
+only when somebody asks the plan for it.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
-from router_service.core.catalog import Catalog, Target
-from router_service.core.health import ProbeSpan, Source, State
-from router_service.core.outcome import BlockReason
+from router_service.core.catalog import Target
+from router_service.core.decision import explain
+from router_service.core.decision.appraisal import Estimate
+from router_service.core.decision.decide import Decision, decide
+from router_service.core.decision.explain import Candidate
+from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
+from router_service.core.decision.view import View
 from router_service.core.request import Request
+from router_service.core.task import Complexity, TaskType
+
+__all__ = ["UNKNOWN_STANDING", "Plan", "Rejection", "SnapshotInfo", "Standing", "View", "plan"]
 
 
-class Rejection(Enum):
-    """Why a target cannot serve a request."""
-
-    DISABLED = "disabled"
-    MODEL = "model"
-    PROVIDER = "provider"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What the decision needs to know of a target's health. `blocked_for_s` counts from the view's making."""
-
-    state: State = State.UNKNOWN
-    traffic_share: float = 1.0
-    blocked_for_s: float = 0.0
-    block_reason: BlockReason | None = None
-    time_to_first_token_p95_s: float = 0.0
-    probe_span: ProbeSpan = field(default_factory=ProbeSpan)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SnapshotInfo:
-    """Which picture of health a decision rested on, and how old it was."""
-
-    epoch: int = 0
-    sequence: int = 0
-    age_s: float = 0.0
-    source: Source = Source.NONE
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """Everything a decision reads, frozen at one moment."""
-
-    catalog: Catalog
-    standings: Mapping[str, Standing] = field(default_factory=dict)
-    snapshot: SnapshotInfo = field(default_factory=SnapshotInfo)
-
-    def standing(self, target: Target) -> Standing:
-        return self.standings.get(target.id, UNKNOWN_STANDING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Targets in the order to try them; empty when every one was rejected."""
+    """Targets in the order to try them, at most as many as the policy's chain is long; empty when all were rejected."""
 
     targets: tuple[Target, ...]
-    rejected: Mapping[str, Rejection]
     view: View
+    decision: Decision
 
     def standing(self, target: Target) -> Standing:
         return self.view.standing(target)
 
+    @property
+    def strategy(self) -> str:
+        return self.decision.strategy.name
 
-UNKNOWN_STANDING = Standing()
+    @property
+    def rule(self) -> str:
+        """The name of the rule that applied; empty when none did."""
+        rule = self.decision.ranking.table.shortlist.rule
+        return "" if rule is None else rule.name
+
+    @property
+    def task_type(self) -> TaskType | None:
+        return self.decision.question.profile.task
+
+    @property
+    def complexity(self) -> Complexity | None:
+        return self.decision.question.profile.complexity
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether the task or the complexity was inferred from the prompt."""
+        return self.decision.question.is_inferred
+
+    @property
+    def inference_confidence(self) -> float | None:
+        """0 to 1, also where it was too low for its result to be used; None when nothing had to be inferred."""
+        return self.decision.question.confidence
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """What the request comes to at the first target; None when there is none."""
+        return explain.estimate(self.decision, self.decision.chain[0]) if self.decision.chain else None
+
+    @cached_property
+    def rejected(self) -> Mapping[str, Rejection]:
+        """By target id, the first gate that each rejected target failed."""
+        return explain.rejections(self.decision)
+
+    @cached_property
+    def rejected_counts(self) -> Mapping[Rejection, int]:
+        """How many targets each reason rejected, the most frequent first."""
+        return dict(Counter(self.rejected.values()).most_common())
+
+    @cached_property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Every target of the catalogue, the eligible ones in order and with their factors, then the rejected ones."""
+        return explain.candidates(self.decision)
+
+    @cached_property
+    def reason(self) -> str:
+        """Why the first target is first, in a sentence for people."""
+        return explain.sentence(self.decision, self.rejected)
 
 
 def plan(request: Request, view: View, rng: Random) -> Plan:
-    """Filter, then order: fit before unfit, cheap before dear, and no two neighbours that share a provider's fault."""
-    rejected: dict[str, Rejection] = {}
-    eligible: list[Target] = []
-    for target in view.catalog.targets:
-        if reason := _rejection(target, request, view):
-            rejected[target.id] = reason
-        else:
-            eligible.append(target)
-    ranked = sorted(eligible, key=lambda t: (_rank(view.standing(t), rng), _price(t)))
-    return Plan(targets=_across_providers(ranked, view), rejected=rejected, view=view)
+    """Gates, rules, points or the strategy that was asked for, and the chain across providers.
 
-
-def _rejection(target: Target, request: Request, view: View) -> Rejection | None:
-    routing, provider = request.routing, target.provider
-    if routing.model not in ("", "auto") and not target.answers_to(routing.model):
-        return Rejection.MODEL
-    if provider.name in routing.denied_providers:
-        return Rejection.PROVIDER
-    if routing.allowed_providers and provider.name not in routing.allowed_providers:
-        return Rejection.PROVIDER
-    if not provider.is_usable:
-        return Rejection.DISABLED
-    if view.standing(target).block_reason is not None:
-        return Rejection.BLOCKED
-    return None
-
-
-def _rank(standing: Standing, rng: Random) -> int:
-    """0 serves, 1 stands behind because its share of traffic is used up by others, 2 is the last resort."""
-    if standing.state is State.UNHEALTHY:
-        return 2
-    if standing.traffic_share >= 1.0:
-        return 0
-    return 0 if rng.random() < standing.traffic_share else 1
-
-
-def _price(target: Target) -> float:
-    """An unknown price ranks as the dearest: it is never taken for free."""
-    blended = target.model.prices.blended
-    return float("inf") if blended is None else blended
-
-
-def _across_providers(ranked: list[Target], view: View) -> tuple[Target, ...]:
-    """Each provider's best first, then the rest in order; but a last resort never comes before one that is fit."""
-    fit = [t for t in ranked if view.standing(t).state is not State.UNHEALTHY]
-    unfit = [t for t in ranked if view.standing(t).state is State.UNHEALTHY]
-    return (*_one_of_each_first(fit), *_one_of_each_first(unfit))
-
-
-def _one_of_each_first(ranked: list[Target]) -> list[Target]:
-    seen: set[str] = set()
-    first: list[Target] = []
-    rest: list[Target] = []
-    for target in ranked:
-        (rest if target.provider.name in seen else first).append(target)
-        seen.add(target.provider.name)
-    return first + rest
+    The same view and the same state of `rng` give the same plan. Raises InvalidRequest for an unknown strategy.
+    """
+    decision = decide(request, view, rng)
+    return Plan(targets=tuple([offer.target for offer in decision.chain]), view=view, decision=decision)

@@ -58,7 +58,7 @@ def test_order(standings: dict[str, Standing], order: list[str]) -> None:
 
 
 def test_unknown_price_is_the_dearest() -> None:
-    assert ids(planned(target("a/unknown", price=None), target("b/dear", price=1000))) == ["b/dear", "a/unknown"]
+    assert ids(planned(target("a/unknown", price=None), target("b/dear", price=50))) == ["b/dear", "a/unknown"]
 
 
 def test_free_is_the_cheapest() -> None:
@@ -87,9 +87,9 @@ def test_wishes(routing: Routing, kept: set[str]) -> None:
 @pytest.mark.parametrize(
     ("routing", "standing", "key_env", "reason"),
     [
-        (Routing(model="other"), BLOCKED, ("KEY",), Rejection.MODEL),
-        (Routing(denied_providers=frozenset({"a"})), BLOCKED, ("KEY",), Rejection.PROVIDER),
-        (Routing(allowed_providers=frozenset({"b"})), BLOCKED, (), Rejection.PROVIDER),
+        (Routing(model="other"), BLOCKED, ("KEY",), Rejection.MODEL_NOT_ALLOWED),
+        (Routing(denied_providers=frozenset({"a"})), BLOCKED, ("KEY",), Rejection.PROVIDER_NOT_ALLOWED),
+        (Routing(allowed_providers=frozenset({"b"})), BLOCKED, (), Rejection.PROVIDER_NOT_ALLOWED),
         (Routing(), BLOCKED, ("KEY",), Rejection.DISABLED),
         (Routing(), BLOCKED, (), Rejection.BLOCKED),
     ],

@@ -1,0 +1,164 @@
+"""What may be spent, by the server, by provider and by tenant, and how that stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from enum import Enum
+
+from router_service.core.windows import Per
+
+WARN_AT = 0.8
+
+
+class Owner(Enum):
+    """Whose money it is: the server's as a whole, what goes to one provider, or what one tenant spends."""
+
+    SERVER = "server"
+    PROVIDER = "provider"
+    TENANT = "tenant"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderBudget:
+    """What one provider may cost, in billionths of a dollar; None sets no bound."""
+
+    daily_usd_nanos: int | None = None
+    request_usd_nanos: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TenantBudget:
+    """What one tenant may spend. `free_only`: no priced target is ever called for it."""
+
+    daily_usd_nanos: int | None = None
+    free_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetRules:
+    """All money limits, in billionths of a dollar; None sets no bound. Windows begin at midnight of `zone`.
+
+    Once a limit is reached, only what is free may be called until its window ends. A soft limit lets the call through
+    that crosses it. A hard one (`is_hard`) lets no call through whose worst case would cross it.
+    """
+
+    daily_usd_nanos: int | None = None
+    weekly_usd_nanos: int | None = None
+    monthly_usd_nanos: int | None = None
+    providers: Mapping[str, ProviderBudget] = field(default_factory=dict)
+    tenants: Mapping[str, TenantBudget] = field(default_factory=dict)
+    warn_at: float = WARN_AT
+    is_hard: bool = False
+    free_only: bool = False
+    zone: tzinfo = UTC
+
+    def request_limit(self, provider: str) -> int | None:
+        """What a single request to the provider may cost, in billionths of a dollar."""
+        return budget.request_usd_nanos if (budget := self.providers.get(provider)) else None
+
+    def is_free_only(self, tenant: str) -> bool:
+        return self.free_only or (tenant in self.tenants and self.tenants[tenant].free_only)
+
+    def lines(self) -> tuple[BudgetLine, ...]:
+        """Every bound in a window, the server's first."""
+        server = (
+            (Per.DAY, self.daily_usd_nanos),
+            (Per.WEEK, self.weekly_usd_nanos),
+            (Per.MONTH, self.monthly_usd_nanos),
+        )
+        bounds = [
+            *((Owner.SERVER, "", per, bound) for per, bound in server),
+            *((Owner.PROVIDER, name, Per.DAY, b.daily_usd_nanos) for name, b in self.providers.items()),
+            *((Owner.TENANT, name, Per.DAY, b.daily_usd_nanos) for name, b in self.tenants.items()),
+        ]
+        return tuple(
+            BudgetLine(owner=owner, name=name, per=per, limit_usd_nanos=bound)
+            for owner, name, per, bound in bounds
+            if bound is not None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """One bound: what `name` (empty for the server) may spend in each window."""
+
+    owner: Owner
+    name: str
+    per: Per
+    limit_usd_nanos: int
+
+    def binds(self, provider: str, tenant: str) -> bool:
+        """Whether a call to the provider for the tenant spends from it."""
+        match self.owner:
+            case Owner.SERVER:
+                return True
+            case Owner.PROVIDER:
+                return self.name == provider
+            case Owner.TENANT:
+                return self.name == tenant
+
+    def __str__(self) -> str:
+        whose = f"{self.owner.value} {self.name}" if self.name else self.owner.value
+        return f"budget of the {whose} for a {self.per.value}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetReading:
+    """How one bound stands: what is spent and in flight in its present window, and when that ends."""
+
+    line: BudgetLine
+    used_usd_nanos: int
+    resets_in_s: float | None
+
+    @property
+    def left_usd_nanos(self) -> int:
+        return max(0, self.line.limit_usd_nanos - self.used_usd_nanos)
+
+    @property
+    def is_over(self) -> bool:
+        return self.used_usd_nanos >= self.line.limit_usd_nanos
+
+    def is_near(self, share: float) -> bool:
+        """Whether so much of it is used that someone should know."""
+        return self.used_usd_nanos >= share * self.line.limit_usd_nanos
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetStanding:
+    """What a decision for one tenant needs to know of the money. Money is in billionths of a dollar.
+
+    `is_over`: only free targets are left. `daily_left_usd_nanos` is the least that the server's and the tenant's day
+    still hold, None without a bound. `request_limits` bound a single request by provider.
+    """
+
+    is_over: bool = False
+    daily_left_usd_nanos: int | None = None
+    over_providers: frozenset[str] = frozenset()
+    request_limits: Mapping[str, int] = field(default_factory=dict)
+    free_only: bool = False
+    is_warning: bool = False
+
+
+def budget_standing(rules: BudgetRules, tenant: str, readings: tuple[BudgetReading, ...]) -> BudgetStanding:
+    """The standing for a tenant; readings of other tenants are left aside."""
+    general = [r for r in readings if _is_general(r.line, tenant)]
+    of_providers = [r for r in readings if r.line.owner is Owner.PROVIDER]
+    return BudgetStanding(
+        is_over=any(r.is_over for r in general),
+        daily_left_usd_nanos=min((r.left_usd_nanos for r in general if r.line.per is Per.DAY), default=None),
+        over_providers=frozenset(r.line.name for r in of_providers if r.is_over),
+        request_limits={
+            name: budget.request_usd_nanos
+            for name, budget in rules.providers.items()
+            if budget.request_usd_nanos is not None
+        },
+        free_only=rules.is_free_only(tenant),
+        is_warning=any(r.is_near(rules.warn_at) for r in (*general, *of_providers)),
+    )
+
+
+def _is_general(line: BudgetLine, tenant: str) -> bool:
+    """Whether a bound holds for every provider alike."""
+    return line.owner is Owner.SERVER or (line.owner is Owner.TENANT and line.name == tenant)

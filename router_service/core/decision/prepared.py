@@ -1,0 +1,111 @@
+"""What decisions over one catalogue and one policy share: worked out when first needed, and again when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from router_service.core.budget import BudgetStanding
+from router_service.core.catalog import Catalog
+from router_service.core.decision.moment import Moment, Slots
+from router_service.core.decision.offer import offers_of
+from router_service.core.decision.outlook import Outlooks
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.profile import Profile
+from router_service.core.decision.question import Question, marks_of
+from router_service.core.decision.ranking import Ranking, octave, ranking
+from router_service.core.decision.shortlist import Shortlist, shortlist
+from router_service.core.decision.standing import Standing
+from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.strategies import BUILT_IN, Strategy
+from router_service.core.decision.table import Table, table
+from router_service.core.errors import InvalidRequest, Violation
+from router_service.core.quota import QuotaStanding
+
+MOST_KEPT = 1000
+KEPT_ROWS, KEPT_PLACES = 100_000, 500_000
+"""Bounds on memory, about 30 MB and 20 MB: so many rows in all tables, and places in all rankings."""
+
+Key = tuple[object, ...]
+Value = TypeVar("Value")
+
+
+class Prepared:
+    """Make one for each catalogue and policy, and hand it to every view of them.
+
+    It remembers what it worked out and forgets the oldest; that changes how long a decision takes and never what it is.
+    Health, statistics, quotas and budget are told apart by identity: give the same mapping while nothing changed, and
+    never change one in place. `strategies` may hold more than the built-in ones.
+    """
+
+    def __init__(self, catalog: Catalog, policy: Policy, strategies: Mapping[str, Strategy] = BUILT_IN) -> None:
+        self.catalog = catalog
+        self.policy = policy
+        self.strategies = strategies
+        self.marks = marks_of(policy)
+        self.offers = offers_of(catalog)
+        self.slots = Slots(self.offers, catalog.providers)
+        self._shortlists: dict[Key, Shortlist] = {}
+        self._tables: dict[Key, Table] = {}
+        self._rankings: dict[Key, Ranking] = {}
+        targets = max(1, len(self.offers))
+        self._most_tables = min(MOST_KEPT, max(1, KEPT_ROWS // targets))
+        self._most_rankings = min(MOST_KEPT, max(1, KEPT_PLACES // targets))
+        self._outlooks: Outlooks | None = None
+        self._moment: Moment | None = None
+
+    def outlooks(self, standings: Mapping[str, Standing], statistics: Mapping[str, TargetStatistics]) -> Outlooks:
+        last = self._outlooks
+        if last is not None and last.standings is standings and last.statistics is statistics:
+            return last
+        self._tables.clear()
+        self._rankings.clear()
+        self._outlooks = Outlooks(self.offers, self.policy, standings, statistics, last)
+        return self._outlooks
+
+    def moment(self, quotas: Mapping[str, QuotaStanding], budget: BudgetStanding) -> Moment:
+        last = self._moment
+        if last is None or last.quotas is not quotas or last.budget is not budget:
+            last = self._moment = self.slots.moment(quotas, budget)
+        return last
+
+    def ranking(self, question: Question, outlooks: Outlooks, moment: Moment) -> Ranking:
+        tokens = question.input_tokens
+        is_bounded = question.max_cost_usd_nanos is not None
+        kind = (question.profile, question.output_limit, outlooks.band(tokens), is_bounded, moment.key)
+        key = (octave(tokens), kind)
+        found = self._rankings.get(key)
+        if found is None:
+            found = ranking(self._table(kind, question, outlooks, moment), tokens)
+            _keep(self._rankings, key, found, self._most_rankings)
+        return found
+
+    def _table(self, kind: Key, question: Question, outlooks: Outlooks, moment: Moment) -> Table:
+        found = self._tables.get(kind)
+        if found is None:
+            listed = self.shortlist(question.profile, question.input_tokens, moment)
+            found = table(listed, question, self.policy, outlooks, moment, self.slots)
+            _keep(self._tables, kind, found, self._most_tables)
+        return found
+
+    def shortlist(self, profile: Profile, input_tokens: int, moment: Moment) -> Shortlist:
+        key = (profile, moment.key)
+        found = self._shortlists.get(key)
+        if found is None:
+            found = shortlist(self.offers, profile, self.policy, moment, input_tokens)
+            _keep(self._shortlists, key, found, self._most_tables)
+        return found
+
+    def strategy(self, name: str) -> Strategy:
+        """Raises InvalidRequest for a name that stands for none."""
+        found = self.strategies.get(name)
+        if found is None:
+            known = ", ".join(sorted(self.strategies))
+            raise InvalidRequest([Violation("routing.strategy", f"{name!r} is none; use one of {known}")])
+        return found
+
+
+def _keep(kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
+    if len(kept) >= most:
+        del kept[next(iter(kept))]
+    kept[key] = value

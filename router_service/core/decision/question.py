@@ -1,0 +1,149 @@
+"""A request in the decision's own terms: server settings filled in, inference weighed, content's demands spelt out."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+from router_service.core.chat import Prompt, ResponseKind
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.profile import Profile
+from router_service.core.inference import Inference
+from router_service.core.request import Request, Routing
+from router_service.core.task import Complexity, TaskType
+
+CHARACTERS_PER_TOKEN = 4
+EUROPE = "eu"
+NONE: frozenset[str] = frozenset()
+REASONING = frozenset({"reasoning"})
+TECHNICAL, REFACTORING = "technical", "refactoring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """`output_limit` is the caller's bound on the answer in tokens. `confidence` is None where nothing was inferred."""
+
+    profile: Profile
+    strategy: str
+    input_tokens: int
+    output_limit: int | None
+    max_cost_usd_nanos: int | None
+    max_latency_s: float | None
+    time_left_s: float | None
+    chain_length: int
+    is_inferred: bool
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What rules look at beyond what every request has; all else is left out of a profile, so that more share one."""
+
+    tokens: tuple[int, ...]
+    labels: frozenset[str]
+    names_tenants: bool
+    weights: tuple[tuple[str, float], ...]
+
+
+def marks_of(policy: Policy) -> Marks:
+    conditions = [rule.when for rule in policy.rules]
+    return Marks(
+        tokens=tuple(sorted({mark for when in conditions for mark in when.token_marks})),
+        labels=frozenset(key for when in conditions for key in when.labels),
+        names_tenants=any(when.tenants for when in conditions),
+        weights=tuple(sorted(policy.weights.items())),
+    )
+
+
+def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool) -> Question:
+    """What `request` asks for, under `policy`; `marks` are those of the policy."""
+    routing, inference = request.routing, request.inference
+    task, complexity, is_inferred = _understood(routing, inference, policy)
+    tokens = input_tokens(request)
+    region = routing.region or policy.region
+    labels = request.labels
+    profile = Profile(
+        model="" if routing.model == "auto" else routing.model,
+        task=task,
+        complexity=complexity,
+        environment=routing.environment or policy.environment,
+        region=region,
+        budget_tier=routing.budget_tier or policy.budget_tier,
+        speed_critical=routing.speed_critical,
+        prefer_cheap=routing.prefer_cheap,
+        prefer_self_hosted=routing.prefer_self_hosted,
+        requires_sla=routing.requires_sla,
+        allow_paid_embeddings=routing.allow_paid_embeddings,
+        allowed_providers=routing.allowed_providers,
+        denied_providers=routing.denied_providers,
+        compliance=_compliance(routing, region),
+        required_capabilities=routing.required_capabilities | _demanded(request.prompt, task),
+        preferred_capabilities=routing.preferred_capabilities | (REASONING if task is TaskType.REASONING else NONE),
+        min_quality=routing.min_quality or 0.0,
+        weights=_weights(routing, marks),
+        is_technical=labels.get(TECHNICAL) == "true" or (inference is not None and inference.is_technical),
+        is_refactoring=labels.get(REFACTORING) == "true" or (inference is not None and inference.is_refactoring),
+        is_over_budget=is_over_budget,
+        is_strategy_named=bool(routing.strategy),
+        tenant=request.tenant if marks.names_tenants else "",
+        labels=tuple(sorted((k, v) for k, v in labels.items() if k in marks.labels)) if marks.labels else (),
+        token_band=bisect_right(marks.tokens, tokens),
+    )
+    return Question(
+        profile=profile,
+        strategy=routing.strategy or policy.strategy,
+        input_tokens=tokens,
+        output_limit=request.prompt.generation.max_output_tokens,
+        max_cost_usd_nanos=routing.max_cost_usd_nanos,
+        max_latency_s=routing.max_latency_s,
+        time_left_s=request.time_left_s,
+        chain_length=1 if routing.disable_fallback else policy.chain_length,
+        is_inferred=is_inferred,
+        confidence=inference.confidence if inference is not None and routing.task_type is None else None,
+    )
+
+
+def input_tokens(request: Request) -> int:
+    """The prompt's tokens as the caller or the edge estimated them, else by the rule of thumb; at least one."""
+    if request.estimated_input_tokens is not None:
+        return max(1, request.estimated_input_tokens)
+    return max(1, -(-request.prompt.characters() // CHARACTERS_PER_TOKEN))
+
+
+def _understood(
+    routing: Routing, inference: Inference | None, policy: Policy
+) -> tuple[TaskType | None, Complexity | None, bool]:
+    """Task and complexity as given, else as inferred with enough confidence; and whether either was inferred."""
+    task, complexity = routing.task_type, routing.complexity
+    if inference is None or (task is not None and complexity is not None):
+        return task, complexity, False
+    is_inferred = False
+    if task is None and inference.confidence >= policy.task_confidence:
+        task, is_inferred = inference.task, inference.task is not None
+    if complexity is None and inference.complexity_confidence >= policy.complexity_confidence:
+        complexity, is_inferred = inference.complexity, is_inferred or inference.complexity is not None
+    return task, complexity, is_inferred
+
+
+def _compliance(routing: Routing, region: str) -> frozenset[str]:
+    if routing.required_compliance or not routing.requires_compliance:
+        return routing.required_compliance
+    return frozenset({"gdpr" if region == EUROPE else "soc2"})
+
+
+def _demanded(prompt: Prompt, task: TaskType | None) -> frozenset[str]:
+    """What the content needs of a model that answers it."""
+    demanded = []
+    if prompt.tools:
+        demanded.append("tools")
+    if task is TaskType.VISION or any(part.image is not None for m in prompt.messages for part in m.parts):
+        demanded.append("vision")
+    if prompt.response_format is not None and prompt.response_format.kind is not ResponseKind.TEXT:
+        demanded.append(prompt.response_format.kind.value)
+    return frozenset(demanded) if demanded else NONE
+
+
+def _weights(routing: Routing, marks: Marks) -> tuple[tuple[str, float], ...]:
+    if not routing.weights:
+        return marks.weights
+    return tuple(sorted({**dict(marks.weights), **routing.weights}.items()))

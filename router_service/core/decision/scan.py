@@ -1,0 +1,174 @@
+"""The hot path of a decision: gates of size and moment, and the missing points, over the rows of a ranking."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from random import Random
+
+from router_service.core.decision import appraisal, estimates, points
+from router_service.core.decision.moment import OPEN, Moment
+from router_service.core.decision.offer import Offer
+from router_service.core.decision.outlook import Outlooks
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.question import Question
+from router_service.core.decision.ranking import Ranked, Ranking
+
+SURELY_IN_TIME = 4.0
+"""A deadline so many times the median is met with more than even odds, since percentiles are held to a width."""
+EVEN_ODDS = 0.5
+STRIDE = 8
+"""How many rows are read between two looks at whether to stop."""
+
+Score = tuple[int, float, bool, int]
+"""An eligible target's place: its class, its points negated, whether it is not local, its index. Sorted, the best comes
+first. A plain tuple, because a decision makes dozens of them."""
+
+
+class Scan:
+    """One request's reading of a ranking. `demoted` are the targets whose share of the traffic others take up."""
+
+    __slots__ = (
+        "_demoted",
+        "_in_flight",
+        "_late",
+        "_moment",
+        "_most_nanos",
+        "_offers",
+        "_outlooks",
+        "_policy",
+        "_question",
+        "_ranking",
+        "_surely_in_s",
+    )
+
+    def __init__(
+        self,
+        offers: tuple[Offer, ...],
+        policy: Policy,
+        outlooks: Outlooks,
+        moment: Moment,
+        in_flight: Mapping[str, int],
+        question: Question,
+        ranking: Ranking,
+        demoted: frozenset[int],
+    ) -> None:
+        self._offers = offers
+        self._policy = policy
+        self._outlooks = outlooks
+        self._moment = moment
+        self._in_flight = in_flight
+        self._question = question
+        self._ranking = ranking
+        self._demoted = demoted
+        self._late: list[Score] = []
+        self._surely_in_s = _surely_in_s(question, policy)
+        bounds = (question.max_cost_usd_nanos, moment.budget.daily_left_usd_nanos)
+        self._most_nanos = min((b + estimates.NANO_DUST for b in bounds if b is not None), default=math.inf)
+
+    def fit(self, wanted: int) -> list[Score]:
+        """The best fit targets in order: the first `wanted` of each provider's best, then of all. What has to stand
+        behind comes last. Beyond `wanted` the order may have gaps.
+        """
+        ranking, found = self._ranking, list[Score]()
+        self._late = []
+        seen: set[int] = set()
+        for number, ranked in enumerate(ranking.fit):
+            lacking = min(wanted, ranking.table.providers) - len(seen)
+            if lacking <= 0 and len(found) >= wanted:
+                return found
+            eligible = self._read(ranked, number, seen, lacking, max(lacking, wanted - len(found)))
+            eligible.sort()
+            found += eligible
+            if number + 1 < len(ranking.fit):
+                seen |= {self._offers[score[3]].slot for score in eligible}
+        return found + sorted(self._late)
+
+    def unfit(self) -> list[Score]:
+        """The eligible among the unhealthy, best first."""
+        ranked, number = self._ranking.unfit, len(self._ranking.fit) + 1
+        return sorted(self._read(ranked, number, set(), len(ranked.rows), len(ranked.rows)))
+
+    def _read(self, ranked: Ranked, number: int, seen: set[int], lacking: int, wanted: int) -> list[Score]:
+        """The eligible of one class. It stops where no row that is left can be among the best `wanted`, or be the best
+        of one of the `lacking` providers that are still looked for.
+        """
+        question, offers, demoted, state_of = self._question, self._offers, self._demoted, self._moment.states.get
+        in_flight, left_s = self._in_flight, self._surely_in_s
+        tokens, most_nanos = question.input_tokens, self._most_nanos
+        most_s = math.inf if question.max_latency_s is None else question.max_latency_s
+        quota_weight = self._ranking.table.weights.quota
+        cost_per_log = self._ranking.table.weights.cost * points.COST_PER_LOG
+        cheapest, dearest, log = points.CHEAPEST_USD, points.DEAREST_USD, math.log
+        found: list[Score] = []
+        best: dict[int, float] = {}
+        floor = -math.inf
+        place = 0
+        for most, (known, input_nanos, answer_nanos, output, room, time_s, slot, index) in zip(
+            ranked.most, ranked.rows, strict=True
+        ):
+            place += 1
+            if not place % STRIDE:
+                floor = _floor(found, best, seen, lacking, wanted)
+            if most < floor:
+                break
+            quota, bound_nanos = state_of(slot, OPEN)
+            nanos = input_nanos * tokens + answer_nanos
+            if nanos > bound_nanos or nanos > most_nanos or tokens > room or time_s > most_s:
+                continue
+            score = known + quota_weight * quota
+            if nanos > 0.0:
+                usd = nanos / (tokens + output) / 1_000
+                if usd > cheapest:
+                    score -= cost_per_log * log((usd if usd < dearest else dearest) / cheapest)
+            offer = offers[index]
+            if in_flight and offer.max_in_flight is not None and in_flight.get(offer.id, 0) >= offer.max_in_flight:
+                continue
+            if time_s > left_s and not self._has_chance(offer):
+                continue
+            if demoted and index in demoted:
+                self._late.append((len(self._ranking.fit), -score, not offer.is_local, index))
+                continue
+            found.append((number, -score, not offer.is_local, index))
+            slot = offer.slot
+            if slot not in best or score > best[slot]:
+                best[slot] = score
+        return found
+
+    def _has_chance(self, offer: Offer) -> bool:
+        outlook, left_s = self._outlooks.of[offer.index], self._question.time_left_s
+        length = appraisal.lengths(offer, self._question, self._policy, outlook)
+        return left_s is None or estimates.chance(outlook.pace, length.usual, left_s) >= self._policy.deadline_floor
+
+
+def shuffle_ties(scores: list[Score], rng: Random) -> None:
+    """Put those that are equal in class, points and hosting into a random order."""
+    if len({score[1] for score in scores}) == len(scores):
+        return
+    start = 0
+    for end in range(1, len(scores) + 1):
+        if end < len(scores) and scores[end][:3] == scores[start][:3]:
+            continue
+        if end - start > 1:
+            tied = scores[start:end]
+            rng.shuffle(tied)
+            scores[start:end] = tied
+        start = end
+
+
+def _surely_in_s(question: Question, policy: Policy) -> float:
+    """An expected time so short that nothing has to be reckoned to know that the deadline leaves enough."""
+    if question.time_left_s is None:
+        return math.inf
+    return question.time_left_s / SURELY_IN_TIME if policy.deadline_floor <= EVEN_ODDS else 0.0
+
+
+def _floor(found: list[Score], best: Mapping[int, float], seen: set[int], lacking: int, wanted: int) -> float:
+    """The points below which a row changes nothing any more."""
+    if len(best) < lacking or len(found) < wanted:
+        return -math.inf
+    last = -sorted([score[1] for score in found])[wanted - 1] if wanted > 0 else math.inf
+    if lacking <= 0:
+        return last
+    news = sorted([score for slot, score in best.items() if slot not in seen], reverse=True)
+    return min(news[lacking - 1], last) if len(news) >= lacking else -math.inf

@@ -1,0 +1,58 @@
+"""The targets that a kind of request may go to, with the rank that rules give each: kept for all of the kind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from router_service.core.decision.gates import lasting
+from router_service.core.decision.moment import Moment
+from router_service.core.decision.offer import Offer
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.profile import Profile
+from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.rules import Rule, applying, position
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A target that passed. `preference_class` is 0 for those that the rule and the caller put first."""
+
+    offer: Offer
+    preference_class: int
+    is_free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shortlist:
+    """`rejected` holds every other target of the catalogue, by id."""
+
+    rule: Rule | None
+    entries: tuple[Entry, ...]
+    rejected: Mapping[str, Rejection]
+
+
+def shortlist(
+    offers: tuple[Offer, ...], profile: Profile, policy: Policy, moment: Moment, input_tokens: int
+) -> Shortlist:
+    rule = applying(policy.rules, profile, input_tokens)
+    entries: list[Entry] = []
+    rejected: dict[str, Rejection] = {}
+    for offer in offers:
+        is_free = offer.is_free(moment.windows)
+        if (refusal := lasting(offer, profile, policy, rule, is_free=is_free)) is not None:
+            rejected[offer.id] = refusal.reason
+        else:
+            entries.append(Entry(offer, preference_class(offer, profile, rule, is_free=is_free), is_free))
+    return Shortlist(rule, tuple(entries), rejected)
+
+
+def preference_class(offer: Offer, profile: Profile, rule: Rule | None, *, is_free: bool) -> int:
+    """The caller's wish for self-hosted targets comes before the rule's order."""
+    preferred = () if rule is None or profile.is_strategy_named else rule.prefer
+    place = position(preferred, offer.target, is_free=is_free)
+    if not profile.prefer_self_hosted:
+        return place
+    provider = offer.target.provider
+    hosting = 0 if provider.is_self_hosted else 1 if provider.open_weights else 2
+    return hosting * (len(preferred) + 1) + place

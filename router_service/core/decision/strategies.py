@@ -1,0 +1,213 @@
+"""Strategies by name: values that say how eligible targets are scored, and how one order is made of the scores."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from types import MappingProxyType
+
+from router_service.core.decision import points
+from router_service.core.decision.appraisal import Estimate
+from router_service.core.decision.offer import Offer
+from router_service.core.decision.outlook import Outlook
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.rules import position
+
+NEAR = 1.1
+"""Times within so much of the best are alike, and their load decides."""
+LEAST_UTILITY = 0.01
+"""What one bad factor leaves of a geometric mean, so that others can still be told apart."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """An eligible target. `points` are those of the default strategy; `load` counts the requests in flight at it."""
+
+    offer: Offer
+    outlook: Outlook
+    estimate: Estimate
+    points: float
+    load: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What strategies look at beside the options. `turn` grows by one with each decision of this process."""
+
+    policy: Policy
+    strategies: Mapping[str, Strategy]
+    turn: int
+
+
+Scorer = Callable[[Option, Setting], float]
+Combine = Callable[[Sequence[tuple[float, float]]], float]
+"""Makes one score of pairs of score and weight."""
+Scores = Sequence[tuple[float, Option]]
+Picker = Callable[[Scores, Setting, Random], list[tuple[float, Option]]]
+"""Puts scored options of one class into the order in which they serve. It may give them other scores."""
+
+
+def weighted_sum(scored: Sequence[tuple[float, float]]) -> float:
+    return sum(score * weight for score, weight in scored)
+
+
+def geometric_mean(scored: Sequence[tuple[float, float]]) -> float:
+    """Of scores from 0 to 1: none of them makes up for another that is nothing."""
+    total = sum(weight for _, weight in scored)
+    if total <= 0:
+        return 0.0
+    return math.exp(sum(weight * math.log(max(LEAST_UTILITY, score)) for score, weight in scored) / total)
+
+
+def best_first(scores: Scores, _setting: Setting, rng: Random) -> list[tuple[float, Option]]:
+    """By score; of equals local ones first, then by points, then by chance."""
+    drawn = {option.offer.index: rng.random() for _, option in scores}
+    return sorted(scores, key=lambda s: (-s[0], not s[1].offer.is_local, -s[1].points, drawn[s[1].offer.index]))
+
+
+def less_loaded_of_two(scores: Scores, setting: Setting, rng: Random) -> list[tuple[float, Option]]:
+    """The best, or one nearly as fast: of two such drawn at random, the one with less in flight for its time."""
+    ranked = best_first(scores, setting, rng)
+    if len(ranked) < 2:
+        return ranked
+    best_s = ranked[0][1].estimate.latency_p90_s
+    near = [s for s in ranked if s[1].estimate.latency_p90_s <= best_s * NEAR]
+    if len(near) < 2:
+        return ranked
+    chosen = min(rng.sample(near, 2), key=lambda s: s[1].estimate.latency_p90_s * (s[1].load + 1))
+    return [chosen, *(s for s in ranked if s is not chosen)]
+
+
+def in_turn(scores: Scores, setting: Setting, _rng: Random) -> list[tuple[float, Option]]:
+    """In the catalogue's order, each time from the next one on."""
+    ordered = sorted(scores, key=lambda s: s[1].offer.index)
+    start = setting.turn % len(ordered) if ordered else 0
+    return ordered[start:] + ordered[:start]
+
+
+def drawn_by_score(scores: Scores, _setting: Setting, rng: Random) -> list[tuple[float, Option]]:
+    """A score is a share: the chance to be first among those that are left. Without a share, last."""
+    luck = {s[1].offer.index: rng.random() ** (1 / s[0]) if s[0] > 0 else -1.0 for s in scores}
+    return sorted(scores, key=lambda s: (-luck[s[1].offer.index], s[1].offer.index))
+
+
+def by_vote(scores: Scores, setting: Setting, rng: Random) -> list[tuple[float, Option]]:
+    """Borda: in each strategy's order a place is worth as many points as options stand behind it; equals share."""
+    options = [option for _, option in scores]
+    tally = dict.fromkeys((o.offer.index for o in options), 0.0)
+    for name, votes in setting.policy.votes.items():
+        if (voter := setting.strategies.get(name)) is None or voter.picker is by_vote:
+            continue
+        own = {o.offer.index: voter.score(o, setting) for o in options}
+        ascending = sorted(own.values())
+        for index, score in own.items():
+            behind = (bisect_left(ascending, score) + bisect_right(ascending, score) - 1) / 2
+            tally[index] += votes * behind
+    return best_first([(tally[o.offer.index], o) for o in options], setting, rng)
+
+
+def _points(option: Option, _setting: Setting) -> float:
+    return option.points
+
+
+def _cost(option: Option, setting: Setting) -> float:
+    """What a success is expected to cost, negated, in USD; under the quality floor, less than anything above it."""
+    cost = option.estimate.rank_nanos / 1e9 / max(0.01, option.outlook.statistics.success_rate_lower)
+    return -cost if option.estimate.quality >= setting.policy.quality_floor else -1e6 - cost
+
+
+def _time(option: Option, _setting: Setting) -> float:
+    return -option.estimate.latency_p90_s
+
+
+def _quality(option: Option, _setting: Setting) -> float:
+    """Quality in per cent, and as its decimals, which only decide between equals, the certain success rate."""
+    return round(100 * option.estimate.quality) + min(0.999, option.outlook.statistics.success_rate_lower)
+
+
+def _cheapness(option: Option, _setting: Setting) -> float:
+    if option.estimate.is_free:
+        return 1.0
+    return points.cost_points(option.estimate.usd_per_million) / points.FREE_COST
+
+
+def _speed(option: Option, _setting: Setting) -> float:
+    return points.latency_points(option.estimate.latency_s) / points.FULL_LATENCY
+
+
+def _plain_quality(option: Option, _setting: Setting) -> float:
+    return option.estimate.quality
+
+
+def _idleness(option: Option, _setting: Setting) -> float:
+    return -float(option.load)
+
+
+def _share(option: Option, setting: Setting) -> float:
+    shares = setting.policy.shares
+    return shares.get(option.offer.id, shares.get(option.offer.target.provider.name, 0.0))
+
+
+def _priority(option: Option, setting: Setting) -> float:
+    return -float(position(setting.policy.priorities, option.offer.target, is_free=option.estimate.is_free))
+
+
+def _balance(place: int) -> Callable[[Policy], float]:
+    return lambda policy: policy.balance[place]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """A named value: scorers with their weights, how their scores become one, and who picks by it.
+
+    A weight is a number or is read from the policy. `describes` finishes the sentence "the first by ..." for people.
+    """
+
+    name: str
+    describes: str
+    scorers: tuple[tuple[Scorer, float | Callable[[Policy], float]], ...]
+    combine: Combine = weighted_sum
+    picker: Picker = best_first
+
+    def score(self, option: Option, setting: Setting) -> float:
+        """More is better."""
+        weighed = [(s(option, setting), w(setting.policy) if callable(w) else w) for s, w in self.scorers]
+        return self.combine(weighed)
+
+    def order(self, options: Sequence[Option], setting: Setting, rng: Random) -> list[tuple[float, Option]]:
+        """The options of one class in the order in which they serve, each with its score."""
+        return self.picker([(self.score(o, setting), o) for o in options], setting, rng)
+
+
+POINTS = Strategy(name="points", describes="points", scorers=((_points, 1.0),))
+
+BUILT_IN: Mapping[str, Strategy] = MappingProxyType(
+    {
+        strategy.name: strategy
+        for strategy in (
+            POINTS,
+            Strategy(name="cost_optimized", describes="cost per success", scorers=((_cost, 1.0),)),
+            Strategy(
+                name="latency_optimized",
+                describes="time at the 90th percentile",
+                scorers=((_time, 1.0),),
+                picker=less_loaded_of_two,
+            ),
+            Strategy(name="quality_optimized", describes="quality, then health", scorers=((_quality, 1.0),)),
+            Strategy(
+                name="balanced",
+                describes="the balance of cost, time and quality",
+                scorers=((_cheapness, _balance(0)), (_speed, _balance(1)), (_plain_quality, _balance(2))),
+                combine=geometric_mean,
+            ),
+            Strategy(name="round_robin", describes="turn", scorers=(), picker=in_turn),
+            Strategy(name="least_loaded", describes="requests in flight", scorers=((_idleness, 1.0),)),
+            Strategy(name="weighted", describes="a draw by shares", scorers=((_share, 1.0),), picker=drawn_by_score),
+            Strategy(name="priority", describes="the configured order", scorers=((_priority, 1.0),)),
+            Strategy(name="ensemble", describes="the vote of other strategies", scorers=(), picker=by_vote),
+        )
+    }
+)

@@ -1,0 +1,120 @@
+"""A shortlist's points as far as they are known beforehand: what of them changes only with health and policy.
+
+It is worked out once for all requests of a profile and an output limit; `ranking` then puts it into an order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router_service.core.decision import appraisal, estimates, points
+from router_service.core.decision.appraisal import Lengths
+from router_service.core.decision.moment import Moment, Slots
+from router_service.core.decision.outlook import Outlook, Outlooks
+from router_service.core.decision.points import Weights
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.question import Question
+from router_service.core.decision.shortlist import Entry, Shortlist
+from router_service.core.health import State
+
+Row = tuple[float, float, float, float, float, float, int, int]
+"""The points without quota and price; what an input token costs and what the answer does, in billionths of a dollar;
+the answer's tokens; the most input tokens that fit; the expected time in seconds; the slot of its quota; the target's
+index. A plain tuple, because a decision reads dozens of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`fit` has the rows of each class, the first class first; `unfit` are the unhealthy, without a class.
+
+    `shares` are the targets that take only a share of the traffic, from 0 to 1, in the catalogue's order, and
+    `providers` is how many providers the fit ones belong to.
+    """
+
+    shortlist: Shortlist
+    weights: Weights
+    fit: tuple[tuple[Row, ...], ...]
+    unfit: tuple[Row, ...]
+    shares: tuple[tuple[int, float], ...]
+    providers: int
+
+
+def table(
+    found: Shortlist, question: Question, policy: Policy, outlooks: Outlooks, moment: Moment, slots: Slots
+) -> Table:
+    """`question` stands for all of its profile, output limit, price band and kind of cost bound."""
+    weights = points.weights_of(question.profile)
+    classes: dict[int, list[Row]] = {}
+    unfit: list[Row] = []
+    shares: list[tuple[int, float]] = []
+    providers: set[int] = set()
+    for entry in found.entries:
+        outlook = outlooks.of[entry.offer.index]
+        row = _row(entry, question, policy, outlook, moment, slots, weights)
+        if row is None:
+            continue
+        if outlook.standing.state is State.UNHEALTHY:
+            unfit.append(row)
+            continue
+        classes.setdefault(entry.preference_class, []).append(row)
+        providers.add(entry.offer.slot)
+        if outlook.standing.traffic_share < 1.0:
+            shares.append((entry.offer.index, outlook.standing.traffic_share))
+    return Table(
+        shortlist=found,
+        weights=weights,
+        fit=tuple(tuple(classes[number]) for number in sorted(classes)),
+        unfit=tuple(unfit),
+        shares=tuple(shares),
+        providers=len(providers),
+    )
+
+
+def _row(
+    entry: Entry,
+    question: Question,
+    policy: Policy,
+    outlook: Outlook,
+    moment: Moment,
+    slots: Slots,
+    weights: Weights,
+) -> Row | None:
+    """None for a target that health, money or quality keep away from all of these requests."""
+    offer, provider = entry.offer, entry.offer.target.provider.name
+    if outlook.standing.block_reason is not None:
+        return None
+    if not entry.is_free and not moment.may_be_paid(provider):
+        return None
+    if appraisal.quality(offer, question, policy, outlook) < question.profile.min_quality:
+        return None
+    length = appraisal.lengths(offer, question, policy, outlook)
+    price = appraisal.terms(offer, question, outlook, length.paid, is_free=entry.is_free)
+    is_bounded = question.max_cost_usd_nanos is not None or provider in moment.budget.request_limits
+    if is_bounded and not price.is_known:
+        return None
+    known = _known_points(entry, question, policy, outlook, weights, length)
+    room, time_s = appraisal.room(offer, outlook, length.paid), outlook.pace.p50_s(length.usual)
+    slot = slots.of(offer, moment.quotas)
+    return (known, price.input_nanos, price.answer_nanos, length.paid, room, time_s, slot, offer.index)
+
+
+def _known_points(
+    entry: Entry, question: Question, policy: Policy, outlook: Outlook, weights: Weights, length: Lengths
+) -> float:
+    """All points but those of the quota and, where there is a price, what the price takes away."""
+    offer, profile = entry.offer, question.profile
+    latency = points.latency_points(outlook.pace.p50_s(length.usual))
+    prior = estimates.expected_quality(offer.target, profile.task, policy)
+    match = (
+        points.SPEED_FACTOR * latency
+        if profile.speed_critical
+        else points.FULL_TASK_MATCH * points.task_match(offer, profile, outlook.statistics, prior)
+    )
+    return (
+        weights.health * outlook.health_points
+        + weights.latency * latency
+        + weights.task_match * match
+        + weights.environment * points.environment_points(offer, profile, policy)
+        + weights.capabilities * points.FULL_CAPABILITIES * points.capability_share(offer, profile)
+        + weights.cost * (points.FREE_COST if entry.is_free else points.PRICED_COST)
+    )

@@ -1,0 +1,157 @@
+"""What is read of a prompt: its instructions, apart from the material they are about, within fixed bounds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from router_service.core.chat import Message, Prompt, Role
+
+HEAD_CHARACTERS = 1_200
+TAIL_CHARACTERS = 900
+SYSTEM_CHARACTERS = 600
+EARLIER_CHARACTERS = 240
+FOLLOW_UP_CHARACTERS = 60
+_MESSAGES_LOOKED_BACK = 12
+
+_LINE_CHARACTERS = 320
+_MATERIAL_CHARACTERS = 600
+_MATERIAL_WEIGHT = 0.3
+_TAIL_WEIGHT = 0.8
+
+# Every repetition that can fail is bounded or tied to the start of a line, so that no text makes them slow.
+_FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
+_QUOTATION = re.compile(
+    r'"[^"\n]{2,400}"|“[^”\n]{2,400}”|„[^“”\n]{2,400}[“”]|«[^»\n]{2,400}»|「[^」\n]{2,400}」'
+    r"|(?<!\w)'[^'\n]{2,400}'(?!\w)"
+)
+_QUOTED_LINE = re.compile(r"^[ \t]{0,8}>.*$", re.MULTILINE)
+_CALL = re.compile(r"\b[\w.]{1,60}\(")
+_CODE_LINE = re.compile(
+    r"^(?:[ \t]*(?:import \w|from [\w.]{1,80} import|def \w{1,80}\(|class \w.*[:{][ \t]*$|const \w"
+    r"|let \w{1,80} =|var \w|function \w{1,80}\(|public \w|#include|return\b.*;|export \w|fn \w|package \w{1,80};"
+    r"|@\w{1,80}\(|\$\().*"
+    r"|(?P<said>[^\n:{};()=]{12,200}: )?.*[;{}][ \t]*|[ \t]*[\w.]{1,80}\(.*\)[;,]?[ \t]*)$",
+    re.MULTILINE,
+)
+_LEAD = re.compile(r"^(?P<lead>[^:：\n]{3,300}[:：])(?P<rest>.*\S.*)$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """A stretch of instruction. `weight` is how much its words say about the task, from 0 (quoted) to 1 (asked)."""
+
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """The instructions of a prompt and what stands around them.
+
+    `raw` is the bounded text with its material, and `characters` is the length of the whole last message.
+    """
+
+    raw: str
+    system: Segment
+    earlier: Segment
+    segments: tuple[Segment, ...]
+    earlier_raw: str
+    characters: int
+    has_image: bool
+    has_earlier_image: bool
+    has_code: bool
+    has_quotation: bool
+    is_follow_up: bool
+
+
+def excerpt(prompt: Prompt) -> Excerpt:
+    """Read the last message that is the caller's, its system message and the turns just before it."""
+    last = _last_user(prompt)
+    whole = "" if last is None else _text(last)
+    raw = _bounded(whole)
+    spoken = _QUOTATION.sub(" ", _QUOTED_LINE.sub(" ", _FENCE.sub(" ", raw)))
+    without_lines = _CODE_LINE.sub(r"\g<said>", spoken)
+    bare = _CALL.sub(" ", without_lines)
+    has_code = "```" in raw or without_lines != spoken
+    earlier = _earlier(prompt, last)
+    return Excerpt(
+        raw=raw,
+        system=Segment(text=_system(prompt), weight=1.0),
+        earlier=Segment(text=_first_user(earlier), weight=1.0),
+        segments=_segments(bare, is_cut=len(raw) < len(whole)),
+        earlier_raw=" ".join(_text(m)[:EARLIER_CHARACTERS] for m in earlier[-3:]),
+        characters=len(whole),
+        has_image=last is not None and _has_image(last),
+        has_earlier_image=any(_has_image(m) for m in earlier),
+        has_code=has_code,
+        has_quotation=len(spoken) < len(raw) - 20,
+        is_follow_up=bool(earlier) and len(whole) <= FOLLOW_UP_CHARACTERS,
+    )
+
+
+def _last_user(prompt: Prompt) -> Message | None:
+    return next((m for m in reversed(prompt.messages) if m.role is Role.USER), None)
+
+
+def _text(message: Message) -> str:
+    if message.parts:
+        return "\n".join(part.text for part in message.parts if part.text)
+    return message.content
+
+
+def _has_image(message: Message) -> bool:
+    return any(part.image is not None for part in message.parts)
+
+
+def _bounded(text: str) -> str:
+    """All of a short text; head and tail of a long one, since instructions stand before or after their material."""
+    if len(text) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
+        return text
+    return f"{text[:HEAD_CHARACTERS]}\n{text[-TAIL_CHARACTERS:]}"
+
+
+def _system(prompt: Prompt) -> str:
+    first = prompt.messages[0] if prompt.messages else None
+    return "" if first is None or first.role is not Role.SYSTEM else _text(first)[:SYSTEM_CHARACTERS]
+
+
+def _earlier(prompt: Prompt, last: Message | None) -> tuple[Message, ...]:
+    """The turns before the last message, the latest dozen of them, so that a long conversation costs no more."""
+    recent = prompt.messages[-_MESSAGES_LOOKED_BACK:]
+    return tuple(m for m in recent if m is not last and m.role in (Role.USER, Role.ASSISTANT))
+
+
+def _first_user(earlier: tuple[Message, ...]) -> str:
+    """The instruction that a follow-up most likely goes on with: the start of the conversation that is still seen."""
+    return next((_text(m)[:EARLIER_CHARACTERS] for m in earlier if m.role is Role.USER), "")
+
+
+def _segments(bare: str, *, is_cut: bool) -> tuple[Segment, ...]:
+    """First and last line count, lines between them hardly: they are what the instruction is about.
+
+    Translate to French: summarize the report
+    └── asked, 1.0 ────┘ └── material, 0.3 ──┘
+    """
+    lines = [line.strip() for line in bare.split("\n") if line.strip(" -—*=#\t")]
+    if not lines:
+        return ()
+    found = _lead(lines[0])
+    if len(lines) > 1:
+        found.append(Segment(text="\n".join(lines[1:-1])[:_MATERIAL_CHARACTERS], weight=_MATERIAL_WEIGHT))
+        is_asked = is_cut or lines[-1].endswith(("?", "？"))
+        found.append(Segment(text=lines[-1][-_LINE_CHARACTERS:], weight=1.0 if is_asked else _TAIL_WEIGHT))
+    return tuple(segment for segment in found if segment.text)
+
+
+def _lead(line: str) -> list[Segment]:
+    """A first line in its parts: up to the colon, what follows it, and the far end of a long one."""
+    if match := _LEAD.match(line):
+        return [
+            Segment(text=match["lead"], weight=1.0),
+            Segment(text=match["rest"][:_MATERIAL_CHARACTERS], weight=_MATERIAL_WEIGHT),
+        ]
+    return [
+        Segment(text=line[:_LINE_CHARACTERS], weight=1.0),
+        Segment(text=line[_LINE_CHARACTERS:][-_MATERIAL_CHARACTERS:], weight=_MATERIAL_WEIGHT),
+    ]

@@ -1,0 +1,1 @@
+"""State that outlives a request, behind small Protocols: in memory and in SQLite."""

@@ -1,0 +1,235 @@
+"""What this process has counted against one limit, window by window, and what the provider says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from typing import NamedTuple
+
+from router_service.core.quota import Amounts, Limit, Unit, WindowReading
+from router_service.core.ratelimit_headers import AnnouncedLimit
+from router_service.core.windows import Moment, Per, Span, WindowKey, span_at
+
+KEPT_WINDOWS = 4
+"""Of one limit: the present ones, and a few of the past, to which a wall clock that is set back may return."""
+
+MOST = 10**15
+"""What one attempt can take of anything, however much its provider claims: a million dollars in billionths."""
+
+
+class WindowCount:
+    """One window's count, in parts. What others spent comes from the store, or from our own life before a restart.
+
+    `adjusted` is what the provider's headers, or a clock that was set back, added to our own count or took from it.
+    """
+
+    __slots__ = ("adjusted", "is_known", "key", "others", "reserved", "span", "spent", "written")
+
+    def __init__(self, key: WindowKey, span: Span) -> None:
+        self.key = key
+        self.span = span
+        self.spent = 0
+        self.reserved = 0
+        self.adjusted = 0
+        self.others = 0
+        self.written = 0
+        self.is_known = False
+
+    @property
+    def used(self) -> int:
+        return self.spent + self.reserved + self.adjusted + self.others
+
+    @property
+    def unwritten(self) -> int:
+        """What the store has not been told yet; what is in flight is told too, so that a crash forgets less."""
+        return self.spent + self.reserved + self.adjusted - self.written
+
+    def raise_to(self, used: int) -> None:
+        self.adjusted += max(0, used - self.used)
+
+    def told(self, total: int) -> None:
+        """The store holds `total` now, `written` of it ours. Where it has forgotten some, we count on and tell it."""
+        theirs = total - self.written
+        self.adjusted += max(0, self.others - theirs)
+        self.others = theirs
+        self.is_known = True
+
+
+class Charge(NamedTuple):
+    """Room that one attempt holds in one window."""
+
+    window: WindowCount
+    unit: Unit
+    amount: int
+
+    def settle(self, actual: Amounts) -> None:
+        """Give the room back and count what was taken. Never more requests than there was room for."""
+        taken = max(0, min(MOST, actual.of(self.unit)))
+        self.window.reserved -= self.amount
+        self.window.spent += min(taken, self.amount) if self.unit is Unit.REQUESTS else taken
+
+
+@dataclass(slots=True)
+class Hold:
+    """A provider's own word: so much is `left` of `limit` until a moment of the steady clock."""
+
+    limit: int
+    left: int
+    until_s: float
+    length_s: float
+
+    @classmethod
+    def of(cls, stated: AnnouncedLimit, now: Moment, per: Per) -> Hold | None:
+        """None where the provider does not say what is left. Without a reset it holds for one window."""
+        if stated.remaining is None:
+            return None
+        lasts_s = per.length_s if stated.resets_in_s is None else stated.resets_in_s
+        limit = stated.limit or max(1, stated.remaining)
+        return cls(limit, min(limit, stated.remaining), now.steady_s + lasts_s, max(per.length_s, lasts_s))
+
+    def is_live(self, now: Moment) -> bool:
+        return now.steady_s < self.until_s
+
+    def take(self, amount: int) -> None:
+        self.left = max(0, self.left - amount)
+
+
+def least(unit: Unit, amount: int) -> int:
+    """What must fit for an attempt that is thought to take `amount`: every one takes something, but maybe no money."""
+    return amount if unit is Unit.USD_NANOS else max(1, amount)
+
+
+class Counter:
+    """One limit's counts. `counts` is kept by whoever made the counter, and outlives it when settings are reloaded.
+
+    Close to an edge, what is charged counts in the windows on both sides, `guard_s` on each. Where the wall clock is
+    set back into an earlier window, that window takes over what the later one held: a step back refills nothing.
+    """
+
+    __slots__ = (
+        *("ceiling", "hold", "limit", "scope"),
+        *("_counts", "_current", "_from_s", "_guard_s", "_is_calendar", "_until_s", "_zone"),
+    )
+
+    def __init__(
+        self, scope: str, limit: Limit, *, zone: tzinfo, counts: dict[str, WindowCount], guard_s: float | None = None
+    ) -> None:
+        self.scope = scope
+        self.limit = limit
+        self.ceiling = limit.max
+        self.hold: Hold | None = None
+        self._zone = zone
+        self._is_calendar = limit.per.is_calendar
+        self._guard_s = limit.per.guard_s if guard_s is None else guard_s
+        self._counts = counts
+        self._current: tuple[WindowCount, ...] = ()
+        self._from_s = self._until_s = 0.0
+
+    def windows(self, now: Moment) -> tuple[WindowCount, ...]:
+        """The present window's count; close to an edge, those of both sides."""
+        time_s = now.wall_s if self._is_calendar else now.steady_s
+        if not self._from_s <= time_s < self._until_s:
+            self._turn(time_s)
+        return self._current
+
+    def used(self, now: Moment) -> int:
+        early, *late = self.windows(now)
+        return max(early.used, late[0].used) if late else early.used
+
+    def refuses(self, amount: int, now: Moment) -> bool:
+        """Whether so much more does not fit, by our count or by the provider's word."""
+        needed = least(self.limit.unit, amount)
+        if self.hold is not None and self.hold.is_live(now) and needed > self.hold.left:
+            return True
+        return self.used(now) + needed > self.ceiling
+
+    def charge(self, amount: int, now: Moment) -> list[Charge]:
+        if self.hold is not None:
+            self.hold.take(amount)
+        windows = self.windows(now)
+        for count in windows:
+            count.reserved += amount
+        return [Charge(count, self.limit.unit, amount) for count in windows]
+
+    def correct(self, stated: AnnouncedLimit, now: Moment) -> None:
+        """Take the provider's word for this limit.
+
+        A lower limit than ours is believed until it says otherwise; a higher one is not, since ours may be low on
+        purpose. What it says is left holds until its own reset. The count itself is corrected only where that reset
+        is the end of our window, or where it names none. Requests are then corrected upwards alone, since we know how
+        many we sent; tokens both ways, because ours are partly estimates. What is in flight comes on top.
+        """
+        if stated.resets_in_s is not None or stated.limit is None:
+            self.hold = Hold.of(stated, now, self.limit.per) or self.hold
+        if stated.limit is None:
+            return
+        self.ceiling = min(self.limit.max, stated.limit)
+        count = self.windows(now)[0]
+        if stated.remaining is None or not self._is_in_step(stated, count, now):
+            return
+        theirs = stated.limit - min(stated.limit, stated.remaining)
+        if self.limit.unit is Unit.REQUESTS:
+            count.raise_to(theirs)
+        else:
+            count.adjusted += theirs - (count.used - count.reserved)
+
+    def reading(self, now: Moment, *, is_free: bool = False) -> WindowReading:
+        """How the limit stands: by our count, or by the provider's word where that leaves less."""
+        early, *late = self.windows(now)
+        tight = late[0] if late and late[0].used > early.used else early
+        time_s = now.on(self.limit.per)
+        used, left_share = max(0, tight.used), tight.span.left_share(time_s)
+        resets_in_s = None if self.limit.per is Per.EVER else tight.span.ends_s + self._guard_s - time_s
+        if (hold := self.hold) is not None and hold.is_live(now) and hold.left < self.ceiling - used:
+            used, resets_in_s = self.ceiling - hold.left, hold.until_s - now.steady_s
+            left_share = min(1.0, resets_in_s / hold.length_s)
+        return WindowReading(
+            unit=self.limit.unit,
+            per=self.limit.per,
+            limit=self.ceiling,
+            used=used,
+            left_share=left_share,
+            resets_in_s=resets_in_s,
+            models=self.limit.models,
+            is_free=is_free,
+        )
+
+    def _is_in_step(self, stated: AnnouncedLimit, count: WindowCount, now: Moment) -> bool:
+        """Whether the provider's window ends with ours; one that says nothing of its end is taken at its name."""
+        if stated.resets_in_s is None:
+            return True
+        apart_s = abs(count.span.ends_s - now.on(self.limit.per) - stated.resets_in_s)
+        return apart_s <= max(2 * self._guard_s, self.limit.per.length_s / 20)
+
+    def _turn(self, time_s: float) -> None:
+        """The clock has left the stretch that the present windows are for."""
+        was_set_back, before = time_s < self._from_s, self._current
+        early = span_at(self.limit.per, time_s - self._guard_s, self._zone)
+        late = span_at(self.limit.per, time_s + self._guard_s, self._zone)
+        if early.name == late.name:
+            self._current = (self._count(early),)
+            self._from_s, self._until_s = early.begins_s + self._guard_s, early.ends_s - self._guard_s
+        else:
+            self._current = (self._count(early), self._count(late))
+            self._from_s, self._until_s = late.begins_s - self._guard_s, late.begins_s + self._guard_s
+        if was_set_back and before:
+            held = max(count.used for count in before)
+            for count in self._current:
+                count.raise_to(held)
+        self._forget()
+
+    def _count(self, span: Span) -> WindowCount:
+        count = self._counts.get(span.name)
+        if count is None:
+            count = self._counts[span.name] = WindowCount(WindowKey(self.scope, span.name), span)
+        count.span = span
+        return count
+
+    def _forget(self) -> None:
+        """Drop the oldest windows that nothing is in flight for. A day's count stays until the store has it; shorter
+        windows are not worth that, once they are over.
+        """
+        for name, count in list(self._counts.items())[: max(0, len(self._counts) - KEPT_WINDOWS)]:
+            is_due = count.unwritten and self.limit.per.is_calendar
+            if not (count.reserved or is_due or count in self._current):
+                del self._counts[name]

@@ -1,0 +1,121 @@
+"""The standing of the money: over, near, and what is left, for the server, its providers and its tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from router_service.core.budget import (
+    BudgetLine,
+    BudgetReading,
+    BudgetRules,
+    BudgetStanding,
+    Owner,
+    ProviderBudget,
+    TenantBudget,
+    budget_standing,
+)
+from router_service.core.windows import Per
+
+USD = 10**9
+RULES = BudgetRules(
+    daily_usd_nanos=10 * USD,
+    weekly_usd_nanos=40 * USD,
+    providers={
+        "anthropic": ProviderBudget(daily_usd_nanos=5 * USD, request_usd_nanos=USD // 2),
+        "openai": ProviderBudget(),
+    },
+    tenants={"web": TenantBudget(daily_usd_nanos=2 * USD), "guest": TenantBudget(free_only=True)},
+)
+
+
+def readings(used_usd: Mapping[str, float], rules: BudgetRules = RULES) -> tuple[BudgetReading, ...]:
+    """Readings of every line; spent is given by `day`, `week`, or the name of a provider or tenant."""
+    return tuple(
+        BudgetReading(
+            line=line, used_usd_nanos=round(used_usd.get(line.name or line.per.value, 0) * USD), resets_in_s=60.0
+        )
+        for line in rules.lines()
+    )
+
+
+def test_without_rules_nothing_bounds() -> None:
+    assert budget_standing(BudgetRules(), "web", ()) == BudgetStanding()
+
+
+def test_every_bound_is_a_line() -> None:
+    assert [str(line) for line in RULES.lines()] == [
+        "budget of the server for a day",
+        "budget of the server for a week",
+        "budget of the provider anthropic for a day",
+        "budget of the tenant web for a day",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("used", "tenant", "is_over", "left_usd"),
+    [
+        ({}, "", False, 10),
+        ({"day": 9.99}, "", False, 0.01),
+        ({"day": 10}, "", True, 0),
+        ({"day": 12}, "", True, 0),
+        ({"week": 40}, "", True, 10),
+        ({"anthropic": 5}, "", False, 10),
+        ({"web": 2}, "", False, 10),
+        ({"web": 2}, "web", True, 0),
+        ({"day": 9.5, "web": 1}, "web", False, 0.5),
+        ({"day": 3, "web": 1}, "web", False, 1),
+    ],
+)
+def test_over_is_by_any_bound_that_holds_for_the_tenant(
+    used: dict[str, float], tenant: str, is_over: bool, left_usd: float
+) -> None:
+    found = budget_standing(RULES, tenant, readings(used))
+    assert (found.is_over, found.daily_left_usd_nanos) == (is_over, round(left_usd * USD))
+
+
+def test_a_provider_over_its_budget_is_named_and_the_rest_goes_on() -> None:
+    found = budget_standing(RULES, "", readings({"anthropic": 5}))
+    assert (found.over_providers, found.is_over) == (frozenset({"anthropic"}), False)
+
+
+def test_requests_are_bounded_by_provider() -> None:
+    assert budget_standing(RULES, "", readings({})).request_limits == {"anthropic": USD // 2}
+    assert [RULES.request_limit(name) for name in ("anthropic", "openai", "groq")] == [USD // 2, None, None]
+
+
+@pytest.mark.parametrize(
+    ("used", "is_warning"),
+    [({"day": 7.99}, False), ({"day": 8}, True), ({"week": 32}, True), ({"anthropic": 4}, True), ({"web": 1.6}, False)],
+)
+def test_the_warning_comes_at_four_fifths(used: dict[str, float], is_warning: bool) -> None:
+    assert budget_standing(RULES, "", readings(used)).is_warning is is_warning
+
+
+@pytest.mark.parametrize(("tenant", "free_only"), [("guest", True), ("web", False), ("", False)])
+def test_a_tenant_may_have_only_what_is_free(tenant: str, free_only: bool) -> None:
+    assert budget_standing(RULES, tenant, readings({})).free_only is free_only
+
+
+def test_a_server_that_has_only_what_is_free_has_it_for_everyone() -> None:
+    assert budget_standing(BudgetRules(free_only=True), "web", ()).free_only
+
+
+def test_a_budget_of_nothing_is_over_from_the_start() -> None:
+    rules = BudgetRules(daily_usd_nanos=0)
+    assert budget_standing(rules, "", readings({}, rules)).is_over
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "binds"),
+    [
+        (Owner.SERVER, "", True),
+        (Owner.PROVIDER, "groq", True),
+        (Owner.PROVIDER, "web", False),
+        (Owner.TENANT, "web", True),
+        (Owner.TENANT, "groq", False),
+    ],
+)
+def test_a_line_binds_its_owner(owner: Owner, name: str, binds: bool) -> None:
+    assert BudgetLine(owner=owner, name=name, per=Per.DAY, limit_usd_nanos=1).binds("groq", "web") is binds
