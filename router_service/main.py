@@ -173,7 +173,9 @@ async def _serve_until_told(
     except TimeoutError:
         pass
     admission.drain()
-    leftovers = asyncio.get_running_loop().call_later(max(0.0, settings.drain_s - LEFTOVERS_S), frame.end_leftovers)
+    leftovers = asyncio.get_running_loop().call_later(
+        max(0.0, settings.drain_s - LEFTOVERS_S), _give_up, admission, frame
+    )
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(server.stop(settings.drain_s))
         insisting = group.create_task(stop.insisted.wait())
@@ -187,6 +189,11 @@ async def _serve_until_told(
 
 def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:
     return None if spans is None else CallTracing(spans, sample_ratio=settings.sample_ratio, rng=rng)
+
+
+def _give_up(admission: Admission, frame: CallFrame) -> None:
+    admission.give_up()
+    frame.end_leftovers()
 
 
 async def _tick(board: HealthBoard) -> None:

@@ -27,6 +27,7 @@ class TargetRecord:
         self._usual = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
         self._first_token = LatencySketch(half_life_s=rules.half_life_s, now=now)
         self._first_token_p95_s = 0.0
+        self._answer_p95_s = 0.0
         self._output_tokens = 0.0
         self._output_s = 0.0
         self._last_error = ""
@@ -62,6 +63,8 @@ class TargetRecord:
         self._success.add(successes=tally.good, failures=tally.bad, now=now)
         for sketch in (self._latency, self._usual):
             sketch.add_counts(tally.latency.buckets(), sum_s=tally.latency.sum_s, now=now)
+        if tally.latency.buckets():
+            self._answer_p95_s = self._latency.summary().p95_s
         first = tally.time_to_first_token
         if first.buckets():
             self._first_token.add_counts(first.buckets(), sum_s=first.sum_s, now=now)
@@ -124,6 +127,11 @@ class TargetRecord:
             last_probe=self._last_probe,
             probe_span=self._probe_span,
         )
+
+    @property
+    def answer_p95_s(self) -> float:
+        """Of whole answers, as of the last measurement; 0 where there was none."""
+        return self._answer_p95_s
 
     @property
     def time_to_first_token_p95_s(self) -> float:

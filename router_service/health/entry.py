@@ -66,6 +66,7 @@ class Entry:
             blocked_for_s=block.left_s(now) if block is not None else 0.0,
             block_reason=block.reason if block is not None else None,
             time_to_first_token_p95_s=self._first_token_p95_s(told),
+            answer_p95_s=told.latency.p95_s if told is not None and told.latency.p95_s else self.passive.answer_p95_s,
             probe_span=told.probe_span if told is not None else NO_SPAN,
         )
 
