@@ -14,7 +14,7 @@ from router_service.config.document import Document, ServerSection
 from router_service.config.entries import ModelEntry, TimeoutsEntry
 from router_service.config.keys import fetch_key
 from router_service.config.prober_section import HealthSection, ProberSection
-from router_service.config.simulator_section import BehaviourEntry, SimulatorSection
+from router_service.config.simulator_section import SimulatorSection
 from router_service.core.catalog import Catalog, Model, Prices, Provider, Target, Timeouts
 from router_service.core.settings import (
     HealthRules,
@@ -153,23 +153,11 @@ def _rules(section: HealthSection) -> HealthRules:
 
 
 def _simulator(section: SimulatorSection, around: Surroundings) -> SimulatorSettings:
-    behaviours = {name: _behaviour(entry) for name, entry in section.behaviours.items()}
+    behaviours = {name: entry.behaviour() for name, entry in section.behaviours.items()}
     return SimulatorSettings(
         address=around.simulator_address,
         behaviours=MappingProxyType({ANY_PROVIDER: Behaviour(), **behaviours}),
         log_path=None if section.log_path is None else around.directory / section.log_path,
         seed=section.seed,
         log_capacity=section.log_capacity,
-    )
-
-
-def _behaviour(entry: BehaviourEntry) -> Behaviour:
-    return Behaviour(
-        latency_s=entry.latency_s,
-        latency_jitter=entry.latency_jitter,
-        tokens_per_s=entry.tokens_per_s,
-        output_tokens=entry.output_tokens,
-        models=tuple(entry.models),
-        strict_models=entry.strict_models,
-        requires_key=entry.requires_key,
     )

@@ -44,10 +44,14 @@ def compose_models(names: Iterable[str], fault: Fault, *, latency_s: float, fiel
 
 def compose_refusal(refusal: Refusal, *, fields: bytes, delay_s: float = 0.0) -> Script:
     """Return the script of an error answer."""
-    body = openai_answer.error(refusal)
+    return compose_error(refusal.status, openai_answer.error(refusal), fields=fields, delay_s=delay_s)
+
+
+def compose_error(status: int, body: bytes, *, fields: bytes, delay_s: float = 0.0) -> Script:
+    """Return the script of an error answer in whichever vendor's form."""
     return Script(
-        status=refusal.status,
-        head=wire.head(refusal.status, wire.JSON, body=len(body), fields=fields),
+        status=status,
+        head=wire.head(status, wire.JSON, body=len(body), fields=fields),
         pieces=(Piece(body),),
         delay_s=delay_s,
         is_whole=True,

@@ -152,7 +152,10 @@ class Connection(asyncio.Protocol):
         self._state.in_flight += 1
         if self._is_write_paused:
             player.pause()
-        player.start()
+        if performance.slots is None:
+            player.start()
+        else:
+            performance.slots.enter(player.start)
 
     def _answer_ended(self, ending: Ending) -> None:
         if self._playing is None:
@@ -205,6 +208,8 @@ class Connection(asyncio.Protocol):
         player.stop()
         self._state.in_flight -= 1
         self._write_row(call, performance, player, closed_by)
+        if performance.slots is not None:
+            performance.slots.leave(player.start)
 
     def _write_row(self, call: Call, performance: Performance | None, player: Player | None, closed_by: str) -> None:
         self._state.log.append(

@@ -1,14 +1,16 @@
-"""The control interface under `/_sim/`: behaviours, the fault schedule, the request log and counts."""
+"""The control interface under `/_sim/`: behaviours, faults, limits and their clock, the request log and counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import parse_qs
 
 import msgspec
 
 from . import wire
 from .behaviours import BehaviourError, parse_behaviours, show_behaviours
+from .limits_shown import show_limits
 from .schedule import Schedule, ScheduleError, parse_schedule
 from .staging import Call
 from .state import SimulatorState
@@ -38,13 +40,27 @@ def control(call: Call, state: SimulatorState) -> ControlAnswer:
         return _problem(400, str(error))
 
 
+class _ClockStep(msgspec.Struct, forbid_unknown_fields=True):
+    # Forward only: a window that ended stays ended.
+    advance_s: Annotated[float, msgspec.Meta(ge=0.0, le=1e9)]
+
+
 def _dispatch(call: Call, state: SimulatorState) -> ControlAnswer:
     match call.method, call.path.removeprefix(PREFIX):
         case "GET", "behaviours":
-            return ControlAnswer(body=show_behaviours(state.behaviours))
+            return ControlAnswer(body=show_behaviours(state.cast.behaviours))
         case "POST", "behaviours":
-            state.behaviours = parse_behaviours(call.body)
-            return ControlAnswer(body=show_behaviours(state.behaviours))
+            state.cast.recast(parse_behaviours(call.body), now_s=state.clock())
+            return ControlAnswer(body=show_behaviours(state.cast.behaviours))
+        case "GET", "limits":
+            return ControlAnswer(body=show_limits(state))
+        case "DELETE", "limits":
+            state.cast.restart_windows()
+            return ControlAnswer(body=show_limits(state))
+        case "GET", "clock":
+            return _show_clock(state)
+        case "POST", "clock":
+            return _advance_clock(call.body, state)
         case "GET", "faults":
             return _show_faults(state)
         case "POST", "faults":
@@ -60,10 +76,24 @@ def _dispatch(call: Call, state: SimulatorState) -> ControlAnswer:
             return ControlAnswer()
         case "GET", "connections":
             return _show_connections(state)
-        case _, "behaviours" | "faults" | "log" | "connections":
+        case _, "behaviours" | "limits" | "clock" | "faults" | "log" | "connections":
             return _problem(405, f"{call.method} is not possible on {call.path}")
         case _:
-            return _problem(404, f"{call.path}: there are behaviours, faults, log and connections")
+            return _problem(404, f"{call.path}: there are behaviours, limits, clock, faults, log and connections")
+
+
+def _advance_clock(body: bytes, state: SimulatorState) -> ControlAnswer:
+    try:
+        step = msgspec.json.decode(body, type=_ClockStep)
+    except msgspec.DecodeError as error:
+        return _problem(400, str(error).replace("`", ""))
+    state.advanced_s += step.advance_s
+    return _show_clock(state)
+
+
+def _show_clock(state: SimulatorState) -> ControlAnswer:
+    clock = {"advanced_s": state.advanced_s, "now_s": state.since_start_s(state.window_moment().window_s)}
+    return ControlAnswer(body=msgspec.json.encode(clock))
 
 
 def _show_faults(state: SimulatorState) -> ControlAnswer:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import time
 
+from .admission import admit
 from .answers import Answer, write_answer, write_bulk, write_line
-from .compose import compose_chat, compose_fault, compose_models, compose_refusal
+from .cast import Role
+from .compose import compose_chat, compose_error, compose_fault, compose_models, compose_refusal
 from .faults import NO_FAULT, Fault, FaultError, parse_fault, split_model
 from .openai_answer import Reply
 from .openai_request import ChatRequest, Refusal, RequestRefused, check_key, check_model, read_chat
 from .script import Script
+from .slots import Slots
 from .state import SimulatorState
 
 CHAT = "chat"
@@ -49,6 +52,8 @@ class Performance:
     is_stream: bool
     fault: str
     script: Script
+    slots: Slots | None = None
+    """Where the answer must find a slot before it begins."""
 
 
 def stage(call: Call, state: SimulatorState) -> Performance:
@@ -70,6 +75,7 @@ def stage(call: Call, state: SimulatorState) -> Performance:
         is_stream=subject.is_stream,
         fault=subject.fault,
         script=script,
+        slots=subject.slots,
     )
 
 
@@ -93,6 +99,7 @@ class _Subject:
     model: str = ""
     is_stream: bool = False
     fault: str = ""
+    slots: Slots | None = None
 
 
 def _script(call: Call, subject: _Subject, state: SimulatorState, number: bytes, fields: bytes) -> Script:
@@ -118,28 +125,48 @@ def _chat_script(call: Call, subject: _Subject, state: SimulatorState, number: b
     input_tokens = chat.input_tokens()
     if script := compose_fault(fault, fields, input_tokens=input_tokens):
         return script
-    behaviour = state.behaviour(subject.provider)
-    check_key(behaviour, call.authorization)
-    check_model(behaviour, subject.model)
+    role = state.cast.role(subject.provider, subject.model)
+    check_key(role.account, call.authorization)
+    check_model(role.account, subject.model)
     reply = Reply(
         id=number,
         created=int(time()),
         model=subject.model,
-        answer=_answer(chat, fault, state.seed, behaviour.output_tokens),
+        answer=_answer(chat, fault, state.seed, role.answering.output_tokens),
         input_tokens=input_tokens,
         has_usage=chat.wants_usage(),
     )
-    latency_s = state.draw_latency_s(behaviour)
-    return compose_chat(reply, behaviour, fault, is_stream=subject.is_stream, latency_s=latency_s, fields=fields)
+    if role.windows or role.slots:
+        return _limited_script(reply, role, subject, fault, state, fields)
+    return _reply_script(reply, role, subject, fault, state, fields)
+
+
+def _limited_script(
+    reply: Reply, role: Role, subject: _Subject, fault: Fault, state: SimulatorState, fields: bytes
+) -> Script:
+    cost = role.cost(input_tokens=reply.input_tokens, output_tokens=len(reply.answer.texts))
+    admission = admit(role, cost, model=subject.model, now=state.window_moment())
+    if refusal := admission.refusal:
+        return compose_error(refusal.status, refusal.body, fields=fields + refusal.fields)
+    subject.slots = role.slots
+    return _reply_script(reply, role, subject, fault, state, fields + admission.fields)
+
+
+def _reply_script(
+    reply: Reply, role: Role, subject: _Subject, fault: Fault, state: SimulatorState, fields: bytes
+) -> Script:
+    latency_s = role.latency.draw_s(state.clock())
+    return compose_chat(reply, role.answering, fault, is_stream=subject.is_stream, latency_s=latency_s, fields=fields)
 
 
 def _models_script(call: Call, subject: _Subject, state: SimulatorState, fields: bytes) -> Script:
     fault = _find_fault(call.fault, subject, state)
     if script := compose_fault(fault, fields, input_tokens=0):
         return script
-    behaviour = state.behaviour(subject.provider)
-    check_key(behaviour, call.authorization)
-    return compose_models(behaviour.models, fault, latency_s=state.draw_latency_s(behaviour), fields=fields)
+    role = state.cast.role(subject.provider)
+    check_key(role.account, call.authorization)
+    latency_s = role.listing_latency.draw_s(state.clock())
+    return compose_models(role.account.models, fault, latency_s=latency_s, fields=fields)
 
 
 def _find_fault(asked: str, subject: _Subject, state: SimulatorState) -> Fault:

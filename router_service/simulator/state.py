@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from random import Random
+from time import time
 
-from router_service.core.simulation import ANY_PROVIDER, Behaviour
+from router_service.core.simulation import Behaviour
 
+from .cast import Cast
+from .limit_answers import Moment
 from .log import RequestLog
 from .schedule import Schedule
 
@@ -21,13 +24,15 @@ class SimulatorState:
         self, *, behaviours: Mapping[str, Behaviour], seed: int, log: RequestLog, clock: Callable[[], float]
     ) -> None:
         """Start with an empty schedule; `clock` is monotonic, in seconds."""
-        self.behaviours = behaviours
         self.seed = seed
         self.log = log
         self.clock = clock
         self.random = Random(seed)
         self.started_s = clock()
         self.schedule = Schedule((), set_at_s=self.started_s)
+        self.cast = Cast(behaviours, seed=seed, now_s=self.started_s)
+        self.advanced_s = 0.0
+        """How far the windows' clock was moved ahead of the clock."""
         self.accepted = 0
         """Connections since the start."""
         self.open = 0
@@ -36,15 +41,12 @@ class SimulatorState:
         """Requests that were read whole and whose answer has not ended."""
         self._answers = 0
 
-    def behaviour(self, provider: str) -> Behaviour:
-        """Return the provider's behaviour, or else the default."""
-        return self.behaviours.get(provider) or self.behaviours.get(ANY_PROVIDER) or _PLAIN
+    def window_moment(self) -> Moment:
+        """Return now, as the rate limits' windows see it.
 
-    def draw_latency_s(self, behaviour: Behaviour) -> float:
-        """Return the delay of one answer, with its jitter."""
-        if not behaviour.latency_jitter:
-            return behaviour.latency_s
-        return behaviour.latency_s * (1.0 + behaviour.latency_jitter * self.random.uniform(-1.0, 1.0))
+        Only their own clock is moved: a reset that is told as a time of day must be that far off at the reader's.
+        """
+        return Moment(window_s=self.clock() + self.advanced_s, epoch_s=time())
 
     def next_answer_number(self) -> int:
         """Return a number that no other answer has."""
@@ -54,6 +56,3 @@ class SimulatorState:
     def since_start_s(self, moment_s: float) -> float:
         """Return a moment of the clock in seconds after the start, to the microsecond."""
         return round(moment_s - self.started_s, 6)
-
-
-_PLAIN = Behaviour()
