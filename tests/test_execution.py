@@ -450,3 +450,39 @@ def test_a_second_signal_ends_it_at_once() -> None:
 def is_serving(stack: Stack) -> bool:
     checked = health_pb2_grpc.HealthStub(stack.channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
     return bool(checked.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def test_a_caller_that_stops_reading_holds_a_provider_until_its_deadline_at_most() -> None:
+    """Without a deadline of its own the server's default holds."""
+    server, output = {"default_deadline_s": 1.5, "drain_s": 1}, {"max_output_mib": 1024}
+    with routing(names=("alder",), server=server, routing=output) as stack:
+        stack.witness.break_provider("alder", "endless")
+        call = stack.stub.StreamComplete(streaming(request_id="req-slow"))
+        next(call)
+        wait_until(lambda: stack.witness.in_flight() == 1, within_s=5, what="the stream flows")
+        wait_until(lambda: stack.witness.sockets() == 0, within_s=3 * SLOWER_IN_CI, what="the provider is let go")
+        with pytest.raises(grpc.RpcError) as error:
+            list(call)
+        assert refused(error.value).info.reason == "CALLER_DEADLINE"
+        wait_until(lambda: "req-slow" in stack.router.stderr(), within_s=2, what="the request is on record")
+        assert '"CALLER_DEADLINE"' in stack.router.stderr()
+
+
+def test_a_burst_is_served_or_turned_away_by_our_word(pair: Stack) -> None:
+    """Beyond some thousand calls that wait, gRPC would drop them without one."""
+    calls = [pair.stub.Complete.future(asking(), timeout=30) for _ in range(2000)]
+    codes = {call.code() for call in calls}
+    assert codes == {grpc.StatusCode.OK}
+    assert len(pair.witness.rows()) == 2000
+
+
+def test_calls_beyond_the_bound_are_turned_away_with_reason() -> None:
+    bound = {"max_in_flight": 5, "drain_s": 1}
+    with routing(names=("alder",), behaviours={"*": {"latency_s": 0.6}}, server=bound) as stack:
+        calls = [stack.stub.Complete.future(asking(), timeout=10) for _ in range(20)]
+        shed = [refused(error) for call in calls if isinstance(error := call.exception(), grpc.RpcError)]
+        assert len(shed) == 15
+        assert {(e.code.name, e.info.reason, e.pushback_ms) for e in shed} == {
+            ("UNAVAILABLE", "ROUTER_OVERLOADED", "100")
+        }
+        assert len(stack.witness.rows()) == 5

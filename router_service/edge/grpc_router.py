@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -41,9 +42,13 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         return responses.answer(answer)
 
     async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> None:  # type: ignore[override]
-        """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call."""
+        """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call.
+
+        The deadline holds for the writing too: a caller who stops reading holds a provider no longer than that.
+        """
         asked = self._read(request.request, context)
-        async with aclosing(self._router.stream(asked, current_span())) as events:
+        events = self._router.stream(asked, current_span())
+        async with asyncio.timeout_at(asked.deadline), aclosing(events):
             async for event in events:
                 if isinstance(event, Started):
                     await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))

@@ -14,6 +14,7 @@ from router_service.rpc.call import CallFrame, Handler
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
+MAX_PENDING_CALLS = 100_000
 MAX_PORT = 65535
 
 
@@ -29,6 +30,9 @@ def new_server(frame: CallFrame, *, max_message_mib: int) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", max_message_mib * MIB),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            # gRPC drops calls that wait for us beyond these with a bare CANCELLED; who is turned away is ours to say.
+            ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),

@@ -82,11 +82,10 @@ class Router:
             outcome = error.reason
             raise RequestFailed(error, _facts(run, error)) from error
         except (asyncio.CancelledError, GeneratorExit) as left:
-            if not self._admission.has_given_up:
+            if (why := self._why_cut(request)) is None:
                 raise
-            stopped = Draining("this router stopped before the call was done")
-            outcome = stopped.reason
-            raise RequestFailed(stopped, _facts(run, stopped)) from left
+            outcome = why.reason
+            raise RequestFailed(why, _facts(run, why)) from left
         except Exception as error:
             fault = InternalFault()
             outcome = fault.reason
@@ -112,6 +111,14 @@ class Router:
         if not found.targets:
             raise _nobody(request, found)
         return found
+
+    def _why_cut(self, request: Request) -> SignalboxError | None:
+        """Why a call is cancelled from outside: we stop, or its time is over while it waits for its reader. None: its
+        caller left.
+        """
+        if self._admission.has_given_up:
+            return Draining("this router stopped before the call was done")
+        return CallerDeadline(Stage.STREAM) if time.monotonic() >= request.deadline else None
 
     def _attempts_allowed(self, request: Request) -> int:
         if request.routing.disable_fallback:
