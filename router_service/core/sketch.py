@@ -63,6 +63,12 @@ class LatencySketch:
         weight = self._weight(now)
         return sum(self._counts.values()) / weight
 
+    @property
+    def mean_s(self) -> float:
+        """The mean over the decayed samples; 0 where there are none."""
+        total = sum(self._counts.values())
+        return self._sum / total if total > 0 else 0.0
+
     def summary(self) -> Latency:
         total = sum(self._counts.values())
         if total <= 0:
