@@ -35,12 +35,16 @@ class Verdict:
 
 
 class Judge:
-    """Feeds on observations and says a verdict. Without a prober a cooldown's end opens the door to live trials."""
+    """Feeds on observations and says a verdict.
+
+    Where no probe can tell, a cooldown's end opens the door to live trials:
+    without a prober, or while probes end without a finding.
+    """
 
     __slots__ = (
         "_cooldown_s",
+        "_do_probes_tell",
         "_good_in_trial",
-        "_is_probed",
         "_may_rise",
         "_probe_failures",
         "_rules",
@@ -55,7 +59,7 @@ class Judge:
 
     def __init__(self, rules: HealthRules, *, now: float, is_probed: bool) -> None:
         self._rules = rules
-        self._is_probed = is_probed
+        self._do_probes_tell = is_probed
         self._may_rise = True
         self._state = State.UNKNOWN
         self._since = now
@@ -127,12 +131,17 @@ class Judge:
 
     def probe(self, *, is_good: bool, now: float) -> None:
         """A probe that ended. A good one clears earlier probes' failures, never those of real traffic."""
+        self._do_probes_tell = True
         if is_good:
             self._probe_failures = 0
             self._note_good(1, now)
         else:
             self._probe_failures += 1
             self._note_bad(now)
+
+    def probe_told_nothing(self) -> None:
+        """A probe that ended without a finding: until one has a finding again, only live trials can bring back."""
+        self._do_probes_tell = False
 
     def verdict(self, now: float, *, is_poor: bool = False) -> Verdict:
         """The state now. `is_poor` tells of a success rate or a latency that no healthy target has."""
@@ -194,7 +203,7 @@ class Judge:
         return max(self._cooldown_s, self._rules.min_dwell_s)
 
     def _maybe_try_again(self, now: float) -> None:
-        if not self._is_probed and self.age_s(now) >= self._trial_wait_s():
+        if not self._do_probes_tell and self.age_s(now) >= self._trial_wait_s():
             self._begin_trial(now)
 
     def _begin_trial(self, now: float) -> None:

@@ -76,9 +76,12 @@ class TargetRecord:
     ) -> None:
         """A probe. Its latency is not a completion's, so it moves the state and the success rate only.
 
-        One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged.
+        One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged;
+        live calls are then the only ones that can bring a target back.
         """
-        if not says_nothing:
+        if says_nothing:
+            self._judge.probe_told_nothing()
+        else:
             self._judge.probe(is_good=timing.is_ok, now=now)
             self._start_afresh_on_trial(now)
             self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)

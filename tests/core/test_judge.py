@@ -188,6 +188,20 @@ def test_with_a_prober_time_alone_opens_nothing() -> None:
     assert down().verdict(1000.0).state is State.UNHEALTHY
 
 
+def test_while_probes_tell_nothing_the_end_of_the_cooldown_opens_the_door() -> None:
+    made = down()
+    made.probe_told_nothing()
+    assert made.verdict(9.9).state is State.UNHEALTHY
+    assert made.verdict(10.0) == Verdict(State.RECOVERING, 0.05)
+
+
+def test_a_probe_with_a_finding_closes_the_door_again() -> None:
+    made = down()
+    made.probe_told_nothing()
+    made.probe(is_good=False, now=5.0)
+    assert made.verdict(1000.0).state is State.UNHEALTHY
+
+
 def test_failures_in_a_row_are_forgotten_by_halves() -> None:
     made = healthy()
     made.traffic(good=0, bad=2, trailing_failures=2, now=0.0)
