@@ -82,9 +82,7 @@ class Judge:
         judge._may_rise = False
         judge._state = health.state
         judge._since = now - health.state_age_s
-        # Enough failures to be down in a target that is not down are a probe's, which its traffic has outweighed.
-        if health.consecutive_failures < rules.down_after:
-            judge._traffic_failures = health.consecutive_failures
+        judge._traffic_failures = health.consecutive_failures
         shares = rules.recovery_shares
         judge._step = max((i for i, share in enumerate(shares) if share <= health.traffic_share), default=0)
         return judge
@@ -94,9 +92,15 @@ class Judge:
         """How often the target has come back on trial, each time with a clean sheet."""
         return self._trials
 
-    def consecutive_failures(self, now: float) -> int:
-        """Failures since the last good call; those of traffic are forgotten by halves, a half-life after the last."""
-        return max(self._traffic_failures_by(now), self._probe_failures)
+    @property
+    def probe_failures(self) -> int:
+        """Probes that failed since the last good one."""
+        return self._probe_failures
+
+    def traffic_failures(self, now: float) -> int:
+        """Real calls that failed since the last good one; they are forgotten by halves, a half-life after the last."""
+        halves = int(min(max(0.0, now - self._traffic_failures_at) / self._rules.half_life_s, 31.0))
+        return self._traffic_failures >> halves
 
     def age_s(self, now: float) -> float:
         return max(0.0, now - self._since)
@@ -122,7 +126,7 @@ class Judge:
             return
         if good:
             self._note_good(good, now)
-        streak = trailing_failures if good else self._traffic_failures_by(now) + bad
+        streak = trailing_failures if good else self.traffic_failures(now) + bad
         self._traffic_failures = streak if streak_limit is None else min(streak, streak_limit)
         self._traffic_failures_at = now
         self._window.add(good, bad, now)
@@ -194,10 +198,6 @@ class Judge:
     def _do_many_fail(self) -> bool:
         good, bad = self._window.good, self._window.bad
         return bad >= self._rules.degraded_failures and bad > self._rules.degraded_ratio * (good + bad)
-
-    def _traffic_failures_by(self, now: float) -> int:
-        half_lives = max(0.0, now - self._traffic_failures_at) / self._rules.half_life_s
-        return self._traffic_failures >> int(min(half_lives, 31.0))
 
     def _trial_wait_s(self) -> float:
         return max(self._cooldown_s, self._rules.min_dwell_s)

@@ -101,7 +101,8 @@ class TargetRecord:
     def is_going_well(self, now: float, *, within_s: float) -> bool:
         """Whether real calls succeeded in the last `within_s` seconds and none has failed since."""
         is_fresh = now - self._last_good_traffic <= within_s
-        return is_fresh and not self._judge.consecutive_failures(now) and self.verdict(now).state is State.HEALTHY
+        has_failed = self._judge.traffic_failures(now) > 0 or self._judge.probe_failures > 0
+        return is_fresh and not has_failed and self.verdict(now).state is State.HEALTHY
 
     def probe_wanted_in_s(self, now: float) -> float | None:
         """When a probe would settle something; None when nothing is open."""
@@ -116,7 +117,7 @@ class TargetRecord:
             traffic_share=verdict.traffic_share,
             success_rate=self._success.rate(now),
             success_rate_lower=self._success.lower_bound(now),
-            consecutive_failures=self._judge.consecutive_failures(now),
+            consecutive_failures=self._judge.traffic_failures(now),
             samples=self._success.samples(now),
             in_flight=in_flight,
             latency=self._latency.lately.summary(),

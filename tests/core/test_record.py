@@ -172,6 +172,15 @@ def test_a_probe_that_says_nothing_is_shown_and_not_judged() -> None:
     assert health.last_probe is not None
 
 
+def test_failed_probes_are_not_published_as_failures_of_real_calls() -> None:
+    made = record()
+    for now in (0.0, 0.5):
+        probe(made, is_good=False, now=now)
+    assert made.health(0.5).consecutive_failures == 0
+    made.traffic(tally(Outcome.CONNECT), 1.0)
+    assert made.health(1.0).consecutive_failures == 1
+
+
 def test_a_target_on_trial_is_measured_by_its_trial() -> None:
     made = record()
     made.traffic(tally(*[Outcome.SERVER_ERROR] * 100), 0.0)
