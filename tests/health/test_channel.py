@@ -16,7 +16,7 @@ import pytest
 
 from router_service.core.health import Source, State
 from router_service.core.outcome import Outcome
-from router_service.core.settings import ProberSettings
+from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.health.wire import snapshot_to_message
@@ -26,7 +26,8 @@ from .playing_prober import PlayingProber, serving
 
 pytestmark = pytest.mark.anyio
 
-QUICK = ProberSettings(report_s=0.05, stale_s=1.0, ignore_s=3.0)
+RULES = HealthRules(min_dwell_s=0.05)
+QUICK = ProberSettings(report_s=0.05, stale_s=1.0, ignore_s=3.0, rules=RULES)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ async def test_snapshots_reach_the_board(socket_path: Path) -> None:
         await prober.send(snapshot(1, alder=State.DEGRADED))
         await until(lambda: line.state() is State.DEGRADED, "the snapshot did not arrive")
         await prober.send(snapshot(2))
-        await until(lambda: line.state() is State.HEALTHY, "the second snapshot did not arrive")
+        await until(lambda: _after_tick(line) is State.HEALTHY, "the second snapshot did not arrive")
         assert line.board.snapshot_info().source is Source.PROBER
 
 
@@ -179,7 +180,7 @@ async def test_a_corrupt_snapshot_is_counted_and_the_one_before_stays(
 
 async def test_a_silent_prober_is_left_and_tried_again(socket_path: Path) -> None:
     prober = PlayingProber()
-    settings = ProberSettings(report_s=0.05, stale_s=0.2, ignore_s=0.4)
+    settings = ProberSettings(report_s=0.05, stale_s=0.2, ignore_s=0.4, rules=RULES)
     async with serving(prober, socket_path) as address, connected(address, settings) as line:
         await prober.send(snapshot(1, alder=State.UNHEALTHY))
         await until(lambda: line.state() is State.UNHEALTHY, "no snapshot")
