@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
@@ -24,6 +25,14 @@ DEFAULT_WAITS_S: Mapping[Outcome, float] = {
     Outcome.CREDENTIALS: 60.0,
 }
 """How long a provider is left alone where it named no time."""
+
+
+class Reception(Enum):
+    """What became of a snapshot: taken over, or left for being no newer than the last or for what cannot be true."""
+
+    TAKEN = "taken"
+    NOT_NEWER = "not_newer"
+    CONTRADICTED = "contradicted"
 
 
 class HealthBoard:
@@ -92,17 +101,17 @@ class HealthBoard:
     def request_finished(self, event: RequestFinished) -> None:
         """Health is a matter of attempts; a request adds nothing to them."""
 
-    def accept(self, snapshot: Snapshot, *, merged: int = 0) -> bool:
-        """Take over a snapshot that is newer than the last one; False where it is not, or where it cannot be true.
+    def accept(self, snapshot: Snapshot, *, merged: int = 0) -> Reception:
+        """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees.
 
         `merged` is the sequence of this router's last report that the snapshot holds; 0 where it holds none.
         """
         last = self._snapshot
         if last is not None and snapshot.order <= last.order:
-            return False
+            return Reception.NOT_NEWER
         now = self._clock()
         if self._contradicts_experience(snapshot, now):
-            return False
+            return Reception.CONTRADICTED
         if last is not None and last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
             logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
         is_new_epoch = last is None or last.epoch != snapshot.epoch
@@ -111,7 +120,7 @@ class HealthBoard:
         self._told_blocks.replace(snapshot.providers.values(), now)
         self._seed(snapshot, now)
         self._refresh(self._entries.values(), now)
-        return True
+        return Reception.TAKEN
 
     def tick(self) -> None:
         """Let time do its part: call it four times a second."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, permutations
 
 import pytest
@@ -13,6 +14,7 @@ from router_service.core.health import ProviderHealth, Source, State
 from router_service.core.outcome import BlockReason, Outcome
 from router_service.core.plan import Standing
 from router_service.core.settings import ProberSettings
+from router_service.health.board import Reception
 
 from .making import REPORTER, TARGETS, BoardRig, finished, snapshot
 
@@ -42,7 +44,8 @@ def test_without_a_prober_the_router_goes_by_its_own_calls() -> None:
 
 def test_a_snapshot_rules_while_it_is_fresh() -> None:
     rig = BoardRig()
-    assert rig.accept(snapshot(7, epoch=3, alder=State.DEGRADED, birch=State.UNHEALTHY))
+    made = snapshot(7, epoch=3, alder=State.DEGRADED, birch=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.TAKEN
     assert rig.standing("alder/large").traffic_share == 0.1
     assert rig.state("birch/small") is State.UNHEALTHY
     assert rig.state("cedar/small") is State.HEALTHY
@@ -110,7 +113,8 @@ def test_a_snapshot_that_is_not_newer_changes_nothing(epoch: int, sequence: int)
     rig = BoardRig()
     rig.accept(snapshot(5, epoch=2))
     rig.after(5.0)
-    assert not rig.accept(snapshot(sequence, epoch=epoch, alder=State.UNHEALTHY))
+    made = snapshot(sequence, epoch=epoch, alder=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.NOT_NEWER
     assert rig.state("alder/small") is State.HEALTHY
     assert rig.board.snapshot_info().age_s == 5.0
 
@@ -290,17 +294,18 @@ def test_a_prober_that_lost_its_network_is_not_believed() -> None:
     rig = BoardRig()
     rig.accept(snapshot(1))
     rig.attempt("alder/small")
-    assert not rig.accept(snapshot(2, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+    made = snapshot(2, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.CONTRADICTED
     assert rig.state("birch/small") is State.HEALTHY
     rig.attempt("alder/small", BAD)
-    assert rig.accept(snapshot(3, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+    assert rig.accept(replace(made, sequence=3)) is Reception.TAKEN
     assert rig.state("birch/small") is State.UNHEALTHY
 
 
 def test_a_prober_that_finds_one_provider_down_is_believed() -> None:
     rig = BoardRig()
     rig.attempt("alder/small")
-    assert rig.accept(snapshot(1, alder=State.UNHEALTHY))
+    assert rig.accept(snapshot(1, alder=State.UNHEALTHY)) is Reception.TAKEN
     assert rig.state("alder/small") is State.UNHEALTHY
 
 

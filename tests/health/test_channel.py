@@ -178,6 +178,16 @@ async def test_a_corrupt_snapshot_is_counted_and_the_one_before_stays(
         assert sum("refused a health snapshot" in record.message for record in caplog.records) == 2
 
 
+async def test_a_prober_that_is_not_believed_is_counted_as_such_and_told_what_is_seen_here(socket_path: Path) -> None:
+    prober = PlayingProber()
+    async with serving(prober, socket_path) as address, connected(address) as line:
+        line.attempt()
+        await prober.send(snapshot(1, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+        await until(lambda: line.channel.refused == {"states": 1}, "it was not refused for what it says")
+        await until(lambda: any(report.targets for report in prober.reports), "the prober was not told")
+        assert line.state() is State.HEALTHY
+
+
 async def test_a_silent_prober_is_left_and_tried_again(socket_path: Path) -> None:
     prober = PlayingProber()
     settings = ProberSettings(report_s=0.05, stale_s=0.2, ignore_s=0.4, rules=RULES)
