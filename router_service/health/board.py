@@ -79,7 +79,7 @@ class HealthBoard:
 
     def attempt_started(self, target: str) -> None:
         if (entry := self._entries.get(target)) is not None:
-            entry.in_flight += 1
+            entry.silence.call_started(self._clock())
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt = event.attempt
@@ -88,9 +88,9 @@ class HealthBoard:
             return
         now = self._clock()
         self._has_own_evidence = True
-        entry.in_flight = max(0, entry.in_flight - 1)
-        _count(self._tally(entry), attempt)
         is_good = attempt.outcome is Outcome.OK
+        entry.silence.call_ended(is_good=is_good, latency_s=attempt.latency_s, now=now)
+        _count(self._tally(entry), attempt)
         if is_good or attempt.outcome in FAILURES:
             entry.live(is_good=is_good, now=now)
         if attempt.outcome in BLOCKS:
@@ -128,7 +128,7 @@ class HealthBoard:
         self._own_blocks.expire(now)
         self._told_blocks.expire(now)
         is_fading = self._faded(now) != self._last_faded
-        self._refresh([e for e in self._entries.values() if is_fading or e.is_moving], now)
+        self._refresh([e for e in self._entries.values() if is_fading or e.is_moving or e.silence.may_begin], now)
 
     def take_report(self) -> tuple[int, Mapping[str, Tally]]:
         """Close this period's tallies as the next report: call it once a second, whether or not somebody listens."""
@@ -138,8 +138,8 @@ class HealthBoard:
             self._entries[target].passive.measure(tally, now)
         self._refresh([self._entries[target] for target in tallies], now)
         for target, entry in self._entries.items():
-            if entry.in_flight:
-                tallies.setdefault(target, Tally()).in_flight = entry.in_flight
+            if in_flight := entry.silence.in_flight:
+                tallies.setdefault(target, Tally()).in_flight = in_flight
         for target, tally in tallies.items():
             if tally.block_reason is not None:
                 block = self._own_blocks.of(self._entries[target].provider)

@@ -50,6 +50,14 @@ class BoardRig:
             self.board.attempt_started(target)
             self.board.attempt_finished(finished(target, outcome, retry_after_s=retry_after_s, latency_s=latency_s))
 
+    def begin(self, target: str, *, calls: int) -> None:
+        for _ in range(calls):
+            self.board.attempt_started(target)
+
+    def end(self, target: str, outcome: Outcome = Outcome.OK, *, calls: int = 1, latency_s: float = 0.5) -> None:
+        for _ in range(calls):
+            self.board.attempt_finished(finished(target, outcome, latency_s=latency_s))
+
     def accept(self, made: Snapshot) -> Reception:
         return self.board.accept(made, merged=made.merged_sequences.get(REPORTER, 0))
 
