@@ -270,3 +270,16 @@ def test_traffic_is_well_while_all_of_a_provider_is_healthy() -> None:
     assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
     rig.report(target="alder/large", failed=3)
     assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+
+
+def test_traffic_is_not_well_while_a_router_waits_for_it() -> None:
+    rig = Rig()
+    rig.probe(Finding.GOOD)
+    rig.report(ok=3, in_flight=2)
+    assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.now += 1.0
+    rig.report(in_flight=2)
+    assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.now += 1.0
+    rig.report(ok=2)
+    assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
