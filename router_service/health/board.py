@@ -16,6 +16,7 @@ from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report, Tally
 from router_service.health.entry import Entry
 from router_service.health.journal import ReportJournal
+from router_service.health.slices import SLICE, Slices, finish
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +107,12 @@ class HealthBoard:
 
         `merged` is the sequence of this router's last report that the snapshot holds; 0 where it holds none.
         """
+        return finish(self.accept_in_slices(snapshot, merged=merged))
+
+    def accept_in_slices(self, snapshot: Snapshot, *, merged: int = 0) -> Slices[Reception]:
+        """What `accept` does, a few targets at a time. Calls may begin and end in between: each target is told anew of
+        all that the snapshot does not hold, as of the moment at which its turn comes.
+        """
         last = self._snapshot
         if last is not None and snapshot.order <= last.order:
             return Reception.NOT_NEWER
@@ -118,8 +125,13 @@ class HealthBoard:
         self._snapshot, self._arrived_at = snapshot, now
         self._journal.merged(merged, is_new_epoch=is_new_epoch)
         self._told_blocks.replace(snapshot.providers.values(), now)
-        self._seed(snapshot, now)
-        self._refresh(self._entries.values(), now)
+        entries = tuple(self._entries.values())
+        for i in range(0, len(entries), SLICE):
+            if i:
+                yield
+                now = self._clock()
+            self._seed(entries[i : i + SLICE], snapshot, now)
+            self._refresh(entries[i : i + SLICE], now)
         return Reception.TAKEN
 
     def tick(self) -> None:
@@ -169,16 +181,17 @@ class HealthBoard:
         provider = attempt.target.provider.name
         self._refresh([e for e in self._entries.values() if e.provider == provider], now)
 
-    def _seed(self, snapshot: Snapshot, now: float) -> None:
+    def _seed(self, entries: Iterable[Entry], snapshot: Snapshot, now: float) -> None:
         """Begin anew from the snapshot, then tell it what this router saw and the snapshot does not hold yet."""
-        for target, entry in self._entries.items():
-            entry.seed(snapshot.targets.get(target), now)
-        for closed in self._journal.unmerged():
-            if now - closed.closed_at <= self._settings.rules.half_life_s:
-                for target, tally in closed.tallies.items():
-                    self._entries[target].replay(tally, closed.closed_at)
-        for target, tally in self._tallies.items():
-            self._entries[target].replay(tally, now)
+        half_life_s = self._settings.rules.half_life_s
+        recent = [closed for closed in self._journal.unmerged() if now - closed.closed_at <= half_life_s]
+        for entry in entries:
+            entry.seed(snapshot.targets.get(entry.target), self._arrived_at)
+            for closed in recent:
+                if (tally := closed.tallies.get(entry.target)) is not None:
+                    entry.replay(tally, closed.closed_at)
+            if (tally := self._tallies.get(entry.target)) is not None:
+                entry.replay(tally, now)
 
     def _contradicts_experience(self, snapshot: Snapshot, now: float) -> bool:
         """Whether more than half of the providers are down in it while one of them serves this router well.

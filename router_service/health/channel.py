@@ -15,7 +15,8 @@ from signalbox.v1.health_feed_pb2_grpc import HealthFeedStub
 from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report
 from router_service.health.board import HealthBoard, Reception
-from router_service.health.wire import MAX_SNAPSHOT_BYTES, snapshot_from_message
+from router_service.health.slices import finish_between_others
+from router_service.health.wire import MAX_SNAPSHOT_BYTES, snapshot_in_slices
 from router_service.health.wire_limits import Corrupt
 from router_service.health.wire_report import report_to_message
 
@@ -101,19 +102,20 @@ class HealthChannel:
                 if response is grpc.aio.EOF:
                     return
                 if isinstance(response, pb.WatchResponse):
-                    self._take(response.snapshot)
+                    await self._take(response.snapshot)
                 else:
                     self._refuse("snapshot", "is not the message that it should be")
         finally:
             call.cancel()
 
-    def _take(self, message: pb.Snapshot) -> None:
+    async def _take(self, message: pb.Snapshot) -> None:
         try:
-            snapshot = snapshot_from_message(message, known=self._board.targets)
+            snapshot = await finish_between_others(snapshot_in_slices(message, known=self._board.targets))
         except Corrupt as e:
             self._refuse(e.field, e.reason)
             return
-        match self._board.accept(snapshot, merged=snapshot.merged_sequences.get(self._reporter_id, 0)):
+        merged = snapshot.merged_sequences.get(self._reporter_id, 0)
+        match await finish_between_others(self._board.accept_in_slices(snapshot, merged=merged)):
             case Reception.TAKEN:
                 self._last_refused = ""
                 self._watching.arrived()

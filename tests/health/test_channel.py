@@ -14,7 +14,7 @@ from random import Random
 import grpc
 import pytest
 
-from router_service.core.health import Source, State
+from router_service.core.health import Snapshot, Source, State, TargetHealth
 from router_service.core.outcome import Outcome
 from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
@@ -74,6 +74,27 @@ async def test_snapshots_reach_the_board(socket_path: Path) -> None:
         await prober.send(snapshot(2))
         await until(lambda: _after_tick(line) is State.HEALTHY, "the second snapshot did not arrive")
         assert line.board.snapshot_info().source is Source.PROBER
+
+
+async def test_a_snapshot_of_a_large_catalogue_leaves_the_loop_to_others(socket_path: Path) -> None:
+    targets = [f"alder/m{i}" for i in range(5000)]
+    told = {t: TargetHealth(target=t, state=State.DEGRADED, traffic_share=0.1) for t in targets}
+    message = snapshot_to_message(Snapshot(epoch=1, sequence=1, prober_id="prober", targets=told))
+    board = HealthBoard(targets, QUICK, clock=time.monotonic)
+    channel = HealthChannel(f"unix:{socket_path}", board, reporter_id=REPORTER, settings=QUICK, rng=Random(1))
+    prober, stages = PlayingProber(), set()
+
+    def is_whole() -> bool:
+        stages.add(sum(standing.state is State.DEGRADED for standing in board.standings().values()))
+        return len(targets) in stages
+
+    async with serving(prober, socket_path), asyncio.TaskGroup() as group:
+        running = group.create_task(channel.run())
+        await prober.watched.wait()
+        await prober.send(message)
+        await until(is_whole, "the snapshot did not arrive")
+        running.cancel()
+    assert len(stages) > 2, "it was taken over without a pause"
 
 
 async def test_attempts_are_reported_once(socket_path: Path) -> None:
