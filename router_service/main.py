@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
-from router_service.core.events import Observer, Observers
+from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
@@ -38,7 +38,8 @@ from router_service.service.execution import Execution
 from router_service.service.router import Router
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
-from router_service.telemetry.request_log import LineSink, RequestLog
+from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.request_log import RequestLog
 from router_service.telemetry.spans import SpanObserver
 
 GOOD, FAILED, USAGE = 0, 1, 2
@@ -65,7 +66,7 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
-    logs.setup(options.log_level)
+    lines = logs.setup(options.log_level)
     try:
         settings = config.load(
             config.find(options.config, os.environ),
@@ -79,13 +80,13 @@ def serve(options: ServeOptions) -> int:
         sys.stderr.write(f"{warning}\n")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_run(settings, options))
+            return runner.run(_run(settings, options, lines))
         except CannotListen as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
-async def _run(settings: Settings, options: ServeOptions) -> int:
+async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
     spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
     transport = AiohttpTransport()
     board = HealthBoard(
@@ -95,10 +96,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    lines = LineSink(sys.stderr.fileno())
-    observers: list[Observer] = [board, RequestLog(lines)]
-    if spans is not None:
-        observers.append(SpanObserver(spans))
+    observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: View(catalog=settings.catalog, standings=board.standings(), snapshot=board.snapshot_info()),
         execution=Execution(
@@ -107,13 +105,14 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
-        observer=Observers(observers),
+        observer=observer,
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
     frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
-    router_pb2_grpc.add_RouterServicer_to_server(GrpcRouter(router, settings.server), server)
+    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
+    router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
     admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
     channel = HealthChannel(
@@ -139,7 +138,6 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         return code
     finally:
         await transport.close()
-        lines.flush()
         tracing.shutdown(spans)
 
 
