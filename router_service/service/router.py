@@ -32,7 +32,7 @@ from router_service.core.plan import Plan, Rejection, Standing, View, plan
 from router_service.core.request import Request
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution, Started
-from router_service.service.run import Run
+from router_service.service.run import CLOCK_SLACK_S, Run
 
 FIRST_REJECTIONS = 5
 
@@ -118,7 +118,8 @@ class Router:
         """
         if self._admission.has_given_up:
             return Draining("this router stopped before the call was done")
-        return CallerDeadline(Stage.STREAM) if time.monotonic() >= request.deadline else None
+        is_late = time.monotonic() >= request.deadline - CLOCK_SLACK_S
+        return CallerDeadline(Stage.STREAM) if is_late else None
 
     def _attempts_allowed(self, request: Request) -> int:
         if request.routing.disable_fallback:
