@@ -168,14 +168,16 @@ def test_a_router_that_is_told_to_stop_finishes_what_it_has_begun(world: World) 
     assert not world.load.errors()
 
 
-def test_a_killed_router_costs_at_most_the_streams_that_had_begun(world: World) -> None:
+def test_a_killed_router_costs_at_most_what_had_begun_to_answer(world: World) -> None:
+    """The streams under way, and a unary call whose headers were out: gRPC tries neither again."""
     killed = time.monotonic()
     world.router.kill()
     world.router.start()
     settled(world)
     cut = [c for c in world.load.calls if c.error]
-    assert all(c.is_stream and c.target and c.error == "UNAVAILABLE" for c in cut), cut
-    assert len(cut) <= STREAMS
+    assert {c.error for c in cut} <= {"UNAVAILABLE"}
+    assert sum(c.is_stream for c in cut) <= STREAMS
+    assert sum(not c.is_stream for c in cut) <= 2
     assert all(c.began < killed for c in cut)
 
 
