@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from signalbox.v1 import chat_pb2, router_pb2
 
 from tests.harness.stack import Refused, Stack, asking, refused, routing
@@ -106,6 +109,37 @@ def test_a_model_that_nobody_has(stack: Stack) -> None:
     error = complete(stack, asking(model="gpt-99"))
     assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
     assert "'gpt-99'" in error.message
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param([chat_pb2.Message()] * 500_000, id="messages"),
+        pytest.param([chat_pb2.Message(parts=[chat_pb2.Part()] * 500_000)], id="parts"),
+    ],
+)
+def test_half_a_million_items_keep_nobody_waiting(stack: Stack, messages: list[chat_pb2.Message]) -> None:
+    data = router_pb2.CompleteRequest(messages=messages).SerializeToString()
+    waits_s: list[float] = []
+    is_over = threading.Event()
+
+    def look_in() -> None:
+        """Another caller, who asks again and again how the router is."""
+        health = health_pb2_grpc.HealthStub(stack.channel)
+        while not is_over.wait(0.005):
+            started = time.monotonic()
+            health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            waits_s.append(time.monotonic() - started)
+
+    looking = threading.Thread(target=look_in)
+    looking.start()
+    try:
+        error = raw(stack, data)
+    finally:
+        is_over.set()
+        looking.join()
+    assert (error.code.name, list(error.fields)) == ("INVALID_ARGUMENT", ["messages"])
+    assert max(waits_s, default=0.0) < 0.5
 
 
 def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:

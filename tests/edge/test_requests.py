@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -21,6 +23,7 @@ from router_service.core.request import Request, Routing
 from router_service.edge import requests
 from router_service.edge.requests import BUILT
 
+SLOWER_IN_CI = 3 if os.environ.get("CI") == "true" else 1
 USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Hello")
 MESSAGES: Mapping[str, type[PbMessage]] = {
     "CompleteRequest": router_pb2.CompleteRequest,
@@ -219,6 +222,45 @@ def test_violation(fields: dict[str, object], field: str, description: str) -> N
 def test_too_many_messages() -> None:
     pb = router_pb2.CompleteRequest(messages=[USER] * 10_001)
     assert complaints(pb, max_prompt_bytes=10**6) == [("messages", "holds 10001 messages; at most 10000")]
+
+
+def test_parts_are_counted_over_all_messages() -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[chat_pb2.Part(text="a")] * 5_001)
+    pb = router_pb2.CompleteRequest(messages=[message] * 2)
+    found = [("messages", "hold 10002 parts; at most 10000 of all messages together")]
+    assert complaints(pb, max_prompt_bytes=10**6) == found
+
+
+@pytest.mark.parametrize(
+    "pb",
+    [
+        pytest.param(router_pb2.CompleteRequest(messages=[chat_pb2.Message()] * 500_000), id="messages"),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[chat_pb2.Message(parts=[chat_pb2.Part()] * 500_000)]), id="parts"
+        ),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[USER], routing=router_pb2.Routing(allowed_providers=["x"] * 500_000)),
+            id="providers",
+        ),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[USER], generation=chat_pb2.Generation(stop=["x"] * 500_000)),
+            id="stops",
+        ),
+        pytest.param(router_pb2.CompleteRequest(messages=[chat_pb2.Message()] * 10_000), id="mistakes"),
+    ],
+)
+def test_a_list_that_is_far_too_long_is_not_walked(pb: router_pb2.CompleteRequest) -> None:
+    def took_s() -> float:
+        started = time.perf_counter()
+        assert complaints(pb)
+        return time.perf_counter() - started
+
+    assert min(took_s() for _ in range(3)) < 0.01 * SLOWER_IN_CI
+
+
+def test_whoever_makes_very_many_mistakes_hears_of_a_hundred() -> None:
+    pb = router_pb2.CompleteRequest(messages=[chat_pb2.Message(content="a")] * 1000)
+    assert [field for field, _ in complaints(pb)] == [f"messages[{i}].role" for i in range(100)]
 
 
 def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
