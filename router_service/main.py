@@ -113,7 +113,8 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
     )
     frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
-    router_pb2_grpc.add_RouterServicer_to_server(GrpcRouter(router, settings.server), server)
+    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing)
+    router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
     admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
     channel = HealthChannel(

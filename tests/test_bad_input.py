@@ -97,6 +97,14 @@ def test_an_unknown_enum_beside_what_is_not_built(stack: Stack) -> None:
     assert (error.code.name, error.fields) == ("INVALID_ARGUMENT", {"routing.task_type": "77 is no value of TaskType"})
 
 
+def test_more_attempts_than_the_server_allows(stack: Stack) -> None:
+    request = asking()
+    request.routing.max_attempts = 5
+    error = complete(stack, request)
+    assert error.code.name == "INVALID_ARGUMENT"
+    assert error.fields == {"routing.max_attempts": "is 5; must be 1 to 4, or unset"}
+
+
 def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
     request = asking()
     request.routing.max_cost_usd_nanos = 5

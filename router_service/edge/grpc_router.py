@@ -13,8 +13,9 @@ from router_service.core.attempt import Answer
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError
 from router_service.core.request import Request
-from router_service.core.settings import MIB, ServerSettings
+from router_service.core.settings import MIB, RoutingSettings, ServerSettings
 from router_service.edge import requests, responses
+from router_service.edge.requests import Limits
 from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.execution import Started
@@ -29,9 +30,10 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 class GrpcRouter(router_pb2_grpc.RouterServicer):
     """Methods that are not overridden here answer UNIMPLEMENTED."""
 
-    def __init__(self, router: Router, settings: ServerSettings) -> None:
+    def __init__(self, router: Router, *, server: ServerSettings, routing: RoutingSettings) -> None:
         self._router = router
-        self._settings = settings
+        self._server = server
+        self._limits = Limits(max_prompt_bytes=server.max_prompt_mib * MIB, max_attempts=routing.max_attempts)
         refuse_unbuilt(self, router_pb2_grpc.RouterServicer)
 
     async def Complete(self, request: router_pb2.CompleteRequest, context: Context) -> router_pb2.CompleteResponse:
@@ -55,12 +57,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         request_id = requests.request_id(pb)
         REQUEST_ID.set(request_id)
         try:
-            return requests.request(
-                pb,
-                request_id=request_id,
-                deadline=self._deadline(context),
-                max_prompt_bytes=self._settings.max_prompt_mib * MIB,
-            )
+            return requests.request(pb, request_id=request_id, deadline=self._deadline(context), limits=self._limits)
         except SignalboxError as error:
             raise RequestFailed(error, Facts(request_id=request_id)) from error
 
@@ -68,8 +65,8 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         """Read once, at entry, and turned monotonic: a clock that is set does not move it."""
         remaining_s = context.time_remaining()
         if remaining_s is None:
-            remaining_s = self._settings.default_deadline_s
-        return finish_by(now=time.monotonic(), remaining_s=min(remaining_s, self._settings.max_deadline_s))
+            remaining_s = self._server.default_deadline_s
+        return finish_by(now=time.monotonic(), remaining_s=min(remaining_s, self._server.max_deadline_s))
 
 
 class GrpcAdmin(admin_pb2_grpc.AdminServicer):

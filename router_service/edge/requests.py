@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from secrets import token_hex
 from typing import TypeVar
 
@@ -54,17 +55,25 @@ def request_id(pb: router_pb2.CompleteRequest) -> str:
     return pb.request_id if REQUEST_ID.fullmatch(pb.request_id) else f"req-{token_hex(12)}"
 
 
-def request(pb: router_pb2.CompleteRequest, *, request_id: str, deadline: float, max_prompt_bytes: int) -> Request:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much the server lets one request ask for."""
+
+    max_prompt_bytes: int
+    max_attempts: int
+
+
+def request(pb: router_pb2.CompleteRequest, *, request_id: str, deadline: float, limits: Limits) -> Request:
     """A checked request. Raises InvalidRequest with every field that cannot stand, or MAX_VIOLATIONS of them, else
     NotBuilt for the first that asks for what does not exist yet.
     """
     complaints = _Complaints()
     complaints.check_known(pb, "")
     prompt = Prompt(
-        messages=_messages(pb.messages, complaints, max_prompt_bytes),
+        messages=_messages(pb.messages, complaints, limits.max_prompt_bytes),
         generation=_generation(pb.generation, complaints) if pb.HasField("generation") else Generation(),
     )
-    routing = _routing(pb.routing, complaints) if pb.HasField("routing") else Routing()
+    routing = _routing(pb.routing, complaints, limits.max_attempts) if pb.HasField("routing") else Routing()
     labels = _labels(pb.labels, complaints)
     if pb.request_id and not REQUEST_ID.fullmatch(pb.request_id):
         complaints.add("request_id", "must be 1 to 128 letters, digits or any of - _ . :")
@@ -170,11 +179,11 @@ def _generation(pb: chat_pb2.Generation, complaints: _Complaints) -> Generation:
     )
 
 
-def _routing(pb: router_pb2.Routing, complaints: _Complaints) -> Routing:
+def _routing(pb: router_pb2.Routing, complaints: _Complaints, max_attempts: int) -> Routing:
     if len(pb.model) > MAX_MODEL_CHARACTERS:
         complaints.add("routing.model", f"is {len(pb.model)} characters long; at most {MAX_MODEL_CHARACTERS}")
-    if pb.HasField("max_attempts") and pb.max_attempts < 1:
-        complaints.add("routing.max_attempts", f"is {pb.max_attempts}; must be at least 1, or unset")
+    if pb.HasField("max_attempts") and not 1 <= pb.max_attempts <= max_attempts:
+        complaints.add("routing.max_attempts", f"is {pb.max_attempts}; must be 1 to {max_attempts}, or unset")
     return Routing(
         model=pb.model,
         allowed_providers=_providers("allowed_providers", pb.allowed_providers, complaints),

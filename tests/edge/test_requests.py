@@ -21,7 +21,7 @@ from router_service.core.chat import Generation, Message, Part, Role
 from router_service.core.errors import InvalidRequest, NotBuilt
 from router_service.core.request import Request, Routing
 from router_service.edge import requests
-from router_service.edge.requests import BUILT
+from router_service.edge.requests import BUILT, Limits
 
 SLOWER_IN_CI = 3 if os.environ.get("CI") == "true" else 1
 USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Hello")
@@ -41,7 +41,8 @@ def asked(**fields: object) -> router_pb2.CompleteRequest:
 
 
 def read(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> Request:
-    return requests.request(pb, request_id="req-1", deadline=50.0, max_prompt_bytes=max_prompt_bytes)
+    limits = Limits(max_prompt_bytes=max_prompt_bytes, max_attempts=4)
+    return requests.request(pb, request_id="req-1", deadline=50.0, limits=limits)
 
 
 def complaints(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> list[tuple[str, str]]:
@@ -187,8 +188,9 @@ ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
             "routing.denied_providers",
             "must hold at most 64 names, none of them empty",
         ),
-        ({"routing": {"max_attempts": 0}}, "routing.max_attempts", "is 0; must be at least 1, or unset"),
-        ({"routing": {"max_attempts": -5}}, "routing.max_attempts", "is -5; must be at least 1, or unset"),
+        ({"routing": {"max_attempts": 0}}, "routing.max_attempts", "is 0; must be 1 to 4, or unset"),
+        ({"routing": {"max_attempts": -5}}, "routing.max_attempts", "is -5; must be 1 to 4, or unset"),
+        ({"routing": {"max_attempts": 5}}, "routing.max_attempts", "is 5; must be 1 to 4, or unset"),
         ({"labels": {str(i): "" for i in range(17)}}, "labels", "holds 17 labels; at most 16"),
         (
             {"labels": {"": "x"}},
@@ -280,7 +282,14 @@ def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
     ]
 
 
-@pytest.mark.parametrize("at_the_limit", [{"request_id": "a-Z_0.:" + "x" * 121}, {"labels": {"k" * 63: "v" * 256}}])
+LIMITS = [
+    {"request_id": "a-Z_0.:" + "x" * 121},
+    {"labels": {"k" * 63: "v" * 256}},
+    {"routing": {"max_attempts": 4}},
+]
+
+
+@pytest.mark.parametrize("at_the_limit", LIMITS)
 def test_limits_are_allowed(at_the_limit: dict[str, object]) -> None:
     assert isinstance(read(asked(**at_the_limit)), Request)
 
