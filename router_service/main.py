@@ -38,7 +38,8 @@ from router_service.service.execution import Execution
 from router_service.service.router import Router
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
-from router_service.telemetry.request_log import LineSink, RequestLog
+from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.request_log import RequestLog
 from router_service.telemetry.spans import SpanObserver
 
 GOOD, FAILED, USAGE = 0, 1, 2
@@ -65,7 +66,7 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
-    logs.setup(options.log_level)
+    lines = logs.setup(options.log_level)
     try:
         settings = config.load(
             config.find(options.config, os.environ),
@@ -79,13 +80,13 @@ def serve(options: ServeOptions) -> int:
         sys.stderr.write(f"{warning}\n")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_run(settings, options))
+            return runner.run(_run(settings, options, lines))
         except CannotListen as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
-async def _run(settings: Settings, options: ServeOptions) -> int:
+async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
     spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
     transport = AiohttpTransport()
     board = HealthBoard(
@@ -95,7 +96,6 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    lines = LineSink(sys.stderr.fileno())
     observers: list[Observer] = [board, RequestLog(lines)]
     if spans is not None:
         observers.append(SpanObserver(spans))
@@ -140,7 +140,6 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         return code
     finally:
         await transport.close()
-        lines.flush()
         tracing.shutdown(spans)
 
 
