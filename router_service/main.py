@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
-from router_service.core.events import Observer, Observers
+from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
@@ -96,9 +96,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    observers: list[Observer] = [board, RequestLog(lines)]
-    if spans is not None:
-        observers.append(SpanObserver(spans))
+    observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: View(catalog=settings.catalog, standings=board.standings(), snapshot=board.snapshot_info()),
         execution=Execution(
@@ -107,13 +105,13 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
-        observer=Observers(observers),
+        observer=observer,
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
     frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
-    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing)
+    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
     admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)

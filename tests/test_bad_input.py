@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -11,9 +12,11 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from signalbox.v1 import chat_pb2, router_pb2
 
+from tests.harness.processes import wait_until
 from tests.harness.stack import Refused, Stack, asking, refused, routing
 
 COMPLETE = "/signalbox.v1.Router/Complete"
+STREAM_COMPLETE = "/signalbox.v1.Router/StreamComplete"
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +48,7 @@ def test_invalid_utf_8(stack: Stack) -> None:
 @pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x1a\x7f\x01", b"\x1a" * 1000])
 def test_bytes_that_are_no_message(stack: Stack, data: bytes) -> None:
     assert raw(stack, data).info.reason == "MALFORMED_MESSAGE"
-    assert raw(stack, data, "/signalbox.v1.Router/StreamComplete").code.name in ("INVALID_ARGUMENT", "INTERNAL")
+    assert raw(stack, data, STREAM_COMPLETE).code.name in ("INVALID_ARGUMENT", "INTERNAL")
 
 
 def test_an_empty_request(stack: Stack) -> None:
@@ -148,6 +151,21 @@ def test_half_a_million_items_keep_nobody_waiting(stack: Stack, messages: list[c
         looking.join()
     assert (error.code.name, list(error.fields)) == ("INVALID_ARGUMENT", ["messages"])
     assert max(waits_s, default=0.0) < 0.5
+
+
+def test_refused_requests_have_a_line_each(stack: Stack) -> None:
+    def outcomes() -> list[str]:
+        lines = [json.loads(line) for line in stack.router.stderr().splitlines()]
+        return [line["outcome"] for line in lines if line.get("request_id") == "req-refused"]
+
+    bad = asking(request_id="req-refused", max_output_tokens=-1)
+    complete(stack, bad)
+    raw(stack, router_pb2.StreamCompleteRequest(request=bad).SerializeToString(), STREAM_COMPLETE)
+    unbuilt = asking(request_id="req-refused")
+    unbuilt.session_id = "s"
+    complete(stack, unbuilt)
+    wait_until(lambda: len(outcomes()) == 3, within_s=5, what="each refusal has its line")
+    assert sorted(outcomes()) == ["INVALID_REQUEST", "INVALID_REQUEST", "NOT_BUILT"]
 
 
 def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:
