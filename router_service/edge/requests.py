@@ -22,7 +22,7 @@ from router_service.core.request import Request, Routing
 
 MAX_MESSAGES = 10_000
 MAX_PARTS = 10_000
-"""Of all messages together."""
+"""Of all messages together, blocks of reasoning included."""
 MAX_VIOLATIONS = 100
 MAX_MODEL_CHARACTERS = 256
 MAX_PROVIDERS = 64
@@ -32,8 +32,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.:]{1,128}")
 
 BUILT = {
     "CompleteRequest": frozenset({"request_id", "messages", "generation", "routing", "labels"}),
-    "Message": frozenset({"role", "content", "parts", "name"}),
+    "Message": frozenset({"role", "content", "parts", "name", "reasoning"}),
     "Part": frozenset({"text"}),
+    "Reasoning": frozenset({"text", "dialect", "model"}),
     "Routing": frozenset({"model", "allowed_providers", "denied_providers", "max_attempts", "disable_fallback"}),
     "Generation": frozenset(
         {"max_output_tokens", "temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty"}
@@ -130,7 +131,7 @@ def _are_few(pbs: Sequence[chat_pb2.Message], complaints: _Complaints) -> bool:
     if len(pbs) > MAX_MESSAGES:
         complaints.add("messages", f"holds {len(pbs)} messages; at most {MAX_MESSAGES}")
         return False
-    if (parts := sum(len(pb.parts) for pb in pbs)) > MAX_PARTS:
+    if (parts := sum(len(pb.parts) + len(pb.reasoning) for pb in pbs)) > MAX_PARTS:
         complaints.add("messages", f"hold {parts} parts; at most {MAX_PARTS} of all messages together")
         return False
     return True
@@ -152,8 +153,19 @@ def _message(pb: chat_pb2.Message, path: str, complaints: _Complaints) -> Messag
         complaints.check_known(part, f"{path}.parts[{i}].")
         if part.WhichOneof("part") is None:
             complaints.add(f"{path}.parts[{i}]", "must be a text")
+    _check_reasoning(pb, path, complaints)
     parts = tuple(Part(text=p.text) for p in pb.parts)
     return Message(role=role or Role.USER, content=pb.content, parts=parts, name=pb.name)
+
+
+def _check_reasoning(pb: chat_pb2.Message, path: str, complaints: _Complaints) -> None:
+    """A caller who goes on with a conversation sends it back as it came. No dialect that is built wants it again: it
+    is taken, and goes no further.
+    """
+    for i, block in enumerate(pb.reasoning):
+        complaints.check_known(block, f"{path}.reasoning[{i}].")
+    if pb.reasoning and pb.role != chat_pb2.ROLE_ASSISTANT:
+        complaints.add(f"{path}.reasoning", "belongs to ROLE_ASSISTANT alone")
 
 
 def _generation(pb: chat_pb2.Generation, complaints: _Complaints) -> Generation:

@@ -15,6 +15,7 @@ from router_service.core.chat import (
     Generation,
     Message,
     Prompt,
+    Reasoning,
     Role,
     StreamEnd,
     ToolCall,
@@ -26,6 +27,7 @@ from router_service.providers import openai_errors
 from router_service.providers.dialect import HttpCall, HttpHead
 from router_service.providers.sse import EventSplitter, EventTooLarge
 
+NAME = "openai"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 TERMINAL = b"[DONE]"
 
@@ -59,7 +61,7 @@ class OpenAIDialect:
             raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
         choice = answer.choices[0]
         return Completion(
-            message=_message(choice.message),
+            message=_message(choice.message, answer.model or ""),
             finish_reason=_finish_reason(choice.finish_reason),
             usage=_usage(answer.usage),
             model=answer.model or "",
@@ -236,9 +238,10 @@ def _written_generation(generation: Generation) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _message(text: _Text | None) -> Message:
+def _message(text: _Text | None, model: str) -> Message:
     assert text is not None
     calls = text.tool_calls or []
+    thought = text.reasoning_content or text.reasoning
     return Message(
         role=Role.ASSISTANT,
         content=text.content or text.refusal or "",
@@ -247,6 +250,7 @@ def _message(text: _Text | None) -> Message:
             for c in calls
             if c.function is not None
         ),
+        reasoning=(Reasoning(text=thought, dialect=NAME, model=model),) if thought else (),
     )
 
 
