@@ -91,7 +91,8 @@ class OpenAIStreamDecoder:
             events = self._splitter.feed(data)
         except EventTooLarge as e:
             raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
-        return [self._event(event) for event in events if not self._is_done]
+        # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
+        return [self._event(event) for event in events if event.strip() and not self._is_done]
 
     def end(self) -> StreamEnd | None:
         """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
