@@ -154,16 +154,8 @@ class AiohttpResponse:
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.head = HttpHead(status=response.status, headers=headers)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        content = self._response.content
-        try:
-            while chunk := await content.readany():
-                yield chunk
-        except asyncio.CancelledError:
-            self._response.close()
-            raise
-        except (aiohttp.ClientError, OSError) as e:
-            raise BadResponse(_broken(e), stage=Stage.STREAM, maybe_billed=True) from e
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _Chunks(self._response)
 
     async def close(self, *, may_reuse: bool = True) -> None:
         if self._is_closed:
@@ -174,6 +166,30 @@ class AiohttpResponse:
             self._response.release()
         else:
             self._response.close()
+
+
+class _Chunks:
+    """The body's pieces. No generator, which whoever stops inside a body would have to close."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> _Chunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._response.content.readany()
+        except asyncio.CancelledError:
+            self._response.close()
+            raise
+        except (aiohttp.ClientError, OSError) as e:
+            raise BadResponse(_broken(e), stage=Stage.STREAM, maybe_billed=True) from e
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
 
 
 def _mapped(error: Exception, opening: _Opening) -> UpstreamError:
