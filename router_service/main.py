@@ -175,6 +175,8 @@ async def _serve_until_told(
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(server.stop(settings.drain_s))
         insisting = group.create_task(stop.insisted.wait())
+        await asyncio.sleep(0)  # the stop begins: from here on new calls are refused
+        standard.end_streams()
         await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
         leftovers.cancel()
         if insisting.done():
