@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-import json
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -26,12 +23,14 @@ from router_service import config
 from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
+from router_service.core.simulation import SimulatorSettings
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
+from router_service.rpc.process import hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
@@ -44,7 +43,6 @@ from router_service.telemetry.spans import SpanObserver
 
 GOOD, FAILED, USAGE = 0, 1, 2
 TICK_S = 0.25
-SIMULATOR_ADDRESS = "127.0.0.1:8790"
 LEFTOVERS_S = 0.5
 """So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
 at the end has no details."""
@@ -71,7 +69,7 @@ def serve(options: ServeOptions) -> int:
         settings = config.load(
             config.find(options.config, os.environ),
             environ=os.environ,
-            simulator_address=options.simulator_address or SIMULATOR_ADDRESS,
+            simulator_address=options.simulator_address or SimulatorSettings().address,
         )
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
@@ -126,7 +124,8 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         server, options.router_address or settings.server.address, allow_remote=settings.server.allow_remote
     )
     try:
-        with _signals() as stop:
+        stop = _Stop()
+        with hearing_signals(stop.heard):
             await server.start()
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(channel.run()), group.create_task(_tick(board))]
@@ -149,7 +148,7 @@ class _Stop:
         self.insisted = asyncio.Event()
         self.is_interactive = False
 
-    def heard(self, number: int) -> None:
+    def heard(self, number: signal.Signals) -> None:
         (self.insisted if self.asked.is_set() else self.asked).set()
         self.is_interactive = self.is_interactive or number == signal.SIGINT
 
@@ -177,6 +176,8 @@ async def _serve_until_told(
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(server.stop(settings.drain_s))
         insisting = group.create_task(stop.insisted.wait())
+        await asyncio.sleep(0)  # the stop begins: from here on new calls are refused
+        standard.end_streams()
         await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
         leftovers.cancel()
         if insisting.done():
@@ -207,25 +208,9 @@ def _patience(settings: Settings, options: ServeOptions) -> ServerSettings:
     return dataclasses.replace(settings.server, lame_duck_s=options.lame_duck_s)
 
 
-@contextmanager
-def _signals() -> Iterator[_Stop]:
-    loop, stop = asyncio.get_running_loop(), _Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.heard, number)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
 def _tell_ready(path: Path | None, address: str) -> None:
     """Only now, when all start-up garbage is made, is it frozen: the collector need not walk it again."""
     gc.collect()
     gc.freeze()
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "router": address}))
-    draft.replace(path)
+    if path is not None:
+        write_ready_file(path, [("router", address)])
