@@ -8,7 +8,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from router_service.commands.configuration import find_config, load_settings, ne
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure
 from router_service.commands.modules import module_command
+from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
@@ -80,7 +81,7 @@ class _Wishes:
 
 
 async def _up(wishes: _Wishes, directory: Path) -> int:
-    supervisor = Supervisor(directory, _say)
+    supervisor = Supervisor(directory, say)
     with _listening(supervisor) as told:
         try:
             async with told.until_told():
@@ -97,11 +98,11 @@ async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
         write_ready_file(wishes.ready_file, addresses.named())
-    _say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
+    say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
-        answer = await demonstrate(addresses.router, _say) if wishes.has_demo else None
-        _say(what_next(addresses, answer.provider if answer else ""))
+        answer = await demonstrate(addresses.router, say) if wishes.has_demo else None
+        say(what_next(addresses, answer.provider if answer else ""))
 
 
 async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Addresses:
@@ -210,9 +211,3 @@ def _run_directory(data_dir: Path) -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _say(text: str) -> None:
-    """Tell whoever watches; that nobody does any more must not keep the parts from being stopped."""
-    with suppress(OSError):
-        click.echo(text, err=True)
