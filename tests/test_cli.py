@@ -51,10 +51,18 @@ MISUSES: list[Sequence[str]] = [
     ["complete", "a", "--timeout", "0"],
     ["complete", "a", "--timeout", "nan"],
     ["complete", "a", "--timeout", "soon"],
+    ["complete", "a", "--timeout", "inf"],
     ["complete", "a", "--max-output-tokens", "0"],
+    ["complete", "a", "--max-output-tokens", "2147483648"],
+    ["complete", "a", "--model", "\udcff"],
+    ["complete", "a", "--address", "\udcff"],
     ["complete", "\udcff"],
     ["providers", "--config", "/nowhere/signalbox.yaml"],
+    ["top", "--prober-address", "\udcff"],
+    ["top", "--data-dir", "d" * 300],
     ["serve", "--log-level", "loud"],
+    ["serve", "--lame-duck", "inf"],
+    ["serve", "--simulator-address", "nowhere"],
     ["serve", "--config", "/nowhere/signalbox.yaml"],
     ["up", "--config", "/nowhere/signalbox.yaml"],
 ]
@@ -194,6 +202,10 @@ def test_unreachable_prober_as_json_is_an_error_document(run: Run) -> None:
     output = run("top", "--json", "--prober-address", NOBODY)
     assert (output.code, output.err) == (3, "")
     assert output.document()["error"]["code"] == "UNAVAILABLE"
+
+
+def test_most_output_tokens_that_a_request_can_ask_for(run: Run, router: str) -> None:
+    assert run("complete", "hello", "--max-output-tokens", str(2**31 - 1), "--address", router).code == 0
 
 
 @pytest.mark.parametrize("arguments", MISUSES, ids=ascii)

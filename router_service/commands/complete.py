@@ -19,14 +19,24 @@ from router_service.commands.failure import usage_failure
 from router_service.commands.figures import summary
 from router_service.commands.streams import say
 
+MAX_OUTPUT_TOKENS = 2**31 - 1
+"""What the request's field holds."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What could move the cursor or retitle the window: a model's answer may not work the terminal that shows it."""
 
 
 @click.command
 @click.argument("prompt")
-@click.option("--model", default="", metavar="NAME", help="A model, an alias or a target; else the router chooses.")
-@click.option("--max-output-tokens", type=click.IntRange(min=1), metavar="N", help="The most tokens to write.")
+@click.option(
+    "--model",
+    default="",
+    callback=options.utf8,
+    metavar="NAME",
+    help="A model, an alias or a target; else the router chooses.",
+)
+@click.option(
+    "--max-output-tokens", type=click.IntRange(1, MAX_OUTPUT_TOKENS), metavar="N", help="The most tokens to write."
+)
 @click.option("--stream/--no-stream", "is_stream", default=None, help="By default a terminal gets a stream.")
 @click.option("--json", "as_json", is_flag=True, help="A CompleteResponse as JSON; with --stream its events.")
 @click.option(
@@ -37,7 +47,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
     metavar="SECONDS",
     help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
 )
-@click.option("--address", metavar="HOST:PORT", help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.")
+@click.option(
+    "--address",
+    callback=options.utf8,
+    metavar="HOST:PORT",
+    help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.",
+)
 def command(
     prompt: str,
     *,

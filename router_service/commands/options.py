@@ -15,6 +15,15 @@ def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) ->
     return value
 
 
+def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """The callback of options whose text goes into a message: a shell can pass bytes that are none."""
+    try:
+        (value or "").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("it is not UTF-8 text") from error
+    return value
+
+
 config = click.option(
     "--config", metavar="FILE", help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what is built in."
 )
@@ -29,7 +38,10 @@ data_dir = click.option(
 )
 
 prober = click.option(
-    "--prober-address", metavar="ADDRESS", help="The prober; by default its socket in the data directory."
+    "--prober-address",
+    callback=utf8,
+    metavar="ADDRESS",
+    help="The prober; by default its socket in the data directory.",
 )
 
 ready_file = click.option(
