@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -440,6 +441,37 @@ def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
     assert address in finished.stderr
     assert "signalbox: router ended before it served (exit code 2)" in finished.stderr
     assert "Traceback" not in finished.stderr
+    assert not list((tmp_path / "data").glob("up-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["up", "--data-dir", "/proc/nothing"], "/proc/nothing"),
+        (["up", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["serve", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["up", "--data-dir", "{file}"], "{file}"),
+        (["serve", "--ready-file", "{file}/ready"], "{file}/ready"),
+    ],
+    ids=" ".join,
+)
+def test_place_that_cannot_be_written_to_is_exit_2_and_named(
+    run: Run, tmp_path: Path, arguments: Sequence[str], path: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    output = run(*(argument.format(file=file) for argument in arguments))
+    assert (output.code, output.out) == (2, "")
+    assert path.format(file=file) in output.err
+    assert list(tmp_path.iterdir()) == [file], "nothing was started"
+
+
+def test_up_on_a_full_disk_names_the_file_and_leaves_nothing_running(tmp_path: Path) -> None:
+    # A limit of no bytes to a file stands for the disk: Python ignores the signal, and writing fails.
+    line = f"ulimit -f 0; {shlex.join(_up_command(tmp_path))}"
+    finished = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert finished.returncode == 2
+    assert re.search(r"signalbox: .*/behaviours\.json cannot be written: File too large", finished.stderr)
     assert not list((tmp_path / "data").glob("up-*"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 
@@ -22,6 +23,18 @@ def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str
     except UnicodeEncodeError as error:
         raise click.BadParameter("it is not UTF-8 text") from error
     return value
+
+
+def _may_be_written(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    """The callback of the ready file: that it cannot be written is said at once and not when everything runs."""
+    if value is None:
+        return None
+    try:
+        value.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=value.parent):
+            return value
+    except OSError as error:
+        raise click.BadParameter(f"{value} cannot be written: {error.strerror}") from error
 
 
 config = click.option(
@@ -47,5 +60,6 @@ prober = click.option(
 ready_file = click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=_may_be_written,
     help="Written once it serves, with the addresses and the process id.",
 )

@@ -18,7 +18,7 @@ import msgspec
 from router_service.commands import options
 from router_service.commands.configuration import find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
-from router_service.commands.failure import ExitCode, Failure
+from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
@@ -97,7 +97,8 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
-        write_ready_file(wishes.ready_file, addresses.named())
+        with _writing(wishes.ready_file):
+            write_ready_file(wishes.ready_file, addresses.named())
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
@@ -148,7 +149,8 @@ def _simulator(wishes: _Wishes, directory: Path) -> Part:
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
     """The configuration's simulated providers in the form that the simulator's own command line takes."""
     file = directory / "behaviours.json"
-    file.write_bytes(msgspec.json.encode(dict(settings.behaviours)))
+    with _writing(file):
+        file.write_bytes(msgspec.json.encode(dict(settings.behaviours)))
     log = _given("--log", settings.log_path)
     return ["--behaviour", str(file), "--seed", str(settings.seed), "--log-capacity", str(settings.log_capacity), *log]
 
@@ -203,10 +205,23 @@ def _listening(supervisor: Supervisor) -> Iterator[_Told]:
 
 
 @contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """The body writes a file; that it cannot, for want of space for example, is told with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        raise usage_failure(f"{file} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
 def _run_directory(data_dir: Path) -> Iterator[Path]:
     """A directory for this run alone, gone at its end."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="up-", dir=data_dir))
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix="up-", dir=data_dir))
+    except OSError as error:
+        what = f"{data_dir} cannot be used as the data directory: {error.strerror}"
+        raise usage_failure(what, field="--data-dir") from error
     try:
         yield directory
     finally:
