@@ -25,6 +25,7 @@ import pytest
 
 from router_service.cli import SUBCOMMANDS, main
 from router_service.commands.figures import seconds, usd
+from router_service.commands.invocation import program
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
@@ -473,6 +474,30 @@ def test_up_on_a_full_disk_names_the_file_and_leaves_nothing_running(tmp_path: P
     assert finished.returncode == 2
     assert re.search(r"signalbox: .*/behaviours\.json cannot be written: File too large", finished.stderr)
     assert not list((tmp_path / "data").glob("up-*"))
+
+
+@pytest.mark.parametrize(
+    ("invoked", "path", "typed"),
+    [
+        ("bin/signalbox", "/usr/bin", "bin/signalbox"),
+        ("{directory}/bin/signalbox", "/usr/bin", "{directory}/bin/signalbox"),
+        ("bin/signalbox", "/usr/bin:{directory}/bin", "signalbox"),
+        ("bin/signalbox", "{directory}/other", "bin/signalbox"),
+        ("router_service/cli.py", "/usr/bin", "{directory}/bin/signalbox"),
+    ],
+)
+def test_program_is_named_as_a_shell_finds_it(tmp_path: Path, invoked: str, path: str, typed: str) -> None:
+    for place in (tmp_path / "bin", tmp_path / "other"):
+        place.mkdir()
+        (place / "signalbox").touch(mode=0o755)
+    python = str(tmp_path / "bin" / "python")
+    named = program(invoked.format(directory=tmp_path), python, path.format(directory=tmp_path))
+    assert named == typed.format(directory=tmp_path)
+
+
+def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> None:
+    python = str(tmp_path / "my python")
+    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
 
 
 STUBBORN = """

@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,7 @@ from router_service.commands import options
 from router_service.commands.configuration import find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
+from router_service.commands.invocation import program
 from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
@@ -103,7 +105,7 @@ async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
         answer = await demonstrate(addresses.router, say) if wishes.has_demo else None
-        say(what_next(addresses, answer.provider if answer else ""))
+        say(what_next(addresses, answer.provider if answer else "", program(sys.argv[0], sys.executable)))
 
 
 async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Addresses:
