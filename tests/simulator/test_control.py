@@ -71,6 +71,13 @@ def test_connections_are_counted(own_simulator: Simulator) -> None:
     [
         ("POST", "/_sim/faults", b'{"rules":[{"fault":"explode"}]}', 400, "rules[0].fault: explode"),
         ("POST", "/_sim/faults", b"", 400, ""),
+        (
+            "POST",
+            "/_sim/faults",
+            b'{"rules":[{"fault":"reset"},{"fault":"reset","path":"/chat/completions"}]}',
+            400,
+            "rules[1].path: /chat/completions: want one of *, chat, models",
+        ),
         ("POST", "/_sim/behaviours", b'{"fast":{"latency_s":-1}}', 400, "behaviours.fast.latency_s"),
         ("POST", "/_sim/behaviours", b"[]", 400, "behaviours"),
         ("GET", "/_sim/log?after=x", b"", 400, "after=x"),
