@@ -38,6 +38,8 @@ def control(call: Call, state: SimulatorState) -> ControlAnswer:
         return _dispatch(call, state)
     except (BehaviourError, ScheduleError) as error:
         return _problem(400, str(error))
+    except (UnicodeDecodeError, RecursionError):
+        return _problem(400, f"{call.path}: the body is not JSON in UTF-8, or is nested too deeply")
 
 
 class _ClockStep(msgspec.Struct, forbid_unknown_fields=True):
