@@ -34,7 +34,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "up": Subcommand("up:command", "Run everything here: simulator, prober and router, with a demonstration."),
         "serve": Subcommand("serve:command", "Run the router."),
         "prober": Subcommand("modules:prober", "Run the prober."),
-        "simulate": Subcommand("modules:simulate", "Run the simulated providers."),
+        "simulate": Subcommand("simulate:command", "Run the simulated providers."),
         "complete": Subcommand("complete:command", "Run one prompt through the router.", "NONE"),
         "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
         "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ MISUSES: list[Sequence[str]] = [
     ["serve", "--simulator-address", "nowhere"],
     ["serve", "--config", "/nowhere/signalbox.yaml"],
     ["up", "--config", "/nowhere/signalbox.yaml"],
+    ["simulate", "--config", "/nowhere/signalbox.yaml"],
+    ["simulate", "--nonsense"],
+    ["simulate", "--simulator-address", "0.0.0.0:0"],
 ]
 
 CONFIG = """\
@@ -251,11 +255,49 @@ def test_version_is_told(run: Run) -> None:
     assert output.out.startswith("signalbox, version ")
 
 
-@pytest.mark.parametrize(("name", "word"), [("prober", "--prober-address"), ("simulate", "--behaviour")])
-def test_program_of_its_own_gets_all_arguments(name: str, word: str) -> None:
-    finished = subprocess.run([*COMMAND, name, "--help"], capture_output=True, text=True, timeout=PATIENCE_S)
+def test_program_of_its_own_gets_all_arguments() -> None:
+    finished = subprocess.run([*COMMAND, "prober", "--help"], capture_output=True, text=True, timeout=PATIENCE_S)
     assert finished.returncode == 0
-    assert word in finished.stdout
+    assert "--prober-address" in finished.stdout
+
+
+def test_simulate_explains_itself_under_its_own_name(run: Run) -> None:
+    output = run("simulate", "--help")
+    assert output.code == 0
+    assert "usage: signalbox simulate " in output.out
+    assert "--config FILE" in output.out
+
+
+SIMULATOR = """
+simulator:
+  seed: 7
+  behaviours:
+    alder: {output_tokens: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tokens"),
+    [(["--config", "mine.yaml"], 3), ([], 5), (["--config", "mine.yaml", "--behaviour", "mine.json"], 4)],
+    ids=["configuration", "signalbox.yaml", "behaviours"],
+)
+def test_simulate_plays_what_is_configured(tmp_path: Path, arguments: Sequence[str], tokens: int) -> None:
+    (tmp_path / "mine.yaml").write_text(CONFIG + SIMULATOR)
+    (tmp_path / "signalbox.yaml").write_text(CONFIG + SIMULATOR.replace("output_tokens: 3", "output_tokens: 5"))
+    (tmp_path / "mine.json").write_text('{"alder": {"output_tokens": 4}}')
+    with _simulating(tmp_path, *arguments) as address:
+        body = b'{"model": "chat-small", "messages": [{"role": "user", "content": "hello"}]}'
+        request = urllib.request.Request(f"http://{address}/alder/v1/chat/completions", data=body)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            assert json.load(answer)["usage"]["completion_tokens"] == tokens
+
+
+def test_simulate_with_a_broken_configuration_names_the_mistake(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(f"{CONFIG}simulator: {{seed: -1}}\n")
+    output = run("simulate", "--config", str(file))
+    assert output.code == 2
+    assert "simulator.seed" in output.err
 
 
 def test_providers_as_json_have_the_documented_shape(run: Run, router: str, tmp_path: Path) -> None:
@@ -582,6 +624,23 @@ def _up_command(directory: Path) -> list[str]:
     free = "127.0.0.1:0"
     flags = ["--prober-address", free, "--simulator-address", free, "--data-dir", str(directory / "data")]
     return [*COMMAND, "up", "--router-address", free, *flags]
+
+
+@contextmanager
+def _simulating(directory: Path, *arguments: str) -> Iterator[str]:
+    """The address of a running `signalbox simulate`, which Ctrl-C ends with 130 and without a traceback."""
+    ready_file = directory / "simulator.ready"
+    command = [*COMMAND, "simulate", "--simulator-address", "127.0.0.1:0", "--ready-file", str(ready_file), *arguments]
+    with subprocess.Popen(command, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _wait_until(lambda: ready_file.exists() or process.poll() is not None)
+            yield str(json.loads(ready_file.read_bytes())["simulator"])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+            assert process.stderr is not None
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,25 @@ def test_bad_control_request_names_its_part(
     assert simulator.chat(chat_body()).status_code == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_the_process_with_0(own_simulator: Simulator, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_signal_ends_the_process(own_simulator: Simulator, number: signal.Signals, code: int) -> None:
     with own_simulator.connect():
         own_simulator.chat(chat_body())
-        assert own_simulator.stop(number=number) == 0
+        assert own_simulator.stop(number=number) == code
+
+
+def test_interrupt_before_it_serves_is_quiet() -> None:
+    # The interpreter names each module that it has imported; this one comes long before the last.
+    command = [sys.executable, "-v", "-m", "router_service.simulator", "--simulator-address", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("import 'argparse'"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(PATIENCE_S) == -signal.SIGINT
+    assert "Traceback" not in rest
 
 
 def test_seed_decides_the_texts(start_simulator: Callable[..., Simulator]) -> None:
@@ -119,6 +133,10 @@ def test_seed_decides_the_texts(start_simulator: Callable[..., Simulator]) -> No
         (["--behaviour", "{missing}"], "No such file"),
         (["--behaviour", "{bad}"], "behaviours.fast.latency_s: Expected float, got str"),
         (["--log-capacity", "0"], "want a number from 1 up"),
+        (["--log-capacity", "9" * 30], "want a number from 1 up"),
+        (["--simulator-address", "0.0.0.0:0"], "0.0.0.0:0: other machines would reach it"),
+        (["--simulator-address", "[::]:0"], "--allow-remote"),
+        (["--simulator-address", "example.org:0"], "--allow-remote"),
         (["--what"], "unrecognized arguments"),
     ],
 )
@@ -150,6 +168,12 @@ async def test_server_inside_a_process_ends_when_it_is_cancelled() -> None:
                 answer = await client.post("/fast/v1/chat/completions", json=chat_body())
                 group.cancel_scope.cancel()
     assert answer.json()["usage"]["completion_tokens"] == 2
+
+
+def test_address_beyond_this_machine_is_served_where_that_is_meant(start_simulator: Callable[..., Simulator]) -> None:
+    simulator = start_simulator("--simulator-address", "0.0.0.0:0", "--allow-remote")
+    assert simulator.address.startswith("0.0.0.0:")
+    assert simulator.chat(chat_body()).status_code == 200
 
 
 def test_taken_port_ends_with_2(simulator: Simulator) -> None:
