@@ -41,7 +41,7 @@ from router_service.telemetry.line_writer import LineWriter
 from router_service.telemetry.request_log import RequestLog
 from router_service.telemetry.spans import SpanObserver
 
-GOOD, FAILED, USAGE = 0, 1, 2
+GOOD, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 TICK_S = 0.25
 LEFTOVERS_S = 0.5
 """So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
@@ -120,10 +120,9 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         settings=settings.prober,
         rng=rng,
     )
-    address = listen(
-        server, options.router_address or settings.server.address, allow_remote=settings.server.allow_remote
-    )
     try:
+        wanted = options.router_address or settings.server.address
+        address = listen(server, wanted, allow_remote=settings.server.allow_remote)
         stop = _Stop()
         with hearing_signals(stop.heard):
             await server.start()
@@ -183,7 +182,9 @@ async def _serve_until_told(
         if insisting.done():
             await server.stop(0)
         insisting.cancel()
-    return FAILED if stop.insisted.is_set() else GOOD
+    if stop.insisted.is_set():
+        return FAILED
+    return INTERRUPTED if stop.is_interactive else GOOD
 
 
 def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:
