@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
-import json
 import os
 import secrets
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +28,7 @@ from router_service import config
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
+from router_service.rpc.process import hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
@@ -107,7 +106,8 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     listen(server, f"unix:{_socket_path(options.data_dir)}", allow_remote=False)
     tracer = trace.get_tracer("signalbox.prober") if spans is None else spans.get_tracer("signalbox.prober")
     try:
-        with _told_to_stop() as stop:
+        stop = asyncio.Event()
+        with hearing_signals(lambda _: stop.set()):
             async with HttpProbe(timeout_s=settings.prober.timeout_s, tracer=tracer) as probe:
                 schedule = Schedule(
                     (p for p in settings.catalog.providers if p.is_usable),
@@ -122,7 +122,8 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
                 async with asyncio.TaskGroup() as group:
                     background = [group.create_task(schedule.run()), group.create_task(feed.run())]
                     await standard.ready()
-                    _tell_ready(options.ready_file, address)
+                    if options.ready_file is not None:
+                        write_ready_file(options.ready_file, [("prober", address)])
                     await stop.wait()
                     await _stop(server, standard, frame)
                     for task in background:
@@ -192,24 +193,3 @@ def _socket_path(directory: Path) -> Path:
         raise CannotStart(f"{path} is too long for a Unix socket; choose a --data-dir with a shorter path")
     path.unlink(missing_ok=True)
     return path
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[asyncio.Event]:
-    loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-def _tell_ready(path: Path | None, address: str) -> None:
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "prober": address}))
-    draft.replace(path)

@@ -63,6 +63,7 @@ class Picture:
             return reporter.sequence
         reporter.sequence = report.sequence
         reporter.in_flight = {target: tally.in_flight for target, tally in report.tallies.items() if tally.in_flight}
+        reporter.waits_for = {target for target, tally in report.tallies.items() if tally.in_flight and not tally.good}
         for target, tally in report.tallies.items():
             self._merge(report, target, tally, now)
         return reporter.sequence
@@ -78,10 +79,14 @@ class Picture:
         return min((seconds for seconds in wanted if seconds is not None), default=None)
 
     def is_traffic_well(self, provider: str, now: float, *, within_s: float) -> bool:
-        """Whether real calls to `provider` succeeded in the last `within_s` seconds and all of it is healthy."""
+        """Whether real calls to `provider` succeeded in the last `within_s` seconds and all of it is healthy.
+
+        Nothing goes well where a router waits: its calls may be the first to hang.
+        """
         records = self._of_provider[provider]
         is_healthy = all(r.verdict(now).state is State.HEALTHY for r in records)
-        return is_healthy and any(r.is_going_well(now, within_s=within_s) for r in records)
+        is_fresh = any(r.is_going_well(now, within_s=within_s) for r in records)
+        return is_healthy and is_fresh and not any(self._is_waited_for(r.target) for r in records)
 
     def what_matters(self, now: float) -> tuple[object, ...]:
         """What routers must hear of at once when it differs from the last time: states, shares, blocks."""
@@ -139,6 +144,10 @@ class Picture:
         blocks = [b for b in (self._probe_blocks.of(provider), self._report_blocks.of(provider)) if b and b.left_s(now)]
         return max(blocks, key=lambda block: block.until, default=None)
 
+    def _is_waited_for(self, target: str) -> bool:
+        """Whether a router has calls under way to `target` and none that ended well in its last report."""
+        return any(target in reporter.waits_for for reporter in self._reporters.values())
+
     def _in_flight(self, target: str) -> int:
         return sum(reporter.in_flight.get(target, 0) for reporter in self._reporters.values())
 
@@ -150,6 +159,7 @@ class _Reporter:
     sequence: int = 0
     heard_at: float = 0.0
     in_flight: dict[str, int] = field(default_factory=dict)
+    waits_for: set[str] = field(default_factory=set)
     seen: dict[str, _Seen] = field(default_factory=dict)
 
 

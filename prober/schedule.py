@@ -82,7 +82,9 @@ class Schedule:
         wanted_in_s = self._picture.probe_wanted_in_s(result.provider, now)
         if wanted_in_s is None:
             return interval_s
-        return min(interval_s, max(self._settings.confirm_s, wanted_in_s + TIMER_SLACK_S))
+        # A probe that hung has waited already: what confirms it need not wait as well.
+        confirm_s = max(0.0, self._settings.confirm_s - result.timing.total_s)
+        return min(interval_s, max(confirm_s, wanted_in_s + TIMER_SLACK_S))
 
     def _may_be_left(self, provider: str, probed_at: float) -> bool:
         """Real traffic of the last interval says more than a probe, while it goes well and not for ever."""

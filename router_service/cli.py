@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import io
 import logging
 import os
 import sys
@@ -13,7 +12,8 @@ from types import MappingProxyType
 
 import click
 
-from router_service.commands.failure import ExitCode, Failure, Form, bug, failure_of, interruption, tell
+from router_service.commands import streams
+from router_service.commands.failure import ExitCode, Failure, Form, bug, failure_of, interruption, tell, unwritten
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "up": Subcommand("up:command", "Run everything here: simulator, prober and router, with a demonstration."),
         "serve": Subcommand("serve:command", "Run the router."),
         "prober": Subcommand("modules:prober", "Run the prober."),
-        "simulate": Subcommand("modules:simulate", "Run the simulated providers."),
+        "simulate": Subcommand("simulate:command", "Run the simulated providers."),
         "complete": Subcommand("complete:command", "Run one prompt through the router.", "NONE"),
         "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
         "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),
@@ -55,12 +55,6 @@ class Subcommands(click.Group):
         found: click.Command = getattr(importlib.import_module(f"router_service.commands.{module}"), name)
         return found
 
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise _reader_gone() from error
-
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, subcommand.summary) for name, subcommand in SUBCOMMANDS.items()])
@@ -78,15 +72,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _prepare(SUBCOMMANDS.get(given[0]) if given else None)
     try:
         return _run(given)
+    except streams.OutputLost as lost:
+        streams.discard(sys.stdout)
+        return _end(unwritten(lost), Form.TEXT)
     except Failure as failure:
-        tell(failure, Form.JSON if "--json" in given else Form.TEXT)
-        return failure.ending
+        return _end(failure, Form.JSON if "--json" in given else Form.TEXT)
+
+
+def _end(failure: Failure, form: Form) -> int:
+    tell(failure, form)
+    return failure.ending
 
 
 def _run(arguments: list[str]) -> int:
-    """The subcommand's own exit code, or a Failure."""
+    """The subcommand's own exit code. Raises Failure, and OutputLost where the answer could not be written."""
     try:
         code = signalbox.main(arguments, prog_name="signalbox", standalone_mode=False)
+    except streams.OutputLost:
+        raise
     except click.Abort as error:
         raise interruption() from error
     except click.ClickException as error:
@@ -98,20 +101,12 @@ def _run(arguments: list[str]) -> int:
 
 
 def _prepare(subcommand: Subcommand | None) -> None:
-    """UTF-8 wherever output goes, and the logs as the environment wants them; before gRPC is imported, which looks."""
+    """The streams, and the logs as the environment wants them; before gRPC is imported, which looks."""
+    streams.prepare()
     if subcommand is not None:
         os.environ.setdefault("GRPC_VERBOSITY", subcommand.grpc_verbosity)
     if os.environ.get("SIGNALBOX_LOG_LEVEL", "").lower() == "debug":
         logging.basicConfig(level=logging.DEBUG)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-
-
-def _reader_gone() -> Failure:
-    """Nobody reads stdout any more; what is still buffered for it would fail again when the process ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return interruption()
 
 
 if __name__ == "__main__":

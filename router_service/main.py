@@ -5,14 +5,11 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
-import json
 import os
 import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -23,27 +20,29 @@ from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
-from router_service.core.events import Observer, Observers
+from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
+from router_service.core.simulation import SimulatorSettings
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
+from router_service.rpc.process import hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
 from router_service.service.router import Router
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
-from router_service.telemetry.request_log import LineSink, RequestLog
+from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.request_log import RequestLog
 from router_service.telemetry.spans import SpanObserver
 
-GOOD, FAILED, USAGE = 0, 1, 2
+GOOD, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 TICK_S = 0.25
-SIMULATOR_ADDRESS = "127.0.0.1:8790"
 LEFTOVERS_S = 0.5
 """So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
 at the end has no details."""
@@ -65,12 +64,12 @@ class ServeOptions:
 
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
-    logs.setup(options.log_level)
+    lines = logs.setup(options.log_level)
     try:
         settings = config.load(
             config.find(options.config, os.environ),
             environ=os.environ,
-            simulator_address=options.simulator_address or SIMULATOR_ADDRESS,
+            simulator_address=options.simulator_address or SimulatorSettings().address,
         )
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
@@ -79,13 +78,13 @@ def serve(options: ServeOptions) -> int:
         sys.stderr.write(f"{warning}\n")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_run(settings, options))
+            return runner.run(_run(settings, options, lines))
         except CannotListen as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
-async def _run(settings: Settings, options: ServeOptions) -> int:
+async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
     spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
     transport = AiohttpTransport()
     board = HealthBoard(
@@ -95,10 +94,7 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    lines = LineSink(sys.stderr.fileno())
-    observers: list[Observer] = [board, RequestLog(lines)]
-    if spans is not None:
-        observers.append(SpanObserver(spans))
+    observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: View(catalog=settings.catalog, standings=board.standings(), snapshot=board.snapshot_info()),
         execution=Execution(
@@ -107,13 +103,14 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
-        observer=Observers(observers),
+        observer=observer,
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
     frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
-    router_pb2_grpc.add_RouterServicer_to_server(GrpcRouter(router, settings.server), server)
+    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
+    router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
     admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
     channel = HealthChannel(
@@ -123,11 +120,11 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         settings=settings.prober,
         rng=rng,
     )
-    address = listen(
-        server, options.router_address or settings.server.address, allow_remote=settings.server.allow_remote
-    )
     try:
-        with _signals() as stop:
+        wanted = options.router_address or settings.server.address
+        address = listen(server, wanted, allow_remote=settings.server.allow_remote)
+        stop = _Stop()
+        with hearing_signals(stop.heard):
             await server.start()
             async with asyncio.TaskGroup() as group:
                 background = [group.create_task(channel.run()), group.create_task(_tick(board))]
@@ -139,7 +136,6 @@ async def _run(settings: Settings, options: ServeOptions) -> int:
         return code
     finally:
         await transport.close()
-        lines.flush()
         tracing.shutdown(spans)
 
 
@@ -151,7 +147,7 @@ class _Stop:
         self.insisted = asyncio.Event()
         self.is_interactive = False
 
-    def heard(self, number: int) -> None:
+    def heard(self, number: signal.Signals) -> None:
         (self.insisted if self.asked.is_set() else self.asked).set()
         self.is_interactive = self.is_interactive or number == signal.SIGINT
 
@@ -173,20 +169,31 @@ async def _serve_until_told(
     except TimeoutError:
         pass
     admission.drain()
-    leftovers = asyncio.get_running_loop().call_later(max(0.0, settings.drain_s - LEFTOVERS_S), frame.end_leftovers)
+    leftovers = asyncio.get_running_loop().call_later(
+        max(0.0, settings.drain_s - LEFTOVERS_S), _give_up, admission, frame
+    )
     async with asyncio.TaskGroup() as group:
         stopping = group.create_task(server.stop(settings.drain_s))
         insisting = group.create_task(stop.insisted.wait())
+        await asyncio.sleep(0)  # the stop begins: from here on new calls are refused
+        standard.end_streams()
         await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
         leftovers.cancel()
         if insisting.done():
             await server.stop(0)
         insisting.cancel()
-    return FAILED if stop.insisted.is_set() else GOOD
+    if stop.insisted.is_set():
+        return FAILED
+    return INTERRUPTED if stop.is_interactive else GOOD
 
 
 def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:
     return None if spans is None else CallTracing(spans, sample_ratio=settings.sample_ratio, rng=rng)
+
+
+def _give_up(admission: Admission, frame: CallFrame) -> None:
+    admission.give_up()
+    frame.end_leftovers()
 
 
 async def _tick(board: HealthBoard) -> None:
@@ -202,25 +209,9 @@ def _patience(settings: Settings, options: ServeOptions) -> ServerSettings:
     return dataclasses.replace(settings.server, lame_duck_s=options.lame_duck_s)
 
 
-@contextmanager
-def _signals() -> Iterator[_Stop]:
-    loop, stop = asyncio.get_running_loop(), _Stop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.heard, number)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
 def _tell_ready(path: Path | None, address: str) -> None:
     """Only now, when all start-up garbage is made, is it frozen: the collector need not walk it again."""
     gc.collect()
     gc.freeze()
-    if path is None:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), "router": address}))
-    draft.replace(path)
+    if path is not None:
+        write_ready_file(path, [("router", address)])

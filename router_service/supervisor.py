@@ -10,9 +10,13 @@ import json
 import os
 import signal
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from router_service.rpc.process import write_ready_file
+
+__all__ = ["Part", "PartFailed", "Supervisor", "write_ready_file"]
 
 READY_S = 30.0
 LOOK_AGAIN_S = 0.02
@@ -140,14 +144,6 @@ class _Running:
         except FileNotFoundError:
             return None
         return str(document[self.part.name])
-
-
-def write_ready_file(path: Path, addresses: Sequence[tuple[str, str]]) -> None:
-    """Say in one step that all parts serve, in the shape that each of them uses."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"pid": os.getpid(), **dict(addresses)}) + "\n", encoding="utf-8")
-    draft.replace(path)
 
 
 def _ending(code: int) -> str:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import threading
+import time
 from collections.abc import Iterator
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from signalbox.v1 import chat_pb2, router_pb2
 
+from tests.harness.processes import wait_until
 from tests.harness.stack import Refused, Stack, asking, refused, routing
 
 COMPLETE = "/signalbox.v1.Router/Complete"
+STREAM_COMPLETE = "/signalbox.v1.Router/StreamComplete"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +48,7 @@ def test_invalid_utf_8(stack: Stack) -> None:
 @pytest.mark.parametrize("data", [b"\xff\xff\xff", b"\x1a\x7f\x01", b"\x1a" * 1000])
 def test_bytes_that_are_no_message(stack: Stack, data: bytes) -> None:
     assert raw(stack, data).info.reason == "MALFORMED_MESSAGE"
-    assert raw(stack, data, "/signalbox.v1.Router/StreamComplete").code.name in ("INVALID_ARGUMENT", "INTERNAL")
+    assert raw(stack, data, STREAM_COMPLETE).code.name in ("INVALID_ARGUMENT", "INTERNAL")
 
 
 def test_an_empty_request(stack: Stack) -> None:
@@ -94,6 +100,14 @@ def test_an_unknown_enum_beside_what_is_not_built(stack: Stack) -> None:
     assert (error.code.name, error.fields) == ("INVALID_ARGUMENT", {"routing.task_type": "77 is no value of TaskType"})
 
 
+def test_more_attempts_than_the_server_allows(stack: Stack) -> None:
+    request = asking()
+    request.routing.max_attempts = 5
+    error = complete(stack, request)
+    assert error.code.name == "INVALID_ARGUMENT"
+    assert error.fields == {"routing.max_attempts": "is 5; must be 1 to 4, or unset"}
+
+
 def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
     request = asking()
     request.routing.max_cost_usd_nanos = 5
@@ -106,6 +120,52 @@ def test_a_model_that_nobody_has(stack: Stack) -> None:
     error = complete(stack, asking(model="gpt-99"))
     assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
     assert "'gpt-99'" in error.message
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        pytest.param([chat_pb2.Message()] * 500_000, id="messages"),
+        pytest.param([chat_pb2.Message(parts=[chat_pb2.Part()] * 500_000)], id="parts"),
+    ],
+)
+def test_half_a_million_items_keep_nobody_waiting(stack: Stack, messages: list[chat_pb2.Message]) -> None:
+    data = router_pb2.CompleteRequest(messages=messages).SerializeToString()
+    waits_s: list[float] = []
+    is_over = threading.Event()
+
+    def look_in() -> None:
+        """Another caller, who asks again and again how the router is."""
+        health = health_pb2_grpc.HealthStub(stack.channel)
+        while not is_over.wait(0.005):
+            started = time.monotonic()
+            health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            waits_s.append(time.monotonic() - started)
+
+    looking = threading.Thread(target=look_in)
+    looking.start()
+    try:
+        error = raw(stack, data)
+    finally:
+        is_over.set()
+        looking.join()
+    assert (error.code.name, list(error.fields)) == ("INVALID_ARGUMENT", ["messages"])
+    assert max(waits_s, default=0.0) < 0.5
+
+
+def test_refused_requests_have_a_line_each(stack: Stack) -> None:
+    def outcomes() -> list[str]:
+        lines = [json.loads(line) for line in stack.router.stderr().splitlines()]
+        return [line["outcome"] for line in lines if line.get("request_id") == "req-refused"]
+
+    bad = asking(request_id="req-refused", max_output_tokens=-1)
+    complete(stack, bad)
+    raw(stack, router_pb2.StreamCompleteRequest(request=bad).SerializeToString(), STREAM_COMPLETE)
+    unbuilt = asking(request_id="req-refused")
+    unbuilt.session_id = "s"
+    complete(stack, unbuilt)
+    wait_until(lambda: len(outcomes()) == 3, within_s=5, what="each refusal has its line")
+    assert sorted(outcomes()) == ["INVALID_REQUEST", "INVALID_REQUEST", "NOT_BUILT"]
 
 
 def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:

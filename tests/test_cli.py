@@ -8,12 +8,14 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ import pytest
 
 from router_service.cli import SUBCOMMANDS, main
 from router_service.commands.figures import seconds, usd
+from router_service.commands.invocation import program
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
@@ -51,12 +54,23 @@ MISUSES: list[Sequence[str]] = [
     ["complete", "a", "--timeout", "0"],
     ["complete", "a", "--timeout", "nan"],
     ["complete", "a", "--timeout", "soon"],
+    ["complete", "a", "--timeout", "inf"],
     ["complete", "a", "--max-output-tokens", "0"],
+    ["complete", "a", "--max-output-tokens", "2147483648"],
+    ["complete", "a", "--model", "\udcff"],
+    ["complete", "a", "--address", "\udcff"],
     ["complete", "\udcff"],
     ["providers", "--config", "/nowhere/signalbox.yaml"],
+    ["top", "--prober-address", "\udcff"],
+    ["top", "--data-dir", "d" * 300],
     ["serve", "--log-level", "loud"],
+    ["serve", "--lame-duck", "inf"],
+    ["serve", "--simulator-address", "nowhere"],
     ["serve", "--config", "/nowhere/signalbox.yaml"],
     ["up", "--config", "/nowhere/signalbox.yaml"],
+    ["simulate", "--config", "/nowhere/signalbox.yaml"],
+    ["simulate", "--nonsense"],
+    ["simulate", "--simulator-address", "0.0.0.0:0"],
 ]
 
 CONFIG = """\
@@ -196,6 +210,10 @@ def test_unreachable_prober_as_json_is_an_error_document(run: Run) -> None:
     assert output.document()["error"]["code"] == "UNAVAILABLE"
 
 
+def test_most_output_tokens_that_a_request_can_ask_for(run: Run, router: str) -> None:
+    assert run("complete", "hello", "--max-output-tokens", str(2**31 - 1), "--address", router).code == 0
+
+
 @pytest.mark.parametrize("arguments", MISUSES, ids=ascii)
 def test_misuse_is_exit_2_and_says_how(run: Run, arguments: Sequence[str]) -> None:
     output = run(*arguments)
@@ -237,11 +255,49 @@ def test_version_is_told(run: Run) -> None:
     assert output.out.startswith("signalbox, version ")
 
 
-@pytest.mark.parametrize(("name", "word"), [("prober", "--prober-address"), ("simulate", "--behaviour")])
-def test_program_of_its_own_gets_all_arguments(name: str, word: str) -> None:
-    finished = subprocess.run([*COMMAND, name, "--help"], capture_output=True, text=True, timeout=PATIENCE_S)
+def test_program_of_its_own_gets_all_arguments() -> None:
+    finished = subprocess.run([*COMMAND, "prober", "--help"], capture_output=True, text=True, timeout=PATIENCE_S)
     assert finished.returncode == 0
-    assert word in finished.stdout
+    assert "--prober-address" in finished.stdout
+
+
+def test_simulate_explains_itself_under_its_own_name(run: Run) -> None:
+    output = run("simulate", "--help")
+    assert output.code == 0
+    assert "usage: signalbox simulate " in output.out
+    assert "--config FILE" in output.out
+
+
+SIMULATOR = """
+simulator:
+  seed: 7
+  behaviours:
+    alder: {output_tokens: 3}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "tokens"),
+    [(["--config", "mine.yaml"], 3), ([], 5), (["--config", "mine.yaml", "--behaviour", "mine.json"], 4)],
+    ids=["configuration", "signalbox.yaml", "behaviours"],
+)
+def test_simulate_plays_what_is_configured(tmp_path: Path, arguments: Sequence[str], tokens: int) -> None:
+    (tmp_path / "mine.yaml").write_text(CONFIG + SIMULATOR)
+    (tmp_path / "signalbox.yaml").write_text(CONFIG + SIMULATOR.replace("output_tokens: 3", "output_tokens: 5"))
+    (tmp_path / "mine.json").write_text('{"alder": {"output_tokens": 4}}')
+    with _simulating(tmp_path, *arguments) as address:
+        body = b'{"model": "chat-small", "messages": [{"role": "user", "content": "hello"}]}'
+        request = urllib.request.Request(f"http://{address}/alder/v1/chat/completions", data=body)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            assert json.load(answer)["usage"]["completion_tokens"] == tokens
+
+
+def test_simulate_with_a_broken_configuration_names_the_mistake(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "broken.yaml"
+    file.write_text(f"{CONFIG}simulator: {{seed: -1}}\n")
+    output = run("simulate", "--config", str(file))
+    assert output.code == 2
+    assert "simulator.seed" in output.err
 
 
 def test_providers_as_json_have_the_documented_shape(run: Run, router: str, tmp_path: Path) -> None:
@@ -431,6 +487,61 @@ def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "data").glob("up-*"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        (["up", "--data-dir", "/proc/nothing"], "/proc/nothing"),
+        (["up", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["serve", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["up", "--data-dir", "{file}"], "{file}"),
+        (["serve", "--ready-file", "{file}/ready"], "{file}/ready"),
+    ],
+    ids=" ".join,
+)
+def test_place_that_cannot_be_written_to_is_exit_2_and_named(
+    run: Run, tmp_path: Path, arguments: Sequence[str], path: str
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    output = run(*(argument.format(file=file) for argument in arguments))
+    assert (output.code, output.out) == (2, "")
+    assert path.format(file=file) in output.err
+    assert list(tmp_path.iterdir()) == [file], "nothing was started"
+
+
+def test_up_on_a_full_disk_names_the_file_and_leaves_nothing_running(tmp_path: Path) -> None:
+    # A limit of no bytes to a file stands for the disk: Python ignores the signal, and writing fails.
+    line = f"ulimit -f 0; {shlex.join(_up_command(tmp_path))}"
+    finished = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+    assert finished.returncode == 2
+    assert re.search(r"signalbox: .*/behaviours\.json cannot be written: File too large", finished.stderr)
+    assert not list((tmp_path / "data").glob("up-*"))
+
+
+@pytest.mark.parametrize(
+    ("invoked", "path", "typed"),
+    [
+        ("bin/signalbox", "/usr/bin", "bin/signalbox"),
+        ("{directory}/bin/signalbox", "/usr/bin", "{directory}/bin/signalbox"),
+        ("bin/signalbox", "/usr/bin:{directory}/bin", "signalbox"),
+        ("bin/signalbox", "{directory}/other", "bin/signalbox"),
+        ("router_service/cli.py", "/usr/bin", "{directory}/bin/signalbox"),
+    ],
+)
+def test_program_is_named_as_a_shell_finds_it(tmp_path: Path, invoked: str, path: str, typed: str) -> None:
+    for place in (tmp_path / "bin", tmp_path / "other"):
+        place.mkdir()
+        (place / "signalbox").touch(mode=0o755)
+    python = str(tmp_path / "bin" / "python")
+    named = program(invoked.format(directory=tmp_path), python, path.format(directory=tmp_path))
+    assert named == typed.format(directory=tmp_path)
+
+
+def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> None:
+    python = str(tmp_path / "my python")
+    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
+
+
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -513,6 +624,23 @@ def _up_command(directory: Path) -> list[str]:
     free = "127.0.0.1:0"
     flags = ["--prober-address", free, "--simulator-address", free, "--data-dir", str(directory / "data")]
     return [*COMMAND, "up", "--router-address", free, *flags]
+
+
+@contextmanager
+def _simulating(directory: Path, *arguments: str) -> Iterator[str]:
+    """The address of a running `signalbox simulate`, which Ctrl-C ends with 130 and without a traceback."""
+    ready_file = directory / "simulator.ready"
+    command = [*COMMAND, "simulate", "--simulator-address", "127.0.0.1:0", "--ready-file", str(ready_file), *arguments]
+    with subprocess.Popen(command, cwd=directory, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            _wait_until(lambda: ready_file.exists() or process.poll() is not None)
+            yield str(json.loads(ready_file.read_bytes())["simulator"])
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) == 130
+            assert process.stderr is not None
+            assert "Traceback" not in process.stderr.read()
+        finally:
+            process.kill()
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,11 +34,11 @@ def running() -> Iterator[Running]:
                 yield Running(router.ready["router"], prober.ready["prober"], witness)
 
 
-def grpcurl(*arguments: str, address: str, data: str = "{}", code: int = 0) -> str:
+def grpcurl(*arguments: str, address: str, data: str = "{}", code: int = 0, codes: tuple[int, ...] = ()) -> str:
     """What it prints; with a wrong exit code that is in the failure."""
     command = [tool("grpcurl"), "-plaintext", "-d", data, *arguments[:-1], address, arguments[-1]]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.returncode in (codes or (code,)), done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
@@ -127,7 +127,10 @@ def test_a_bad_request_names_the_field(running: Running) -> None:
 def test_a_deadline_of_a_millisecond_calls_nobody(running: Running) -> None:
     running.witness.forget()
     data = f'{{"messages": [{USER}]}}'
-    printed = grpcurl("-max-time", "0.001", "signalbox.v1.Router/Complete", address=running.router, data=data, code=1)
+    # It may be over before the connection is there (1) or after (68).
+    printed = grpcurl(
+        "-max-time", "0.001", "signalbox.v1.Router/Complete", address=running.router, data=data, codes=(1, 68)
+    )
     assert "deadline" in printed.lower()
     assert running.witness.rows() == []
 

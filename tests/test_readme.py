@@ -23,6 +23,10 @@ README = (ROOT / "README.md").read_text()
 PRINTED = {"router": "127.0.0.1:50051", "prober": "127.0.0.1:50052", "simulator": "127.0.0.1:8790"}
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 
+BIN = str(Path(SIGNALBOX).parent)
+PATH = ":".join(directory for directory in os.environ["PATH"].split(":") if directory != BIN)
+"""Nothing of the virtual environment is found by its bare name, as in a terminal that was just opened."""
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -35,7 +39,7 @@ class Running:
             line = line.replace(address, self.up.ready[name])
         environment = {
             **os.environ,
-            "PATH": f"{Path(tool('grpcurl')).parent}:{os.environ['PATH']}",
+            "PATH": f"{Path(tool('grpcurl')).parent}:{PATH}",
             "SIGNALBOX_ADDRESS": self.up.ready["router"],
         }
         done = subprocess.run(
@@ -48,7 +52,8 @@ class Running:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     with processes.short_directory() as directory:
-        up = Process(command=[SIGNALBOX, "up", *_ports()], directory=directory, name="up")
+        command = [SIGNALBOX, "up", *_ports()]
+        up = Process(command=command, directory=directory, name="up", environment={"PATH": PATH})
         with processes.running(up):
             yield Running(up, directory)
 
@@ -82,6 +87,19 @@ def test_up_shows_a_completion_and_a_stream_and_what_to_type(running: Running) -
     assert re.search(r"completion +alder/chat-small · [\d.]+ ms · [\d.]+ USD · 1 attempt", shown)
     assert re.search(r"stream +alder/chat-small · [\d.]+ ms · first token [\d.]+ ms", shown)
     assert "grpcurl -plaintext" in shown
+
+
+def test_what_up_says_to_type_can_be_typed(running: Running) -> None:
+    wait_until(lambda: "Ctrl-C stops" in running.up.stderr(), within_s=15, what="the demonstration is over")
+    advice = running.up.stderr().partition("In another terminal:")[2]
+    complete, top, listing, call, broken, mended = re.findall(r"^  (\S.*)$", advice, re.MULTILINE)
+    assert running.type(complete).strip()
+    assert "alder/chat-small" in running.type(f"{top} --once")
+    assert "signalbox.v1.Router" in running.type(listing)
+    assert '"target"' in running.type(call)
+    assert '"status=503"' in running.type(broken)
+    assert running.type(mended) == '{"rules":[]}'
+    assert f"in `{top}`" in advice
 
 
 def test_grpcurl_as_printed(running: Running) -> None:

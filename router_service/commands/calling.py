@@ -46,10 +46,13 @@ def prober_client(address: str) -> Iterator[HealthClient]:
 
 def find_prober(flag: str | None, data_dir: Path, configured: str = PROBER_ADDRESS) -> str:
     """The address asked for, else the socket in the data directory where there is one, else the configured address."""
-    socket = data_dir / "prober.sock"
     if flag:
         return flag
-    return f"unix:{socket.resolve()}" if socket.is_socket() else configured
+    socket = data_dir / "prober.sock"
+    try:
+        return f"unix:{socket.resolve()}" if socket.is_socket() else configured
+    except OSError as error:
+        raise usage_failure(f"{data_dir} cannot be looked into: {error.strerror}", field="--data-dir") from error
 
 
 @contextmanager

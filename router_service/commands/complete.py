@@ -17,15 +17,26 @@ from router_service.commands.calling import router_client
 from router_service.commands.documents import write_message
 from router_service.commands.failure import usage_failure
 from router_service.commands.figures import summary
+from router_service.commands.streams import say
 
+MAX_OUTPUT_TOKENS = 2**31 - 1
+"""What the request's field holds."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What could move the cursor or retitle the window: a model's answer may not work the terminal that shows it."""
 
 
 @click.command
 @click.argument("prompt")
-@click.option("--model", default="", metavar="NAME", help="A model, an alias or a target; else the router chooses.")
-@click.option("--max-output-tokens", type=click.IntRange(min=1), metavar="N", help="The most tokens to write.")
+@click.option(
+    "--model",
+    default="",
+    callback=options.utf8,
+    metavar="NAME",
+    help="A model, an alias or a target; else the router chooses.",
+)
+@click.option(
+    "--max-output-tokens", type=click.IntRange(1, MAX_OUTPUT_TOKENS), metavar="N", help="The most tokens to write."
+)
 @click.option("--stream/--no-stream", "is_stream", default=None, help="By default a terminal gets a stream.")
 @click.option("--json", "as_json", is_flag=True, help="A CompleteResponse as JSON; with --stream its events.")
 @click.option(
@@ -36,7 +47,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
     metavar="SECONDS",
     help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
 )
-@click.option("--address", metavar="HOST:PORT", help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.")
+@click.option(
+    "--address",
+    callback=options.utf8,
+    metavar="HOST:PORT",
+    help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.",
+)
 def command(
     prompt: str,
     *,
@@ -64,13 +80,15 @@ def command(
 
 
 def _read(prompt: str) -> str:
-    """The prompt itself; bytes that are no text would only fail later, and less clearly."""
+    """The prompt itself; what cannot be read, or is no text, would only fail later, and less clearly."""
     try:
         if prompt == "-":
             return sys.stdin.buffer.read().decode("utf-8")
         prompt.encode("utf-8")
     except UnicodeError as error:
         raise usage_failure("the prompt is not UTF-8 text") from error
+    except OSError as error:
+        raise usage_failure(f"the prompt cannot be read from standard input: {error.strerror}") from error
     return prompt
 
 
@@ -80,7 +98,7 @@ def _show_whole(client: Client, request: Prompt, *, timeout_s: float, as_json: b
         write_message(response)
         return
     click.echo(_fit_to_show(response.message.content))
-    click.echo(summary(response), err=True)
+    say(summary(response))
 
 
 def _show_events(stream: CompletionStream) -> None:
@@ -100,7 +118,7 @@ def _show_text(stream: CompletionStream) -> None:
             click.echo()
     done = stream.done or Done()
     first = done.time_to_first_token if done.HasField("time_to_first_token") else None
-    click.echo(summary(done.response, first), err=True)
+    say(summary(done.response, first))
 
 
 def _fit_to_show(text: str) -> str:

@@ -46,15 +46,15 @@ async def demonstrate(address: str, say: Callable[[str], None]) -> CompleteRespo
         return whole
 
 
-def what_next(addresses: Addresses, provider: str) -> str:
-    """Lines that can be typed as they stand."""
+def what_next(addresses: Addresses, provider: str, program: str) -> str:
+    """Lines that can be typed as they stand, where `program` runs this program."""
     router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
     prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
     message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
     lines = [
         "\nIn another terminal:",
-        f'  signalbox complete{router} "{PROMPT}"',
-        f"  signalbox top{prober}",
+        f'  {program} complete{router} "{PROMPT}"',
+        f"  {program} top{prober}",
         f"  grpcurl -plaintext {addresses.router} list",
         f"  grpcurl -plaintext -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
     ]
@@ -62,7 +62,7 @@ def what_next(addresses: Addresses, provider: str) -> str:
         faults = f"http://{addresses.simulator}/_sim/faults"
         rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
         lines += [
-            f"\nBreak {provider}, watch it being left in `signalbox top{prober}`, and mend it:",
+            f"\nBreak {provider}, watch it being left in `{program} top{prober}`, and mend it:",
             f"  curl -X POST {faults} -d '{rules}'",
             f"  curl -X DELETE {faults}",
         ]

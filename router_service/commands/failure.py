@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import assert_never
 
 import click
+
+from router_service.commands.streams import OutputLost, discard, say
 
 
 class ExitCode(IntEnum):
@@ -75,6 +78,13 @@ def interruption() -> Failure:
     return Failure("interrupted", ending=ExitCode.INTERRUPTED, code="CANCELLED", reason="CALLER_CANCELLED")
 
 
+def unwritten(lost: OutputLost) -> Failure:
+    """The answer is lost, because nobody reads it any more or because there is no room for it."""
+    if lost.is_reader_gone:
+        return interruption()
+    return Failure(f"the answer cannot be written: {lost}", ending=ExitCode.FAILED, code="DATA_LOSS")
+
+
 def bug(error: Exception) -> Failure:
     """Something that no command expects. Its text stays out: nobody knows what it tells."""
     return Failure(
@@ -94,18 +104,27 @@ class Form(IntEnum):
 
 
 def tell(failure: Failure, form: Form) -> None:
-    """A line and advice on stderr, or the error document on stdout. Who interrupted a command knows that already."""
+    """A line and advice on stderr, or the error document on stdout, which falls back to the former."""
     match form:
         case Form.JSON:
-            click.echo(json.dumps(_document(failure), ensure_ascii=False))
-        case Form.TEXT if failure.ending is not ExitCode.INTERRUPTED:
-            click.echo(f"signalbox: {failure.message}", err=True)
-            if failure.advice:
-                click.echo(f"  {failure.advice}", err=True)
+            try:
+                click.echo(json.dumps(_document(failure), ensure_ascii=False))
+            except OutputLost:
+                discard(sys.stdout)
+                _tell_people(failure)
         case Form.TEXT:
-            pass
+            _tell_people(failure)
         case _:
             assert_never(form)
+
+
+def _tell_people(failure: Failure) -> None:
+    """Who interrupted a command knows that already."""
+    if failure.ending is ExitCode.INTERRUPTED:
+        return
+    say(f"signalbox: {failure.message}")
+    if failure.advice:
+        say(f"  {failure.advice}")
 
 
 def _document(failure: Failure) -> dict[str, dict[str, object]]:

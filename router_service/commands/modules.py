@@ -1,4 +1,4 @@
-"""`signalbox prober` and `signalbox simulate`: programs of their own, which take this process over."""
+"""`signalbox prober`: a program of its own, which takes this process over."""
 
 from __future__ import annotations
 
@@ -8,21 +8,12 @@ from collections.abc import Sequence
 
 import click
 
-_ALL_ARGUMENTS = {"ignore_unknown_options": True, "help_option_names": []}
 
-
-@click.command(context_settings=_ALL_ARGUMENTS)
+@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def prober(arguments: Sequence[str]) -> None:
     """Run the prober. All arguments are its own."""
     become("prober", arguments)
-
-
-@click.command(context_settings=_ALL_ARGUMENTS)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def simulate(arguments: Sequence[str]) -> None:
-    """Run the simulated providers. All arguments are their own."""
-    become("router_service.simulator", arguments)
 
 
 def become(module: str, arguments: Sequence[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import click
 
@@ -13,6 +14,27 @@ def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) ->
     if value is not None and math.isnan(value):
         raise click.BadParameter("it has to be a number")
     return value
+
+
+def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """The callback of options whose text goes into a message: a shell can pass bytes that are none."""
+    try:
+        (value or "").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise click.BadParameter("it is not UTF-8 text") from error
+    return value
+
+
+def _may_be_written(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    """The callback of the ready file: that it cannot be written is said at once and not when everything runs."""
+    if value is None:
+        return None
+    try:
+        value.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=value.parent):
+            return value
+    except OSError as error:
+        raise click.BadParameter(f"{value} cannot be written: {error.strerror}") from error
 
 
 config = click.option(
@@ -29,11 +51,15 @@ data_dir = click.option(
 )
 
 prober = click.option(
-    "--prober-address", metavar="ADDRESS", help="The prober; by default its socket in the data directory."
+    "--prober-address",
+    callback=utf8,
+    metavar="ADDRESS",
+    help="The prober; by default its socket in the data directory.",
 )
 
 ready_file = click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=_may_be_written,
     help="Written once it serves, with the addresses and the process id.",
 )

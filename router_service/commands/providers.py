@@ -27,6 +27,7 @@ from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.configuration import find_config, load_settings
 from router_service.commands.failure import Failure
 from router_service.commands.figures import MISSING, seconds
+from router_service.commands.streams import say
 from router_service.core.catalog import Catalog, Provider
 
 WORST_FIRST = (
@@ -87,7 +88,7 @@ def _snapshot(flag: str | None, data_dir: Path, configured: str) -> Snapshot:
         with prober_client(address) as client:
             return client.get_snapshot()
     except Failure as failure:
-        click.echo(f"signalbox: health is unknown: {failure.message}", err=True)
+        say(f"signalbox: health is unknown: {failure.message}")
         return Snapshot()
 
 

@@ -7,15 +7,30 @@ from pathlib import Path
 import click
 
 from router_service.commands import options
+from router_service.config.addresses import checked_tcp_address
+from router_service.config.problem import Refusal
 from router_service.main import ServeOptions, serve
 from router_service.telemetry.logs import LEVELS
+
+
+def _checked_address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An address that the router would find out about only when a call goes there."""
+    try:
+        return None if value is None else checked_tcp_address(value)
+    except Refusal as refusal:
+        raise click.BadParameter(f"{value!r} {refusal}: {refusal.hint}") from refusal
 
 
 @click.command
 @options.config
 @click.option("--router-address", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
 @options.prober
-@click.option("--simulator-address", metavar="HOST:PORT", help="Where `simulator:` URLs lead; else 127.0.0.1:8790.")
+@click.option(
+    "--simulator-address",
+    callback=_checked_address,
+    metavar="HOST:PORT",
+    help="Where `simulator:` URLs lead; else 127.0.0.1:8790.",
+)
 @options.data_dir
 @options.ready_file
 @click.option(

@@ -32,6 +32,7 @@ from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.documents import write_message
 from router_service.commands.figures import MISSING, duration, seconds
 from router_service.commands.providers import state_name
+from router_service.commands.streams import say
 
 PAUSE_S = 0.5
 """Between two attempts to reach a prober that went away."""
@@ -89,7 +90,7 @@ def _write_documents(client: HealthClient, *, is_single: bool) -> None:
             case Snapshot():
                 write_message(event)
             case Silence():
-                click.echo(f"signalbox: {event.why}; trying again", err=True)
+                say(f"signalbox: {event.why}; trying again")
 
 
 def _show(client: HealthClient) -> None:

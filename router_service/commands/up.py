@@ -6,9 +6,10 @@ import asyncio
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +19,10 @@ import msgspec
 from router_service.commands import options
 from router_service.commands.configuration import find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
-from router_service.commands.failure import ExitCode, Failure
+from router_service.commands.failure import ExitCode, Failure, usage_failure
+from router_service.commands.invocation import program
 from router_service.commands.modules import module_command
+from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
@@ -80,7 +83,7 @@ class _Wishes:
 
 
 async def _up(wishes: _Wishes, directory: Path) -> int:
-    supervisor = Supervisor(directory, _say)
+    supervisor = Supervisor(directory, say)
     with _listening(supervisor) as told:
         try:
             async with told.until_told():
@@ -96,12 +99,13 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
-        write_ready_file(wishes.ready_file, addresses.named())
-    _say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
+        with _writing(wishes.ready_file):
+            write_ready_file(wishes.ready_file, addresses.named())
+    say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
-        answer = await demonstrate(addresses.router, _say) if wishes.has_demo else None
-        _say(what_next(addresses, answer.provider if answer else ""))
+        answer = await demonstrate(addresses.router, say) if wishes.has_demo else None
+        say(what_next(addresses, answer.provider if answer else "", program(sys.argv[0], sys.executable)))
 
 
 async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Addresses:
@@ -147,7 +151,8 @@ def _simulator(wishes: _Wishes, directory: Path) -> Part:
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
     """The configuration's simulated providers in the form that the simulator's own command line takes."""
     file = directory / "behaviours.json"
-    file.write_bytes(msgspec.json.encode(dict(settings.behaviours)))
+    with _writing(file):
+        file.write_bytes(msgspec.json.encode(dict(settings.behaviours)))
     log = _given("--log", settings.log_path)
     return ["--behaviour", str(file), "--seed", str(settings.seed), "--log-capacity", str(settings.log_capacity), *log]
 
@@ -202,17 +207,24 @@ def _listening(supervisor: Supervisor) -> Iterator[_Told]:
 
 
 @contextmanager
+def _writing(file: Path) -> Iterator[None]:
+    """The body writes a file; that it cannot, for want of space for example, is told with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        raise usage_failure(f"{file} cannot be written: {error.strerror}") from error
+
+
+@contextmanager
 def _run_directory(data_dir: Path) -> Iterator[Path]:
     """A directory for this run alone, gone at its end."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    directory = Path(tempfile.mkdtemp(prefix="up-", dir=data_dir))
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory = Path(tempfile.mkdtemp(prefix="up-", dir=data_dir))
+    except OSError as error:
+        what = f"{data_dir} cannot be used as the data directory: {error.strerror}"
+        raise usage_failure(what, field="--data-dir") from error
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _say(text: str) -> None:
-    """Tell whoever watches; that nobody does any more must not keep the parts from being stopped."""
-    with suppress(OSError):
-        click.echo(text, err=True)

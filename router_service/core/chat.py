@@ -42,11 +42,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
-    """A model's reasoning: the text it shows, and the opaque state its vendor wants echoed unchanged."""
+    """What a model thought before it answered, with the dialect and the model, in its vendor's spelling, of who did."""
 
-    text: str = ""
-    opaque_state: bytes = b""
-    dialect: str = ""
+    text: str
+    dialect: str
     model: str = ""
 
 
@@ -55,7 +54,6 @@ class ToolCall:
     id: str
     name: str
     arguments_json: str
-    opaque_state: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,20 +75,6 @@ class Tool:
     description: str = ""
     parameters_json: str = ""
     strict: bool = False
-
-
-class ToolChoiceMode(Enum):
-    AUTO = "auto"
-    NONE = "none"
-    REQUIRED = "required"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ToolChoice:
-    """A mode, or one tool by name (then the mode is not read)."""
-
-    mode: ToolChoiceMode = ToolChoiceMode.AUTO
-    name: str = ""
 
 
 class ResponseKind(Enum):
@@ -141,7 +125,6 @@ class Prompt:
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
-    tool_choice: ToolChoice | None = None
     response_format: ResponseFormat | None = None
     generation: Generation = field(default_factory=Generation)
 

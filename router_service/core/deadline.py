@@ -11,6 +11,13 @@ def finish_by(*, now: float, remaining_s: float) -> float:
     return now + remaining_s - margin
 
 
+UNMEASURED_FIRST_TOKEN_S, UNMEASURED_ANSWER_S = 2.0, 5.0
+"""What is taken for usual where nothing was measured yet: a premium model's first token, and a short whole answer."""
+
+OUT_OF_THE_USUAL = 2.0
+"""A silence of so many times what was measured is the target's fault, also where only a share of the time was left."""
+
+
 def first_answer_timer_s(*, timer_s: float, left_s: float, attempts_left: int, p95_s: float) -> float:
     """How long an attempt may stay silent: its fair share of what is left, but no less than what is usual for it.
 

@@ -8,6 +8,7 @@ SignalboxError
 ├── InternalFault             a fault of ours; the caller learns that it happened, and nothing else
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
+├── CredentialsRefused        every provider left refuses our key; the operator's to mend
 ├── CallerDeadline            the caller's own deadline passed
 ├── Overloaded                this replica sheds load
 ├── Draining                  this replica is about to stop
@@ -18,7 +19,8 @@ SignalboxError
     ├── ConnectFailed         provider unreachable         next target
     ├── NameNotResolved       provider unreachable         next target
     ├── TlsFailed             provider's certificate       next target, not by waiting
-    ├── UpstreamTimeout       our timer for this attempt   next target, maybe billed
+    ├── UpstreamTimeout       the target's own time limit  next target, maybe billed
+    ├── TimeShareSpent        its share of the deadline    next target, maybe billed, no fault of its own
     ├── ServerFailed          5xx and their like           next target
     ├── BadResponse           no sense in the answer       next target, maybe billed
     ├── Redirected            never followed               next target, not by waiting
@@ -28,8 +30,8 @@ SignalboxError
     ├── ModelMissing          404                          next target, not by waiting
     ├── ResponseTooLarge      over our cap                 nobody
     ├── RequestRejected       the content, by the vendor   nobody
-    ├── ContextTooLong        the content is too long      only a larger window
-    └── ContentFiltered       a filter said no             only where the tenant allows it
+    ├── ContextTooLong        the content is too long      nobody: larger windows are not looked for yet
+    └── ContentFiltered       a filter said no             nobody: tenants cannot allow it yet
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
-from router_service.core.outcome import Outcome
+from router_service.core.outcome import BlockReason, Outcome
 
 
 class Stage(Enum):
@@ -59,7 +61,7 @@ class SignalboxError(Exception):
     `reason` is the name of an ErrorReason of the wire contract, without its prefix.
     """
 
-    reason: ClassVar[str] = "INTERNAL"
+    reason: str = "INTERNAL"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +121,19 @@ class ProvidersBlocked(SignalboxError):
 
     reason = "PROVIDERS_RATE_LIMITED"
 
-    def __init__(self, *, providers: Sequence[str], retry_after_s: float | None) -> None:
-        super().__init__(f"rate limited or out of money at every provider left: {', '.join(providers)}")
-        self.providers = tuple(providers)
+    def __init__(self, *, blocked: Mapping[str, BlockReason], retry_after_s: float | None) -> None:
+        super().__init__(f"nobody is left to ask: {_blocks(blocked)}")
+        self.providers = tuple(blocked)
         self.retry_after_s = retry_after_s
+
+
+class CredentialsRefused(SignalboxError):
+    """Every provider left has refused our own key: the operator's to mend, and no fault of the caller."""
+
+    reason = "UPSTREAM_CREDENTIALS"
+
+    def __init__(self, *, blocked: Mapping[str, BlockReason]) -> None:
+        super().__init__(f"nobody is left to ask: {_blocks(blocked)}")
 
 
 class CallerDeadline(SignalboxError):
@@ -145,6 +156,8 @@ class UpstreamError(SignalboxError):
     """One attempt failed. `maybe_billed`: the provider may have worked for it although no answer came of it."""
 
     outcome: ClassVar[Outcome]
+    call_reason: ClassVar[str] = ""
+    """What the call as a whole is said to have failed with, where that is not `reason`."""
     fails_over: ClassVar[bool] = True
     waiting_helps: ClassVar[bool] = True
 
@@ -185,6 +198,13 @@ class UpstreamTimeout(UpstreamError):
     outcome = Outcome.TIMEOUT
 
 
+class TimeShareSpent(UpstreamError):
+    """Cut off to leave time for the next target, sooner than the target's own limit: that says nothing about it."""
+
+    reason = "UPSTREAM_TIMEOUT"
+    outcome = Outcome.DEADLINE
+
+
 class ServerFailed(UpstreamError):
     reason = "UPSTREAM_5XX"
     outcome = Outcome.SERVER_ERROR
@@ -208,6 +228,7 @@ class RateLimited(UpstreamError):
 
 class MoneyGone(UpstreamError):
     reason = "PROVIDERS_OUT_OF_MONEY"
+    call_reason = RateLimited.reason
     outcome = Outcome.MONEY
     waiting_helps = False
 
@@ -253,24 +274,28 @@ class ContentFiltered(UpstreamError):
 
 
 class AttemptsFailed(SignalboxError):
-    """Nothing was delivered. `causes` are the attempts' errors in order, each with the target it came from."""
+    """Nothing was delivered. `causes` are the attempts' errors in order, each with the target it came from.
+
+    The reason is the causes' own where they are alike, or the last one's where that is no matter of the target.
+    """
 
     reason = "UPSTREAM_MIXED"
 
     def __init__(self, causes: Sequence[tuple[str, UpstreamError]]) -> None:
         tried = ", ".join(dict.fromkeys(target for target, _ in causes))
-        super().__init__(f"{len(causes)} of {len(causes)} attempts failed ({tried}); the last one: {causes[-1][1]}")
+        what = "the only attempt failed" if len(causes) == 1 else f"all {len(causes)} attempts failed"
+        super().__init__(f"{what} ({tried}): {causes[-1][1]}")
         self.causes = tuple(causes)
+        reasons = {cause.call_reason or cause.reason for _, cause in self.causes}
+        self.are_alike = len(reasons) == 1
+        if self.are_alike:
+            self.reason = reasons.pop()
+        elif not self.last.fails_over:
+            self.reason = self.last.reason
 
     @property
     def last(self) -> UpstreamError:
         return self.causes[-1][1]
-
-    @property
-    def common(self) -> UpstreamError | None:
-        """The last cause where all are of one kind, else None: then the reason is that they are mixed."""
-        kinds = {type(cause) for _, cause in self.causes}
-        return self.last if len(kinds) == 1 else None
 
 
 class StreamInterrupted(SignalboxError):
@@ -303,3 +328,12 @@ class RequestFailed(SignalboxError):
         super().__init__(str(error))
         self.error = error
         self.facts = facts
+
+
+def _blocks(blocked: Mapping[str, BlockReason]) -> str:
+    texts = {
+        BlockReason.RATE_LIMITED: "is rate limited",
+        BlockReason.MONEY: "is out of money",
+        BlockReason.CREDENTIALS: "refuses our credentials",
+    }
+    return ", ".join(f"{provider} {texts[reason]}" for provider, reason in blocked.items())

@@ -64,7 +64,11 @@ class ProbeTiming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetHealth:
-    """One target's health. Rates are 0 to 1; `samples` is the decayed count they rest on."""
+    """One target's health. Rates are 0 to 1; `samples` is the decayed count they rest on.
+
+    `consecutive_failures` are those of real calls: whoever folds in calls of its own counts on from them. How the last
+    probe ended is in `last_probe`.
+    """
 
     target: str
     state: State = State.UNKNOWN

@@ -35,12 +35,16 @@ class Verdict:
 
 
 class Judge:
-    """Feeds on observations and says a verdict. Without a prober a cooldown's end opens the door to live trials."""
+    """Feeds on observations and says a verdict.
+
+    Where no probe can tell, a cooldown's end opens the door to live trials:
+    without a prober, or while probes end without a finding.
+    """
 
     __slots__ = (
         "_cooldown_s",
+        "_do_probes_tell",
         "_good_in_trial",
-        "_is_probed",
         "_may_rise",
         "_probe_failures",
         "_rules",
@@ -55,7 +59,7 @@ class Judge:
 
     def __init__(self, rules: HealthRules, *, now: float, is_probed: bool) -> None:
         self._rules = rules
-        self._is_probed = is_probed
+        self._do_probes_tell = is_probed
         self._may_rise = True
         self._state = State.UNKNOWN
         self._since = now
@@ -78,9 +82,7 @@ class Judge:
         judge._may_rise = False
         judge._state = health.state
         judge._since = now - health.state_age_s
-        # Enough failures to be down in a target that is not down are a probe's, which its traffic has outweighed.
-        if health.consecutive_failures < rules.down_after:
-            judge._traffic_failures = health.consecutive_failures
+        judge._traffic_failures = health.consecutive_failures
         shares = rules.recovery_shares
         judge._step = max((i for i, share in enumerate(shares) if share <= health.traffic_share), default=0)
         return judge
@@ -90,9 +92,15 @@ class Judge:
         """How often the target has come back on trial, each time with a clean sheet."""
         return self._trials
 
-    def consecutive_failures(self, now: float) -> int:
-        """Failures since the last good call; those of traffic are forgotten by halves, a half-life after the last."""
-        return max(self._traffic_failures_by(now), self._probe_failures)
+    @property
+    def probe_failures(self) -> int:
+        """Probes that failed since the last good one."""
+        return self._probe_failures
+
+    def traffic_failures(self, now: float) -> int:
+        """Real calls that failed since the last good one; they are forgotten by halves, a half-life after the last."""
+        halves = int(min(max(0.0, now - self._traffic_failures_at) / self._rules.half_life_s, 31.0))
+        return self._traffic_failures >> halves
 
     def age_s(self, now: float) -> float:
         return max(0.0, now - self._since)
@@ -118,7 +126,7 @@ class Judge:
             return
         if good:
             self._note_good(good, now)
-        streak = trailing_failures if good else self._traffic_failures_by(now) + bad
+        streak = trailing_failures if good else self.traffic_failures(now) + bad
         self._traffic_failures = streak if streak_limit is None else min(streak, streak_limit)
         self._traffic_failures_at = now
         self._window.add(good, bad, now)
@@ -127,12 +135,17 @@ class Judge:
 
     def probe(self, *, is_good: bool, now: float) -> None:
         """A probe that ended. A good one clears earlier probes' failures, never those of real traffic."""
+        self._do_probes_tell = True
         if is_good:
             self._probe_failures = 0
             self._note_good(1, now)
         else:
             self._probe_failures += 1
             self._note_bad(now)
+
+    def probe_told_nothing(self) -> None:
+        """A probe that ended without a finding: until one has a finding again, only live trials can bring back."""
+        self._do_probes_tell = False
 
     def verdict(self, now: float, *, is_poor: bool = False) -> Verdict:
         """The state now. `is_poor` tells of a success rate or a latency that no healthy target has."""
@@ -186,15 +199,11 @@ class Judge:
         good, bad = self._window.good, self._window.bad
         return bad >= self._rules.degraded_failures and bad > self._rules.degraded_ratio * (good + bad)
 
-    def _traffic_failures_by(self, now: float) -> int:
-        half_lives = max(0.0, now - self._traffic_failures_at) / self._rules.half_life_s
-        return self._traffic_failures >> int(min(half_lives, 31.0))
-
     def _trial_wait_s(self) -> float:
         return max(self._cooldown_s, self._rules.min_dwell_s)
 
     def _maybe_try_again(self, now: float) -> None:
-        if not self._is_probed and self.age_s(now) >= self._trial_wait_s():
+        if not self._do_probes_tell and self.age_s(now) >= self._trial_wait_s():
             self._begin_trial(now)
 
     def _begin_trial(self, now: float) -> None:

@@ -11,15 +11,14 @@ NANOS_PER_USD = 1_000_000_000
 def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
     """The price of `usage`. An unknown price counts as nothing: a bill states what is known and invents nothing.
 
-    USD per million tokens is the same number as thousandths of a cent per token, so one token at 1 USD per
-    million is exactly 1 000 nanos. More cached tokens than input is a provider's nonsense; it makes nothing negative.
+    One token at 1 USD per million tokens costs a millionth of a dollar, which is exactly 1 000 nanos. More cached
+    tokens than input is a provider's nonsense: all of the input then counts as cached, and no more than that.
     """
-    fresh = max(0, usage.input_tokens - usage.cached_input_tokens)
+    cached = min(usage.cached_input_tokens, usage.input_tokens)
+    fresh = usage.input_tokens - cached
     input_price = prices.input or 0.0
     cached_price = input_price if prices.cached_input is None else prices.cached_input
-    total = (
-        fresh * input_price + usage.cached_input_tokens * cached_price + usage.output_tokens * (prices.output or 0.0)
-    )
+    total = fresh * input_price + cached * cached_price + usage.output_tokens * (prices.output or 0.0)
     return round(total * 1_000)
 
 

@@ -10,6 +10,9 @@ from router_service.core.success import SuccessRate
 from router_service.core.tally import Tally
 
 ENOUGH_SAMPLES = 5.0
+ENOUGH_TIMES = 10.0
+"""Times of calls differ by more than a factor of ten with what is asked, so the mean of a few says little."""
+
 USUAL_HALF_LIFE_S = 300.0
 POORNESS_HOLDS_S = 0.25
 
@@ -23,10 +26,10 @@ class TargetRecord:
         self._judge = Judge(rules, now=now, is_probed=is_probed)
         self._trials = 0
         self._success = SuccessRate(half_life_s=rules.half_life_s)
-        self._latency = LatencySketch(half_life_s=rules.half_life_s, now=now)
-        self._usual = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
-        self._first_token = LatencySketch(half_life_s=rules.half_life_s, now=now)
+        self._latency = _Pace(rules.half_life_s, now=now)
+        self._first_token = _Pace(rules.half_life_s, now=now)
         self._first_token_p95_s = 0.0
+        self._answer_p95_s = 0.0
         self._output_tokens = 0.0
         self._output_s = 0.0
         self._last_error = ""
@@ -60,12 +63,12 @@ class TargetRecord:
     def measure(self, tally: Tally, now: float) -> None:
         """Only the rates and latencies: for evidence that is too old to judge by, or judged already."""
         self._success.add(successes=tally.good, failures=tally.bad, now=now)
-        for sketch in (self._latency, self._usual):
-            sketch.add_counts(tally.latency.buckets(), sum_s=tally.latency.sum_s, now=now)
-        first = tally.time_to_first_token
-        if first.buckets():
-            self._first_token.add_counts(first.buckets(), sum_s=first.sum_s, now=now)
-            self._first_token_p95_s = self._first_token.summary().p95_s
+        if tally.latency.buckets():
+            self._latency.add(tally.latency, now)
+            self._answer_p95_s = self._latency.lately.summary().p95_s
+        if tally.time_to_first_token.buckets():
+            self._first_token.add(tally.time_to_first_token, now)
+            self._first_token_p95_s = self._first_token.lately.summary().p95_s
         if tally.output_s > 0:
             self._output_tokens = 0.9 * self._output_tokens + tally.output_tokens
             self._output_s = 0.9 * self._output_s + tally.output_s
@@ -76,9 +79,12 @@ class TargetRecord:
     ) -> None:
         """A probe. Its latency is not a completion's, so it moves the state and the success rate only.
 
-        One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged.
+        One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged;
+        live calls are then the only ones that can bring a target back.
         """
-        if not says_nothing:
+        if says_nothing:
+            self._judge.probe_told_nothing()
+        else:
             self._judge.probe(is_good=timing.is_ok, now=now)
             self._start_afresh_on_trial(now)
             self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)
@@ -98,7 +104,8 @@ class TargetRecord:
     def is_going_well(self, now: float, *, within_s: float) -> bool:
         """Whether real calls succeeded in the last `within_s` seconds and none has failed since."""
         is_fresh = now - self._last_good_traffic <= within_s
-        return is_fresh and not self._judge.consecutive_failures(now) and self.verdict(now).state is State.HEALTHY
+        has_failed = self._judge.traffic_failures(now) > 0 or self._judge.probe_failures > 0
+        return is_fresh and not has_failed and self.verdict(now).state is State.HEALTHY
 
     def probe_wanted_in_s(self, now: float) -> float | None:
         """When a probe would settle something; None when nothing is open."""
@@ -113,17 +120,22 @@ class TargetRecord:
             traffic_share=verdict.traffic_share,
             success_rate=self._success.rate(now),
             success_rate_lower=self._success.lower_bound(now),
-            consecutive_failures=self._judge.consecutive_failures(now),
+            consecutive_failures=self._judge.traffic_failures(now),
             samples=self._success.samples(now),
             in_flight=in_flight,
-            latency=self._latency.summary(),
-            time_to_first_token=self._first_token.summary(),
+            latency=self._latency.lately.summary(),
+            time_to_first_token=self._first_token.lately.summary(),
             output_tokens_per_second=self._output_tokens / self._output_s if self._output_s > 0 else 0.0,
             last_error="" if verdict.state is State.HEALTHY else self._last_error,
             last_probe_time=self._last_probe_time,
             last_probe=self._last_probe,
             probe_span=self._probe_span,
         )
+
+    @property
+    def answer_p95_s(self) -> float:
+        """Of whole answers, as of the last measurement; 0 where there was none."""
+        return self._answer_p95_s
 
     @property
     def time_to_first_token_p95_s(self) -> float:
@@ -135,14 +147,46 @@ class TargetRecord:
         if self._trials != self._judge.trials:
             self._trials = self._judge.trials
             self._success = SuccessRate(half_life_s=self._rules.half_life_s)
-            self._latency = LatencySketch(half_life_s=self._rules.half_life_s, now=now)
+            self._latency.start_afresh(now)
+            self._first_token.start_afresh(now)
             self._is_poor = False
 
     def _find_poorness(self, now: float) -> bool:
         """Under the success that a healthy target has, or slower than the larger of a bound and twice its usual."""
         if self._success.samples(now) >= ENOUGH_SAMPLES and self._success.rate(now) < self._rules.healthy_ratio:
             return True
-        if self._latency.samples(now) < ENOUGH_SAMPLES:
+        # A stream's whole time grows with the length of its text, which says nothing of its target.
+        pace = self._first_token if self._first_token.lately.samples(now) >= ENOUGH_TIMES else self._latency
+        return pace.is_slow(self._rules, now)
+
+
+class _Pace:
+    """One kind of time: what it is lately and what it was before, which is what is usual.
+
+    All samples are kept twice, with a short memory and with a long one. What the long one holds beyond the short one
+    are the earlier samples: a new one counts for nothing in it and gains weight as it ages.
+    """
+
+    __slots__ = ("_ever", "_half_life_s", "lately")
+
+    def __init__(self, half_life_s: float, *, now: float) -> None:
+        self._half_life_s = half_life_s
+        self._ever = LatencySketch(half_life_s=USUAL_HALF_LIFE_S, now=now)
+        self.lately = LatencySketch(half_life_s=half_life_s, now=now)
+
+    def add(self, times: LatencySketch, now: float) -> None:
+        for sketch in (self.lately, self._ever):
+            sketch.add_counts(times.buckets(), sum_s=times.sum_s, now=now)
+
+    def start_afresh(self, now: float) -> None:
+        """Forget what it was lately; what is usual stays."""
+        self.lately = LatencySketch(half_life_s=self._half_life_s, now=now)
+
+    def is_slow(self, rules: HealthRules, now: float) -> bool:
+        """Whether its mean is over the bound and over a multiple of its usual mean. Unknown where nothing is usual."""
+        samples, mean_s = self.lately.samples(now), self.lately.mean_s
+        earlier = self._ever.samples(now) - samples
+        if samples < ENOUGH_TIMES or earlier < ENOUGH_TIMES or mean_s <= rules.slow_s:
             return False
-        usual_s = self._usual.summary().p50_s
-        return self._latency.summary().mean_s > max(self._rules.slow_s, self._rules.slow_factor * usual_s)
+        usual_s = (self._ever.samples(now) * self._ever.mean_s - samples * mean_s) / earlier
+        return mean_s > rules.slow_factor * usual_s

@@ -55,7 +55,7 @@ class ProberSettings:
     allow_remote: bool = False
     interval_s: float = 5.0
     confirm_s: float = 0.5
-    timeout_s: float = 5.0
+    timeout_s: float = 2.0
     stale_s: float = 15.0
     ignore_s: float = 60.0
     report_s: float = 1.0

@@ -33,13 +33,14 @@ class LatencySketch:
     Decay is applied by letting new samples weigh more instead of shrinking all old ones, so that adding is O(1).
     """
 
-    __slots__ = ("_counts", "_half_life_s", "_origin", "_sum")
+    __slots__ = ("_counts", "_half_life_s", "_origin", "_sum", "_summary")
 
     def __init__(self, *, half_life_s: float | None, now: float = 0.0) -> None:
         self._half_life_s = half_life_s
         self._origin = now
         self._counts: dict[int, float] = {}
         self._sum = 0.0
+        self._summary: Latency | None = None
 
     def add(self, seconds: float, now: float) -> None:
         self.add_counts([(bucket_of(seconds), 1.0)], sum_s=seconds, now=now)
@@ -50,6 +51,7 @@ class LatencySketch:
         for bucket, count in counts:
             self._counts[bucket] = self._counts.get(bucket, 0.0) + count * weight
         self._sum += sum_s * weight
+        self._summary = None
 
     def buckets(self) -> tuple[tuple[int, float], ...]:
         return tuple(sorted(self._counts.items()))
@@ -63,7 +65,19 @@ class LatencySketch:
         weight = self._weight(now)
         return sum(self._counts.values()) / weight
 
+    @property
+    def mean_s(self) -> float:
+        """The mean over the decayed samples; 0 where there are none."""
+        total = sum(self._counts.values())
+        return self._sum / total if total > 0 else 0.0
+
     def summary(self) -> Latency:
+        """Percentiles and mean. Time alone does not change them, since it lets all samples weigh less alike."""
+        if self._summary is None:
+            self._summary = self._summarised()
+        return self._summary
+
+    def _summarised(self) -> Latency:
         total = sum(self._counts.values())
         if total <= 0:
             return Latency()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from contextlib import aclosing
 from typing import Any, TypeAlias
@@ -10,11 +11,14 @@ import grpc
 from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 from router_service.core.attempt import Answer
+from router_service.core.chat import Prompt
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError
+from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
-from router_service.core.settings import MIB, ServerSettings
+from router_service.core.settings import MIB, RoutingSettings, ServerSettings
 from router_service.edge import requests, responses
+from router_service.edge.requests import Limits
 from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.execution import Started
@@ -23,27 +27,34 @@ from router_service.telemetry.calls import current_span
 
 ROUTER = "signalbox.v1.Router"
 ADMIN = "signalbox.v1.Admin"
+NO_PROMPT = Prompt(messages=())
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class GrpcRouter(router_pb2_grpc.RouterServicer):
     """Methods that are not overridden here answer UNIMPLEMENTED."""
 
-    def __init__(self, router: Router, settings: ServerSettings) -> None:
+    def __init__(self, router: Router, *, server: ServerSettings, routing: RoutingSettings, observer: Observer) -> None:
         self._router = router
-        self._settings = settings
+        self._server = server
+        self._observer = observer
+        self._limits = Limits(max_prompt_bytes=server.max_prompt_mib * MIB, max_attempts=routing.max_attempts)
         refuse_unbuilt(self, router_pb2_grpc.RouterServicer)
 
     async def Complete(self, request: router_pb2.CompleteRequest, context: Context) -> router_pb2.CompleteResponse:
-        answer = await self._router.complete(self._read(request, context), current_span())
+        answer = await self._router.complete(self._read(request, context, is_stream=False), current_span())
         await context.send_initial_metadata((("x-signalbox-request-id", answer.request_id),))
         context.set_trailing_metadata(responses.trailers(answer))
         return responses.answer(answer)
 
     async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> None:  # type: ignore[override]
-        """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call."""
-        asked = self._read(request.request, context)
-        async with aclosing(self._router.stream(asked, current_span())) as events:
+        """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call.
+
+        The deadline holds for the writing too: a caller who stops reading holds a provider no longer than that.
+        """
+        asked = self._read(request.request, context, is_stream=True)
+        events = self._router.stream(asked, current_span())
+        async with asyncio.timeout_at(asked.deadline), aclosing(events):
             async for event in events:
                 if isinstance(event, Started):
                     await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
@@ -51,25 +62,38 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
                     context.set_trailing_metadata(responses.trailers(event))
                 await context.write(responses.event(event, asked.request_id))
 
-    def _read(self, pb: router_pb2.CompleteRequest, context: Context) -> Request:
+    def _read(self, pb: router_pb2.CompleteRequest, context: Context, *, is_stream: bool) -> Request:
+        started = time.monotonic()
         request_id = requests.request_id(pb)
         REQUEST_ID.set(request_id)
+        deadline = self._deadline(context, started)
         try:
-            return requests.request(
-                pb,
-                request_id=request_id,
-                deadline=self._deadline(context),
-                max_prompt_bytes=self._settings.max_prompt_mib * MIB,
-            )
+            return requests.request(pb, request_id=request_id, deadline=deadline, limits=self._limits)
         except SignalboxError as error:
+            unread = Request(request_id=request_id, prompt=NO_PROMPT, deadline=deadline)
+            self._observer.request_finished(_refused(unread, error, started, is_stream=is_stream))
             raise RequestFailed(error, Facts(request_id=request_id)) from error
 
-    def _deadline(self, context: Context) -> float:
+    def _deadline(self, context: Context, now: float) -> float:
         """Read once, at entry, and turned monotonic: a clock that is set does not move it."""
         remaining_s = context.time_remaining()
         if remaining_s is None:
-            remaining_s = self._settings.default_deadline_s
-        return finish_by(now=time.monotonic(), remaining_s=min(remaining_s, self._settings.max_deadline_s))
+            remaining_s = self._server.default_deadline_s
+        return finish_by(now=now, remaining_s=min(remaining_s, self._server.max_deadline_s))
+
+
+def _refused(unread: Request, error: SignalboxError, started: float, *, is_stream: bool) -> RequestFinished:
+    """What observers hear of a request that never came to the service; the service tells of all others."""
+    return RequestFinished(
+        request=unread,
+        is_stream=is_stream,
+        plan=None,
+        attempts=(),
+        latency_s=time.monotonic() - started,
+        delivered_chunks=0,
+        outcome=error.reason,
+        trace=current_span(),
+    )
 
 
 class GrpcAdmin(admin_pb2_grpc.AdminServicer):

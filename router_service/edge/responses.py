@@ -34,6 +34,8 @@ def answer(value: Answer) -> router_pb2.CompleteResponse:
     response.message.content = value.message.content
     for call in value.message.tool_calls:
         response.message.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
+    for block in value.message.reasoning:
+        response.message.reasoning.add(text=block.text, dialect=block.dialect, model=block.model)
     return response
 
 

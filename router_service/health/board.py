@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
@@ -15,6 +16,7 @@ from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report, Tally
 from router_service.health.entry import Entry
 from router_service.health.journal import ReportJournal
+from router_service.health.slices import SLICE, Slices, finish
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,14 @@ DEFAULT_WAITS_S: Mapping[Outcome, float] = {
     Outcome.CREDENTIALS: 60.0,
 }
 """How long a provider is left alone where it named no time."""
+
+
+class Reception(Enum):
+    """What became of a snapshot: taken over, or left for being no newer than the last or for what cannot be true."""
+
+    TAKEN = "taken"
+    NOT_NEWER = "not_newer"
+    CONTRADICTED = "contradicted"
 
 
 class HealthBoard:
@@ -70,7 +80,7 @@ class HealthBoard:
 
     def attempt_started(self, target: str) -> None:
         if (entry := self._entries.get(target)) is not None:
-            entry.in_flight += 1
+            entry.silence.call_started(self._clock())
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt = event.attempt
@@ -79,9 +89,9 @@ class HealthBoard:
             return
         now = self._clock()
         self._has_own_evidence = True
-        entry.in_flight = max(0, entry.in_flight - 1)
-        _count(self._tally(entry), attempt)
         is_good = attempt.outcome is Outcome.OK
+        entry.silence.call_ended(is_good=is_good, latency_s=attempt.latency_s, now=now)
+        _count(self._tally(entry), attempt)
         if is_good or attempt.outcome in FAILURES:
             entry.live(is_good=is_good, now=now)
         if attempt.outcome in BLOCKS:
@@ -92,26 +102,37 @@ class HealthBoard:
     def request_finished(self, event: RequestFinished) -> None:
         """Health is a matter of attempts; a request adds nothing to them."""
 
-    def accept(self, snapshot: Snapshot, *, merged: int = 0) -> bool:
-        """Take over a snapshot that is newer than the last one; False where it is not, or where it cannot be true.
+    def accept(self, snapshot: Snapshot, *, merged: int = 0) -> Reception:
+        """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees.
 
         `merged` is the sequence of this router's last report that the snapshot holds; 0 where it holds none.
         """
+        return finish(self.accept_in_slices(snapshot, merged=merged))
+
+    def accept_in_slices(self, snapshot: Snapshot, *, merged: int = 0) -> Slices[Reception]:
+        """What `accept` does, a few targets at a time. Calls may begin and end in between: each target is told anew of
+        all that the snapshot does not hold, as of the moment at which its turn comes.
+        """
         last = self._snapshot
         if last is not None and snapshot.order <= last.order:
-            return False
+            return Reception.NOT_NEWER
         now = self._clock()
         if self._contradicts_experience(snapshot, now):
-            return False
+            return Reception.CONTRADICTED
         if last is not None and last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
             logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
         is_new_epoch = last is None or last.epoch != snapshot.epoch
         self._snapshot, self._arrived_at = snapshot, now
         self._journal.merged(merged, is_new_epoch=is_new_epoch)
         self._told_blocks.replace(snapshot.providers.values(), now)
-        self._seed(snapshot, now)
-        self._refresh(self._entries.values(), now)
-        return True
+        entries = tuple(self._entries.values())
+        for i in range(0, len(entries), SLICE):
+            if i:
+                yield
+                now = self._clock()
+            self._seed(entries[i : i + SLICE], snapshot, now)
+            self._refresh(entries[i : i + SLICE], now)
+        return Reception.TAKEN
 
     def tick(self) -> None:
         """Let time do its part: call it four times a second."""
@@ -119,7 +140,7 @@ class HealthBoard:
         self._own_blocks.expire(now)
         self._told_blocks.expire(now)
         is_fading = self._faded(now) != self._last_faded
-        self._refresh([e for e in self._entries.values() if is_fading or e.is_moving], now)
+        self._refresh([e for e in self._entries.values() if is_fading or e.is_moving or e.silence.may_begin], now)
 
     def take_report(self) -> tuple[int, Mapping[str, Tally]]:
         """Close this period's tallies as the next report: call it once a second, whether or not somebody listens."""
@@ -129,8 +150,8 @@ class HealthBoard:
             self._entries[target].passive.measure(tally, now)
         self._refresh([self._entries[target] for target in tallies], now)
         for target, entry in self._entries.items():
-            if entry.in_flight:
-                tallies.setdefault(target, Tally()).in_flight = entry.in_flight
+            if in_flight := entry.silence.in_flight:
+                tallies.setdefault(target, Tally()).in_flight = in_flight
         for target, tally in tallies.items():
             if tally.block_reason is not None:
                 block = self._own_blocks.of(self._entries[target].provider)
@@ -160,16 +181,17 @@ class HealthBoard:
         provider = attempt.target.provider.name
         self._refresh([e for e in self._entries.values() if e.provider == provider], now)
 
-    def _seed(self, snapshot: Snapshot, now: float) -> None:
+    def _seed(self, entries: Iterable[Entry], snapshot: Snapshot, now: float) -> None:
         """Begin anew from the snapshot, then tell it what this router saw and the snapshot does not hold yet."""
-        for target, entry in self._entries.items():
-            entry.seed(snapshot.targets.get(target), now)
-        for closed in self._journal.unmerged():
-            if now - closed.closed_at <= self._settings.rules.half_life_s:
-                for target, tally in closed.tallies.items():
-                    self._entries[target].replay(tally, closed.closed_at)
-        for target, tally in self._tallies.items():
-            self._entries[target].replay(tally, now)
+        half_life_s = self._settings.rules.half_life_s
+        recent = [closed for closed in self._journal.unmerged() if now - closed.closed_at <= half_life_s]
+        for entry in entries:
+            entry.seed(snapshot.targets.get(entry.target), self._arrived_at)
+            for closed in recent:
+                if (tally := closed.tallies.get(entry.target)) is not None:
+                    entry.replay(tally, closed.closed_at)
+            if (tally := self._tallies.get(entry.target)) is not None:
+                entry.replay(tally, now)
 
     def _contradicts_experience(self, snapshot: Snapshot, now: float) -> bool:
         """Whether more than half of the providers are down in it while one of them serves this router well.

@@ -14,8 +14,9 @@ from signalbox.v1.health_feed_pb2_grpc import HealthFeedStub
 
 from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report
-from router_service.health.board import HealthBoard
-from router_service.health.wire import MAX_SNAPSHOT_BYTES, snapshot_from_message
+from router_service.health.board import HealthBoard, Reception
+from router_service.health.slices import finish_between_others
+from router_service.health.wire import MAX_SNAPSHOT_BYTES, snapshot_in_slices
 from router_service.health.wire_limits import Corrupt
 from router_service.health.wire_report import report_to_message
 
@@ -43,7 +44,8 @@ OPTIONS = (
 class HealthChannel:
     """Keeps `board` current for as long as `run` runs. A prober that is away or hangs costs the requests nothing.
 
-    `refused` counts the snapshots that were not taken: by the field that was wrong with them, or `order`.
+    `refused` counts the snapshots that were not taken: by the field that was wrong with them, by `order` where they
+    were not newer, and by `states` where those contradict what was seen here.
     """
 
     def __init__(
@@ -100,23 +102,28 @@ class HealthChannel:
                 if response is grpc.aio.EOF:
                     return
                 if isinstance(response, pb.WatchResponse):
-                    self._take(response.snapshot)
+                    await self._take(response.snapshot)
                 else:
                     self._refuse("snapshot", "is not the message that it should be")
         finally:
             call.cancel()
 
-    def _take(self, message: pb.Snapshot) -> None:
+    async def _take(self, message: pb.Snapshot) -> None:
         try:
-            snapshot = snapshot_from_message(message, known=self._board.targets)
+            snapshot = await finish_between_others(snapshot_in_slices(message, known=self._board.targets))
         except Corrupt as e:
             self._refuse(e.field, e.reason)
             return
-        if not self._board.accept(snapshot, merged=snapshot.merged_sequences.get(self._reporter_id, 0)):
-            self._refuse("order", f"is {snapshot.order}, not greater than the last, or contradicts what was seen here")
-            return
-        self._last_refused = ""
-        self._watching.arrived()
+        merged = snapshot.merged_sequences.get(self._reporter_id, 0)
+        match await finish_between_others(self._board.accept_in_slices(snapshot, merged=merged)):
+            case Reception.TAKEN:
+                self._last_refused = ""
+                self._watching.arrived()
+            case Reception.NOT_NEWER:
+                self._refuse("order", f"is {snapshot.order}, not greater than the last")
+            case Reception.CONTRADICTED:
+                self._refuse("states", "contradict what was seen here")
+                self._watching.arrived()  # it is reported to all the same: what was seen here may put it right
 
     def _refuse(self, field: str, reason: str) -> None:
         self.refused[field] += 1

@@ -9,30 +9,35 @@ from router_service.core.plan import Standing
 from router_service.core.record import TargetRecord
 from router_service.core.settings import HealthRules
 from router_service.core.tally import Tally
+from router_service.health.silence import Silence
 
 STEADY = (State.HEALTHY, State.UNKNOWN)
 """States that time alone does not change."""
 
 NO_SPAN = ProbeSpan()
+UNKNOWN_VERDICT = Verdict(State.UNKNOWN, 1.0)
 
 
 class Entry:
     """`told` is the prober's word on the target, `passive` what this router makes of its own calls alone.
 
-    `is_moving` says that time alone may change how the target stands, `is_well` that a success cannot.
+    `silence` doubts a target whose calls do not come back. `is_moving` says that time alone may change how the target
+    stands, `is_well` that a success cannot.
     """
 
     def __init__(self, target: str, rules: HealthRules, *, now: float) -> None:
         self.target = target
         self.provider = target.partition("/")[0]
-        self.in_flight = 0
         self.trailing_failures = 0
         self.is_moving = False
         self.is_well = False
+        self.silence = Silence(holds_s=rules.cooldown_s, now=now)
         self.passive = TargetRecord(target, rules, now=now, is_probed=False)
         self._rules = rules
         self._told: TargetHealth | None = None
         self._told_judge: Judge | None = None
+        self._shown = UNKNOWN_VERDICT
+        self._changed_at = float("-inf")
 
     def seed(self, told: TargetHealth | None, now: float) -> None:
         """A snapshot arrived. A target that it does not know, or knows nothing of, stays with this router's view."""
@@ -57,7 +62,7 @@ class Entry:
         """How the target stands; `faded` (0 to 1) says how little the prober's word counts by now."""
         told = self._told if faded < 1 else None
         own = self.passive.verdict(now)
-        verdict = self._verdict(own, now, faded)
+        verdict = self._dwelling(self._doubted(self._verdict(own, now, faded), now), now)
         self.is_moving = block is not None or own.state not in STEADY or verdict.state not in STEADY
         self.is_well = verdict.state is own.state is State.HEALTHY and block is None
         return Standing(
@@ -66,6 +71,7 @@ class Entry:
             blocked_for_s=block.left_s(now) if block is not None else 0.0,
             block_reason=block.reason if block is not None else None,
             time_to_first_token_p95_s=self._first_token_p95_s(told),
+            answer_p95_s=told.latency.p95_s if told is not None and told.latency.p95_s else self.passive.answer_p95_s,
             probe_span=told.probe_span if told is not None else NO_SPAN,
         )
 
@@ -81,6 +87,26 @@ class Entry:
             return told
         neutral = _fade(told, faded)
         return own if own.traffic_share < neutral.traffic_share else neutral
+
+    def _doubted(self, verdict: Verdict, now: float) -> Verdict:
+        """A target that has fallen silent keeps the share of a degraded one: enough to hear of its return."""
+        share = self._rules.degraded_share
+        if verdict.traffic_share <= share or not self.silence.is_doubtful(now):
+            return verdict
+        return Verdict(State.DEGRADED, share)
+
+    def _dwelling(self, verdict: Verdict, now: float) -> Verdict:
+        """Whoever's word it is: a target falls at once, and rises no sooner than `min_dwell_s` after its last change.
+
+        The prober keeps to this by itself, but what it says may differ from what this router had seen before.
+        """
+        shown = self._shown
+        is_rise = verdict.traffic_share > shown.traffic_share
+        if is_rise and now - self._changed_at < self._rules.min_dwell_s:
+            return shown
+        if verdict != shown:
+            self._shown, self._changed_at = verdict, now
+        return verdict
 
     def _first_token_p95_s(self, told: TargetHealth | None) -> float:
         told_s = told.time_to_first_token.p95_s if told is not None else 0.0

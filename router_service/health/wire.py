@@ -19,6 +19,7 @@ from router_service.core.health import (
 )
 from router_service.core.outcome import BlockReason
 from router_service.health import wire_limits as limits
+from router_service.health.slices import SLICE, Slices, finish
 from router_service.health.wire_limits import Corrupt, number, seconds, unix_time
 
 MAX_SNAPSHOT_BYTES = 4 * 1024 * 1024
@@ -60,9 +61,18 @@ def snapshot_from_message(message: pb.Snapshot, *, known: Collection[str] | None
 
     Raises Corrupt. A state that this version does not know counts as unknown, since a newer prober may say it.
     """
+    return finish(snapshot_in_slices(message, known=known))
+
+
+def snapshot_in_slices(message: pb.Snapshot, *, known: Collection[str] | None) -> Slices[Snapshot]:
+    """What `snapshot_from_message` does, a few targets at a time."""
     if message.ByteSize() > MAX_SNAPSHOT_BYTES:
         raise Corrupt("snapshot", f"is larger than {MAX_SNAPSHOT_BYTES} bytes")
-    targets = {t.target: _target_from_message(t, f"targets[{i}]") for i, t in enumerate(message.targets)}
+    targets: dict[str, TargetHealth] = {}
+    for i, target in enumerate(message.targets):
+        if i % SLICE == SLICE - 1:
+            yield
+        targets[target.target] = _target_from_message(target, f"targets[{i}]")
     providers = {p.provider: _provider_from_message(p, f"providers[{i}]") for i, p in enumerate(message.providers)}
     if len(targets) != len(message.targets) or len(providers) != len(message.providers):
         raise Corrupt("targets", "name a target or a provider twice")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
-from functools import partial
+from dataclasses import dataclass
+from enum import Enum
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -33,7 +35,24 @@ READ_BUFFER_BYTES = 64 * 1024
 NO_TIMERS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
-_ON_CONNECTED: ContextVar[Callable[[], None]] = ContextVar("on_connected")
+class _Phase(Enum):
+    """What a call without a connection waits for."""
+
+    NAME = "name"
+    CONNECTION = "connection"
+    HANDSHAKE = "handshake"
+
+
+@dataclass(slots=True)
+class _Opening:
+    """A call on its way to a connection."""
+
+    is_tls: bool
+    on_connected: Callable[[], None]
+    phase: _Phase = _Phase.CONNECTION
+
+
+_OPENING: ContextVar[_Opening] = ContextVar("opening")
 
 
 class _EndingHandler(ResponseHandler):
@@ -47,26 +66,37 @@ class _EndingHandler(ResponseHandler):
 
 
 class _TellingConnector(aiohttp.TCPConnector):
-    """Tells the call under way when it has its connection; aiohttp's own tracing does so at ten times the cost."""
+    """Tells the call under way how far it is; aiohttp's own tracing does so at ten times the cost."""
 
-    def __init__(self) -> None:
-        super().__init__(limit=0, resolver=AsyncResolver(), keepalive_timeout=KEEP_ALIVE_S)
-        handler: type[ResponseHandler] = _EndingHandler
-        self._factory = partial(handler, loop=self._loop)
+    def __init__(self, resolver: AbstractResolver) -> None:
+        super().__init__(limit=0, resolver=resolver, keepalive_timeout=KEEP_ALIVE_S)
+        self._factory = self._handler  # type: ignore[assignment]
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        _ON_CONNECTED.get()()
+        _OPENING.get().on_connected()
         return connection
+
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        opening = _OPENING.get()
+        opening.phase = _Phase.NAME
+        addresses = await super()._resolve_host(host, port, traces)
+        opening.phase = _Phase.CONNECTION
+        return addresses
+
+    def _handler(self) -> ResponseHandler:
+        """Asked for once the socket is connected, and before TLS begins on it."""
+        _OPENING.get().phase = _Phase.HANDSHAKE
+        return _EndingHandler(self._loop)
 
 
 class AiohttpTransport:
     """Implements Transport. Build it inside the running loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
         # aiodns instead of the default resolver: hanging look-ups must not fill a small thread pool.
         self._session = aiohttp.ClientSession(
-            connector=_TellingConnector(),
+            connector=_TellingConnector(resolver or AsyncResolver()),
             timeout=NO_TIMERS,
             auto_decompress=False,
             trust_env=False,
@@ -81,7 +111,8 @@ class AiohttpTransport:
 
     async def open(self, call: HttpCall, *, connect_s: float, on_connected: Callable[[], None]) -> AiohttpResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=None, sock_read=None)
-        _ON_CONNECTED.set(on_connected)
+        opening = _Opening(call.url.startswith("https:"), on_connected)
+        _OPENING.set(opening)
         self._opened += 1
         self._open += 1
         try:
@@ -96,7 +127,7 @@ class AiohttpTransport:
         except BaseException as e:
             self._open -= 1
             if isinstance(e, Exception):
-                raise _mapped(e) from e
+                raise _mapped(e, opening) from e
             raise
         return AiohttpResponse(response, self)
 
@@ -123,16 +154,8 @@ class AiohttpResponse:
         headers = {name.lower(): value for name, value in response.headers.items()}
         self.head = HttpHead(status=response.status, headers=headers)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        content = self._response.content
-        try:
-            while chunk := await content.readany():
-                yield chunk
-        except asyncio.CancelledError:
-            self._response.close()
-            raise
-        except (aiohttp.ClientError, OSError) as e:
-            raise BadResponse(_broken(e), stage=Stage.STREAM, maybe_billed=True) from e
+    def chunks(self) -> AsyncIterator[bytes]:
+        return _Chunks(self._response)
 
     async def close(self, *, may_reuse: bool = True) -> None:
         if self._is_closed:
@@ -145,7 +168,31 @@ class AiohttpResponse:
             self._response.close()
 
 
-def _mapped(error: Exception) -> UpstreamError:
+class _Chunks:
+    """The body's pieces. No generator, which whoever stops inside a body would have to close."""
+
+    __slots__ = ("_response",)
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    def __aiter__(self) -> _Chunks:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._response.content.readany()
+        except asyncio.CancelledError:
+            self._response.close()
+            raise
+        except (aiohttp.ClientError, OSError) as e:
+            raise BadResponse(_broken(e), stage=Stage.STREAM, maybe_billed=True) from e
+        if not chunk:
+            raise StopAsyncIteration
+        return chunk
+
+
+def _mapped(error: Exception, opening: _Opening) -> UpstreamError:
     """aiohttp's errors before a head arrived. Texts are ours: theirs name hosts, and URLs with their queries."""
     match error:
         case aiohttp.ClientConnectorDNSError():
@@ -153,7 +200,7 @@ def _mapped(error: Exception) -> UpstreamError:
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
             return TlsFailed("no trusted TLS connection to the provider", stage=Stage.CONNECT)
         case aiohttp.ConnectionTimeoutError():
-            return ConnectFailed("no connection to the provider in time", stage=Stage.CONNECT)
+            return _too_late(opening)
         case aiohttp.ClientConnectorError():
             return ConnectFailed("no connection to the provider", stage=Stage.CONNECT)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
@@ -163,6 +210,16 @@ def _mapped(error: Exception) -> UpstreamError:
             return BadResponse("the provider's answer is not valid HTTP", stage=Stage.FIRST_BYTE, maybe_billed=True)
         case _:
             raise error
+
+
+def _too_late(opening: _Opening) -> UpstreamError:
+    match opening.phase:
+        case _Phase.NAME:
+            return NameNotResolved("the provider's host name was not resolved in time", stage=Stage.CONNECT)
+        case _Phase.HANDSHAKE if opening.is_tls:
+            return TlsFailed("the provider did not finish the TLS handshake in time", stage=Stage.CONNECT)
+        case _:
+            return ConnectFailed("no connection to the provider in time", stage=Stage.CONNECT)
 
 
 def _broken(error: Exception) -> str:

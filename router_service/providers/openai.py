@@ -15,6 +15,7 @@ from router_service.core.chat import (
     Generation,
     Message,
     Prompt,
+    Reasoning,
     Role,
     StreamEnd,
     ToolCall,
@@ -26,6 +27,7 @@ from router_service.providers import openai_errors
 from router_service.providers.dialect import HttpCall, HttpHead
 from router_service.providers.sse import EventSplitter, EventTooLarge
 
+NAME = "openai"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 TERMINAL = b"[DONE]"
 
@@ -59,7 +61,7 @@ class OpenAIDialect:
             raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
         choice = answer.choices[0]
         return Completion(
-            message=_message(choice.message),
+            message=_message(choice.message, answer.model or ""),
             finish_reason=_finish_reason(choice.finish_reason),
             usage=_usage(answer.usage),
             model=answer.model or "",
@@ -89,7 +91,8 @@ class OpenAIStreamDecoder:
             events = self._splitter.feed(data)
         except EventTooLarge as e:
             raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
-        return [self._event(event) for event in events if not self._is_done]
+        # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
+        return [self._event(event) for event in events if event.strip() and not self._is_done]
 
     def end(self) -> StreamEnd | None:
         """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
@@ -236,9 +239,10 @@ def _written_generation(generation: Generation) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _message(text: _Text | None) -> Message:
+def _message(text: _Text | None, model: str) -> Message:
     assert text is not None
     calls = text.tool_calls or []
+    thought = text.reasoning_content or text.reasoning
     return Message(
         role=Role.ASSISTANT,
         content=text.content or text.refusal or "",
@@ -247,6 +251,7 @@ def _message(text: _Text | None) -> Message:
             for c in calls
             if c.function is not None
         ),
+        reasoning=(Reasoning(text=thought, dialect=NAME, model=model),) if thought else (),
     )
 
 

@@ -44,6 +44,7 @@ _CONTEXT_TEXTS = (
     "exceeds the maximum number of tokens allowed",
     "prompt is too long",
 )
+_CONTEXT_STATUSES = frozenset({400, 413, 422})
 _TRANSIENT = frozenset({408, 409, 424, 498})
 _MAX_WRAPPINGS = 4
 
@@ -131,7 +132,7 @@ def _kind(status: int, said: _Said) -> type[UpstreamError]:
     """The codes first, since money, policy and context hide behind 400 and 429; then the status."""
     if said.is_any(_MONEY) or status == 402:
         return MoneyGone
-    if said.is_any(_CONTEXT) or status == 413 or _says_too_long(said):
+    if said.is_any(_CONTEXT) or status == 413 or _says_too_long(status, said):
         return ContextTooLong
     if said.is_any(_POLICY) or said.is_moderated:
         return ContentFiltered
@@ -148,8 +149,9 @@ def _kind(status: int, said: _Said) -> type[UpstreamError]:
     return RequestRejected if status >= 400 else BadResponse
 
 
-def _says_too_long(said: _Said) -> bool:
-    if said.code == "string_above_max_length":
+def _says_too_long(status: int, said: _Said) -> bool:
+    """By its text, which counts where the request was refused for what it is, or where there is no status to go by."""
+    if said.code == "string_above_max_length" or (status >= 300 and status not in _CONTEXT_STATUSES):
         return False
     text = said.message.lower()
     return any(phrase in text for phrase in _CONTEXT_TEXTS)

@@ -30,6 +30,7 @@ class Response(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives, in pieces cut anywhere; ends only when the body is whole by HTTP's own framing.
+        Nothing of it has to be closed: `close` ends it with the answer.
 
         Raises BadResponse(maybe_billed) where the connection broke or closed before that.
         """

@@ -89,7 +89,7 @@ class CallFrame:
                 if self._is_ending:
                     code = grpc.StatusCode.UNAVAILABLE
                     stopped = Draining("this router stopped before the call was done")
-                    await _abort(context, refusal(RequestFailed(stopped, _facts(was_sent=True))))
+                    await _abort(context, refusal(RequestFailed(stopped, Facts(request_id=REQUEST_ID.get()))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
                 if isinstance(e, RequestFailed) and isinstance(e.error, InternalFault):
@@ -103,7 +103,8 @@ class CallFrame:
             except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
                 code = grpc.StatusCode.INTERNAL
                 _log_bug(method, e)
-                await _abort(context, refusal(RequestFailed(InternalFault(), _facts(was_sent=True))))
+                facts = Facts(request_id=REQUEST_ID.get(), was_sent=True, maybe_billed=True)  # assumed, not known
+                await _abort(context, refusal(RequestFailed(InternalFault(), facts)))
             finally:
                 self._tasks.discard(task)
                 if span is not None and tracing is not None:
@@ -143,11 +144,6 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
                 await context.write(response)
 
     return write_all
-
-
-def _facts(*, was_sent: bool) -> Facts:
-    """All that is known of a request whose own story was cut off; that something was sent is assumed, not known."""
-    return Facts(request_id=REQUEST_ID.get(), was_sent=was_sent, maybe_billed=was_sent)
 
 
 async def _abort(context: Context, refused: Refusal) -> NoReturn:

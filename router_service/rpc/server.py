@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from router_service.rpc.call import CallFrame, Handler
+from router_service.rpc.health import HealthService
 
+HEALTH = "grpc.health.v1.Health"
+REFLECTION_V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
+MAX_PENDING_CALLS = 100_000
 MAX_PORT = 65535
 
 
@@ -29,6 +36,9 @@ def new_server(frame: CallFrame, *, max_message_mib: int) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", max_message_mib * MIB),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            # gRPC drops calls that wait for us beyond these with a bare CANCELLED; who is turned away is ours to say.
+            ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -138,30 +148,63 @@ class StandardServices:
 
     def __init__(self, server: grpc.aio.Server, names: Iterable[str], *, has_reflection: bool) -> None:
         self._names = ("", *names)
-        self._health = health.aio.HealthServicer()
+        self._health = HealthService()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        self._reflection = _EndingReflection((*self._names[1:], HEALTH, REFLECTION_V1ALPHA, REFLECTION_V1))
         if has_reflection:
-            _add_reflection(server, (*self._names[1:], health.SERVICE_NAME))
+            self._reflection.add_to(server)
+        self._is_ending = False
 
     async def ready(self) -> None:
         """Every service takes calls. It does not say that every provider is up."""
-        for name in self._names:
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if not self._is_ending:
+            self._health.say(self._names, health_pb2.HealthCheckResponse.SERVING)
 
     async def not_ready(self) -> None:
         """From now on NOT_SERVING, whatever is set later: the beginning of the end."""
-        await self._health.enter_graceful_shutdown()
+        self._is_ending = True
+        self._health.say(self._names, health_pb2.HealthCheckResponse.NOT_SERVING)
+
+    def end_streams(self) -> None:
+        """End the streams that nobody else would: watches, with NOT_SERVING as their last word, and reflection's.
+
+        To be called once new calls are refused, since a gRPC client that watches begins anew at once.
+        """
+        self._health.end()
+        self._reflection.end()
 
 
-def _add_reflection(server: grpc.aio.Server, names: tuple[str, ...]) -> None:
-    """grpcio-reflection has v1alpha only; v1 is the same on the wire, so the same servicer serves both names."""
-    names = (*names, reflection.SERVICE_NAME, REFLECTION_V1)
-    reflection.enable_server_reflection(names, server)
-    servicer = reflection.aio.ReflectionServicer(names)
-    handler = grpc.stream_stream_rpc_method_handler(
-        servicer.ServerReflectionInfo,
-        reflection_pb2.ServerReflectionRequest.FromString,
-        reflection_pb2.ServerReflectionResponse.SerializeToString,
-    )
-    handlers = {"ServerReflectionInfo": handler}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(REFLECTION_V1, handlers),))
+class _EndingReflection(reflection.aio.ReflectionServicer):  # type: ignore[misc]
+    """Reflection whose streams can be ended: a client may hold one open for as long as it lives."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        super().__init__(names)
+        self._limits: set[asyncio.Timeout] = set()
+        self._is_ending = False
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """grpcio-reflection has v1alpha only; v1 is the same on the wire, so the same servicer serves both names."""
+        handler = grpc.stream_stream_rpc_method_handler(
+            self._answer,
+            reflection_pb2.ServerReflectionRequest.FromString,
+            reflection_pb2.ServerReflectionResponse.SerializeToString,
+        )
+        for name in (REFLECTION_V1ALPHA, REFLECTION_V1):
+            handlers = {"ServerReflectionInfo": handler}
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, handlers),))
+
+    def end(self) -> None:
+        self._is_ending = True
+        for limit in self._limits:
+            limit.reschedule(asyncio.get_running_loop().time())
+
+    async def _answer(self, requests: AsyncIterator[Any], context: Any) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if self._is_ending else None) as limit:
+                self._limits.add(limit)
+                try:
+                    async with aclosing(self.ServerReflectionInfo(requests, context)) as responses:
+                        async for response in responses:
+                            await context.write(response)
+                finally:
+                    self._limits.discard(limit)

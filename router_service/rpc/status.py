@@ -38,6 +38,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.InternalFault: Code.INTERNAL,
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
+    errors.CredentialsRefused: Code.INTERNAL,
     errors.CallerDeadline: Code.DEADLINE_EXCEEDED,
     errors.Overloaded: Code.UNAVAILABLE,
     errors.Draining: Code.UNAVAILABLE,
@@ -46,6 +47,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.NameNotResolved: Code.UNAVAILABLE,
     errors.TlsFailed: Code.UNAVAILABLE,
     errors.UpstreamTimeout: Code.UNAVAILABLE,
+    errors.TimeShareSpent: Code.UNAVAILABLE,
     errors.ServerFailed: Code.UNAVAILABLE,
     errors.BadResponse: Code.UNAVAILABLE,
     errors.Redirected: Code.UNAVAILABLE,
@@ -117,33 +119,32 @@ def _of_attempts(error: errors.AttemptsFailed) -> _Verdict:
     """The causes' own status where they agree, or where the last one is no matter of the target. Of mixed ones:
     UNAVAILABLE if waiting alone helps, else RESOURCE_EXHAUSTED if it is quota, else FAILED_PRECONDITION.
     """
-    causes = [cause for _, cause in error.causes]
     if not error.last.fails_over:
         return _of_upstream(error.last)
-    if error.common is not None:
-        verdict = _of_upstream(error.last)
-        waits = [c.retry_after_s for c in causes if c.retry_after_s is not None and c.waiting_helps]
-        return _Verdict(verdict.code, verdict.reason, min(waits, default=verdict.retry_after_s), verdict.is_final)
-    verdicts = [_of_upstream(cause) for cause in causes]
+    verdicts = [_of_upstream(cause) for _, cause in error.causes]
+    if error.are_alike:
+        told = [cause.retry_after_s for _, cause in error.causes if cause.retry_after_s is not None]
+        waits = [v.retry_after_s for v in verdicts if v.retry_after_s is not None]
+        wait_s = min(told or waits) if waits else None
+        return _Verdict(verdicts[-1].code, error.reason, wait_s, wait_s is None)
     if all(v.code is Code.UNAVAILABLE for v in verdicts) or any(
         v.code is Code.UNAVAILABLE and v.retry_after_s is not None for v in verdicts
     ):
-        return _mixed(Code.UNAVAILABLE, verdicts)
+        return _mixed(Code.UNAVAILABLE, error.reason, verdicts)
     if any(v.code is Code.RESOURCE_EXHAUSTED for v in verdicts):
-        return _mixed(Code.RESOURCE_EXHAUSTED, verdicts)
-    return _Verdict(Code.FAILED_PRECONDITION, errors.AttemptsFailed.reason, None, is_final=True)
+        return _mixed(Code.RESOURCE_EXHAUSTED, error.reason, verdicts)
+    return _Verdict(Code.FAILED_PRECONDITION, error.reason, None, is_final=True)
 
 
-def _mixed(code: grpc.StatusCode, verdicts: Sequence[_Verdict]) -> _Verdict:
+def _mixed(code: grpc.StatusCode, reason: str, verdicts: Sequence[_Verdict]) -> _Verdict:
     """With the shortest wait of those that gave the code; where none of them passes by waiting, trying is vain."""
     waits = [v.retry_after_s for v in verdicts if v.code is code and v.retry_after_s is not None]
-    return _Verdict(code, errors.AttemptsFailed.reason, min(waits, default=None), not waits)
+    return _Verdict(code, reason, min(waits, default=None), not waits)
 
 
 def _of_upstream(error: UpstreamError) -> _Verdict:
-    reason = errors.RateLimited.reason if isinstance(error, errors.MoneyGone) else error.reason
     wait_s = (WAIT_S if error.retry_after_s is None else error.retry_after_s) if error.waiting_helps else None
-    return _Verdict(CODES[type(error)], reason, wait_s, not error.waiting_helps)
+    return _Verdict(CODES[type(error)], error.call_reason or error.reason, wait_s, not error.waiting_helps)
 
 
 def _info(reason: str, error: SignalboxError, facts: Facts) -> error_details_pb2.ErrorInfo:
@@ -175,7 +176,7 @@ def _particulars(error: SignalboxError, *, room: int) -> Particulars | None:
             return _precondition_failure(error, room)
         case errors.ProvidersBlocked():
             return _quota_failure(error.providers, room)
-        case errors.AttemptsFailed() if isinstance(error.common, errors.RateLimited | errors.MoneyGone):
+        case errors.AttemptsFailed() if error.reason == errors.RateLimited.reason:
             return _quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)), room)
         case _:
             return None

@@ -13,11 +13,16 @@ class Admission:
     def __init__(self, *, max_in_flight: int) -> None:
         self._max_in_flight = max_in_flight
         self._is_draining = False
+        self.has_given_up = False
         self.in_flight = 0
 
     def drain(self) -> None:
         """Let nobody in from now on."""
         self._is_draining = True
+
+    def give_up(self) -> None:
+        """What is still inside is about to be cancelled, and not by its callers."""
+        self.has_given_up = True
 
     def __enter__(self) -> None:
         if self._is_draining:

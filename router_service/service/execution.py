@@ -36,6 +36,11 @@ from router_service.providers.transport import Response, Transport
 from router_service.service.run import Run, Try
 
 MAX_ERROR_BODY_BYTES = 64 * 1024
+ERROR_BODY_S = 0.25
+"""How long an error's body is waited for once its head is there."""
+MAX_ANSWER_CHARACTERS = 1_000_000
+MAX_DELTA_CHARACTERS = 250_000
+"""A character has at most four bytes, and callers' libraries receive 4 MiB unless told otherwise."""
 SETTLE_S = 0.05
 """After the terminal event, how long the end of the body may take to follow; later than that the connection goes."""
 
@@ -78,11 +83,11 @@ class Execution:
             try:
                 async with aclosing(self._events(run, attempt)) as events:
                     async for event in events:
-                        if isinstance(event, StreamEnd):
-                            end = event
-                            break
                         if not run.delivered_chunks:
                             yield Started(attempt.target, tuple(run.attempts))
+                        if isinstance(event, StreamEnd):
+                            yield run.streamed(attempt, event)
+                            return
                         run.delivered_chunks += 1
                         yield event
             except UpstreamError as error:
@@ -92,32 +97,28 @@ class Execution:
             except BaseException as error:
                 run.cut_short(attempt, error)
                 raise
-            else:
-                failed_before = tuple(run.attempts)
-                answer = run.streamed(attempt, end)
-                if not run.delivered_chunks:
-                    yield Started(attempt.target, failed_before)
-                yield answer
-                return
         raise run.gave_up()
 
     async def _answer(self, run: Run, attempt: Try) -> Completion:
         dialect = self._dialects[attempt.target.provider.dialect]
-        until = run.silent_until(attempt, attempt.target.provider.timeouts.answer_s)
-        async with _Timer(run, attempt, until), self._opened(run, attempt, is_stream=False) as response:
+        timer = _Timer(run, attempt, run.answered_until(attempt), attempt.target.provider.timeouts.answer_s)
+        async with timer, self._opened(run, attempt, is_stream=False) as response:
             if response.head.status != HTTPStatus.OK:
                 raise dialect.failure(response.head, await _beginning(response))
             body = await self._whole(response)
-        return dialect.decode(body)
+        completion = dialect.decode(body)
+        if _characters(completion) > MAX_ANSWER_CHARACTERS:
+            raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
+        return completion
 
     async def _events(self, run: Run, attempt: Try) -> AsyncGenerator[Delta | StreamEnd, None]:
         """The deltas of one upstream stream, those that arrived together as one, and at last its end."""
         provider = attempt.target.provider
         dialect = self._dialects[provider.dialect]
         decoder = dialect.decoder()
-        until = run.silent_until(attempt, provider.timeouts.first_byte_s)
+        timer = _Timer(run, attempt, run.first_token_until(attempt), provider.timeouts.first_byte_s)
         received = 0
-        async with _Timer(run, attempt, until) as timer, self._opened(run, attempt, is_stream=True) as response:
+        async with timer, self._opened(run, attempt, is_stream=True) as response:
             if not _is_stream(response.head):
                 raise dialect.failure(response.head, await _beginning(response))
             chunks = response.chunks()
@@ -128,17 +129,20 @@ class Execution:
                     raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True)
                 received += len(data)
                 if received > self._max_output_bytes:
-                    raise _too_large(self._max_output_bytes)
+                    raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.STREAM)
                 if deltas := decoder.feed(data):
                     attempt.stage = Stage.STREAM
                     if delta := _merged(deltas):
                         attempt.note(delta)
                         timer.pause()
-                        yield delta
+                        for piece in _in_pieces(delta):
+                            yield piece
                     timer.move(time.monotonic() + provider.timeouts.gap_s)
             timer.pause()
-            await _settle(chunks)
-            yield end
+            try:
+                yield end
+            finally:
+                await _settle(chunks)
 
     def _opened(self, run: Run, attempt: Try, *, is_stream: bool) -> _Opened:
         target = attempt.target
@@ -153,7 +157,7 @@ class Execution:
         async for data in response.chunks():
             received += len(data)
             if received > self._max_output_bytes:
-                raise _too_large(self._max_output_bytes)
+                raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.FIRST_BYTE)
             pieces.append(data)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
@@ -177,6 +181,7 @@ class _Opened:
         self._response = await self._transport.open(
             self._call, connect_s=connect_s, on_connected=self._attempt.connected
         )
+        self._attempt.status_code = self._response.head.status
         return self._response
 
     async def __aexit__(
@@ -193,11 +198,13 @@ class _Timer:
     reader's code instead of ours.
     """
 
-    __slots__ = ("_attempt", "_deadline", "_timeout", "_until")
+    __slots__ = ("_attempt", "_deadline", "_limit_s", "_run", "_timeout", "_until")
 
-    def __init__(self, run: Run, attempt: Try, until: float) -> None:
+    def __init__(self, run: Run, attempt: Try, until: float, limit_s: float) -> None:
+        self._run = run
         self._attempt = attempt
         self._until = until
+        self._limit_s = limit_s
         self._deadline = run.request.deadline
         self._timeout = asyncio.timeout_at(min(until, self._deadline))
 
@@ -218,11 +225,12 @@ class _Timer:
         try:
             await self._timeout.__aexit__(kind, error, traceback)
         except TimeoutError:
-            stage = self._attempt.stage
             if self._until >= self._deadline:
-                raise CallerDeadline(stage) from None
-            text = "the provider did not answer in time" if stage is not Stage.STREAM else "the provider fell silent"
-            raise UpstreamTimeout(text, stage=stage, maybe_billed=self._attempt.was_sent) from None
+                raise CallerDeadline(self._attempt.stage) from None
+            if self._attempt.stage is Stage.STREAM:
+                text = "the provider fell silent inside its answer"
+                raise UpstreamTimeout(text, stage=Stage.STREAM, maybe_billed=True) from None
+            raise self._run.too_slow(self._attempt, self._limit_s) from None
 
 
 def _is_stream(head: HttpHead) -> bool:
@@ -230,13 +238,14 @@ def _is_stream(head: HttpHead) -> bool:
 
 
 async def _beginning(response: Response) -> bytes:
-    """As much of an error's body as its class may be read from; none where it does not arrive whole."""
+    """As much of an error's body as its class may be read from, and as comes soon: the status alone says most of it."""
     body = b""
-    with suppress(UpstreamError):
-        async for data in response.chunks():
-            body += data
-            if len(body) >= MAX_ERROR_BODY_BYTES:
-                break
+    with suppress(UpstreamError, TimeoutError):
+        async with asyncio.timeout(ERROR_BODY_S):
+            async for data in response.chunks():
+                body += data
+                if len(body) >= MAX_ERROR_BODY_BYTES:
+                    break
     return body
 
 
@@ -258,6 +267,24 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
     )
 
 
-def _too_large(max_bytes: int) -> ResponseTooLarge:
-    text = f"the provider's answer is longer than {max_bytes} bytes"
-    return ResponseTooLarge(text, stage=Stage.STREAM, maybe_billed=True)
+def _in_pieces(delta: Delta) -> Sequence[Delta]:
+    """As it is, or cut so that each message stays well below what a caller's library receives."""
+    if len(delta.content) + len(delta.reasoning) <= MAX_DELTA_CHARACTERS:
+        return (delta,)
+    pieces = [Delta(reasoning=piece) for piece in _cut(delta.reasoning)]
+    pieces += [Delta(piece) for piece in _cut(delta.content)]
+    return [*pieces, Delta(tool_calls=delta.tool_calls)] if delta.tool_calls else pieces
+
+
+def _cut(text: str) -> list[str]:
+    return [text[i : i + MAX_DELTA_CHARACTERS] for i in range(0, len(text), MAX_DELTA_CHARACTERS)]
+
+
+def _characters(completion: Completion) -> int:
+    message = completion.message
+    calls = sum(len(c.arguments_json) for c in message.tool_calls)
+    return len(message.content) + calls + sum(len(r.text) for r in message.reasoning)
+
+
+def _too_large(what: str, *, stage: Stage) -> ResponseTooLarge:
+    return ResponseTooLarge(f"the provider sent {what}", stage=stage, maybe_billed=True)

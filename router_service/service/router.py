@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from random import Random
 
@@ -13,6 +14,8 @@ from router_service.core.chat import Delta
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
+    CredentialsRefused,
+    Draining,
     Facts,
     InternalFault,
     NoTarget,
@@ -25,11 +28,11 @@ from router_service.core.errors import (
 )
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.outcome import BlockReason
-from router_service.core.plan import Plan, Rejection, View, plan
+from router_service.core.plan import Plan, Rejection, Standing, View, plan
 from router_service.core.request import Request
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution, Started
-from router_service.service.run import Run
+from router_service.service.run import CLOCK_SLACK_S, Run
 
 FIRST_REJECTIONS = 5
 
@@ -78,6 +81,11 @@ class Router:
         except SignalboxError as error:
             outcome = error.reason
             raise RequestFailed(error, _facts(run, error)) from error
+        except (asyncio.CancelledError, GeneratorExit) as left:
+            if (why := self._why_cut(request)) is None:
+                raise
+            outcome = why.reason
+            raise RequestFailed(why, _facts(run, why)) from left
         except Exception as error:
             fault = InternalFault()
             outcome = fault.reason
@@ -97,12 +105,21 @@ class Router:
             )
 
     def _plan(self, request: Request) -> Plan:
-        if asyncio.get_running_loop().time() >= request.deadline:
+        if time.monotonic() >= request.deadline:
             raise CallerDeadline(Stage.ADMISSION)
         found = plan(request, self._view(), self._rng)
         if not found.targets:
             raise _nobody(request, found)
         return found
+
+    def _why_cut(self, request: Request) -> SignalboxError | None:
+        """Why a call is cancelled from outside: we stop, or its time is over while it waits for its reader. None: its
+        caller left.
+        """
+        if self._admission.has_given_up:
+            return Draining("this router stopped before the call was done")
+        is_late = time.monotonic() >= request.deadline - CLOCK_SLACK_S
+        return CallerDeadline(Stage.STREAM) if is_late else None
 
     def _attempts_allowed(self, request: Request) -> int:
         if request.routing.disable_fallback:
@@ -111,15 +128,20 @@ class Router:
 
 
 def _nobody(request: Request, found: Plan) -> SignalboxError:
-    """Waiting helps where a block is all that keeps the last targets out; else only another request would."""
+    """Waiting helps where a rate limit is all that keeps somebody out; else only the operator, or another request."""
     if blocked := [t for t in found.view.catalog.targets if found.rejected[t.id] is Rejection.BLOCKED]:
-        standings = [found.standing(t) for t in blocked]
-        waits = [s.blocked_for_s for s in standings if s.block_reason is BlockReason.RATE_LIMITED]
-        providers = tuple(dict.fromkeys(t.provider.name for t in blocked))
-        return ProvidersBlocked(providers=providers, retry_after_s=min(waits, default=None))
+        return _all_blocked({t.provider.name: found.standing(t) for t in blocked})
     counts = Counter(reason.value for reason in found.rejected.values())
     first = [(target, reason.value) for target, reason in list(found.rejected.items())[:FIRST_REJECTIONS]]
     return NoTarget(_why_nobody(request, found), rejected=counts, first=first)
+
+
+def _all_blocked(standings: Mapping[str, Standing]) -> SignalboxError:
+    reasons = {provider: s.block_reason for provider, s in standings.items() if s.block_reason is not None}
+    if set(reasons.values()) == {BlockReason.CREDENTIALS}:
+        return CredentialsRefused(blocked=reasons)
+    waits = [s.blocked_for_s for s in standings.values() if s.block_reason is BlockReason.RATE_LIMITED]
+    return ProvidersBlocked(blocked=reasons, retry_after_s=min(waits, default=None))
 
 
 def _why_nobody(request: Request, found: Plan) -> str:
@@ -136,22 +158,26 @@ def _facts(run: Run, error: SignalboxError) -> Facts:
         request_id=run.request.request_id,
         target=run.attempts[-1].target.id if run.attempts else "",
         attempts=len(run.attempts),
-        stage=_stage(error),
+        stage=_stage(run, error),
         delivered_chunks=run.delivered_chunks,
         was_sent=run.was_sent,
         maybe_billed=any(a.maybe_billed for a in run.attempts),
     )
 
 
-def _stage(error: SignalboxError) -> Stage:
+def _stage(run: Run, error: SignalboxError) -> Stage:
     match error:
         case AttemptsFailed():
             return error.last.stage
+        case Draining() if run.delivered_chunks:
+            return Stage.STREAM
+        case Draining() if run.was_sent:
+            return Stage.FIRST_BYTE
         case StreamInterrupted():
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage
-        case NoTarget() | ProvidersBlocked():
+        case NoTarget() | ProvidersBlocked() | CredentialsRefused():
             return Stage.SELECT
         case _:
             return Stage.ADMISSION

@@ -9,14 +9,29 @@ from dataclasses import dataclass
 from router_service.core.attempt import Answer, Attempt
 from router_service.core.catalog import Target
 from router_service.core.chat import Completion, Delta, FinishReason, Message, Role, StreamEnd, Usage
-from router_service.core.deadline import first_answer_timer_s
-from router_service.core.errors import AttemptsFailed, CallerDeadline, SignalboxError, Stage, UpstreamError
+from router_service.core.deadline import (
+    OUT_OF_THE_USUAL,
+    UNMEASURED_ANSWER_S,
+    UNMEASURED_FIRST_TOKEN_S,
+    first_answer_timer_s,
+)
+from router_service.core.errors import (
+    AttemptsFailed,
+    CallerDeadline,
+    SignalboxError,
+    Stage,
+    TimeShareSpent,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from router_service.core.events import AttemptFinished, Observer
 from router_service.core.outcome import Outcome
-from router_service.core.plan import Plan
+from router_service.core.plan import Plan, Standing
 from router_service.core.prices import cost_usd_nanos, estimated_usage
 from router_service.core.request import Request
 
+CLOCK_SLACK_S = 0.05
+"""The loop's timers may fire that much before the clock says so."""
 STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
 
 
@@ -29,7 +44,9 @@ class Try:
     attempts_left: int
     started: float
     start_time: float
+    usual_s: float = 0.0
     stage: Stage = Stage.CONNECT
+    status_code: int = 0
     first_token: float | None = None
     output_characters: int = 0
 
@@ -46,6 +63,7 @@ class Try:
         if self.first_token is None:
             self.first_token = time.monotonic()
         self.output_characters += len(delta.content) + len(delta.reasoning)
+        self.output_characters += sum(len(call.arguments_json_fragment) for call in delta.tool_calls)
 
 
 class Run:
@@ -84,16 +102,26 @@ class Run:
                 start_time=time.time(),
             )
 
-    def silent_until(self, attempt: Try, timer_s: float) -> float:
-        """When this attempt must have said something, on the monotonic clock."""
-        assert self.plan is not None
-        timer = first_answer_timer_s(
-            timer_s=timer_s,
-            left_s=self.request.deadline - attempt.started,
-            attempts_left=attempt.attempts_left,
-            p95_s=self.plan.standing(attempt.target).time_to_first_token_p95_s,
-        )
-        return attempt.started + timer
+    def first_token_until(self, attempt: Try) -> float:
+        """When a stream must have begun, on the monotonic clock."""
+        usual_s = self._standing(attempt).time_to_first_token_p95_s
+        limit_s = attempt.target.provider.timeouts.first_byte_s
+        return self._until(attempt, limit_s, usual_s, unmeasured_s=UNMEASURED_FIRST_TOKEN_S)
+
+    def answered_until(self, attempt: Try) -> float:
+        """When a whole answer must have come, on the monotonic clock."""
+        usual_s = self._standing(attempt).answer_p95_s
+        limit_s = attempt.target.provider.timeouts.answer_s
+        return self._until(attempt, limit_s, usual_s, unmeasured_s=UNMEASURED_ANSWER_S)
+
+    def too_slow(self, attempt: Try, limit_s: float) -> UpstreamError:
+        """An attempt said nothing until its timer ended. It is the target's fault when that was the target's own limit,
+        or far longer than it usually takes; else its share of the caller's time was too short to tell.
+        """
+        silent_s = time.monotonic() - attempt.started
+        is_unusual = attempt.usual_s > 0 and silent_s >= OUT_OF_THE_USUAL * attempt.usual_s
+        kind = UpstreamTimeout if is_unusual or silent_s >= limit_s - CLOCK_SLACK_S else TimeShareSpent
+        return kind("the provider did not answer in time", stage=attempt.stage, maybe_billed=attempt.was_sent)
 
     def failed(self, attempt: Try, error: UpstreamError) -> None:
         """The attempt's own error. What it may have cost is estimated, since nobody reports it."""
@@ -101,14 +129,18 @@ class Run:
         usage = self._estimate(attempt) if error.maybe_billed else None
         self._record(
             attempt,
-            error.outcome if not attempt.output_characters else Outcome.INTERRUPTED,
+            error.outcome if attempt.first_token is None else Outcome.INTERRUPTED,
             usage=usage,
             error=error,
-            status_code=error.status_code,
         )
 
     def cut_short(self, attempt: Try, error: BaseException) -> None:
-        """The attempt ended because the caller left, the deadline passed, or we ourselves failed."""
+        """The attempt ended because the caller left, the deadline passed, or we ourselves failed.
+
+        A caller who leaves after the answer is whole cuts nothing short: its end is on record already.
+        """
+        if self.attempts and self.attempts[-1].number == attempt.number:
+            return
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
@@ -120,7 +152,8 @@ class Run:
         self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
-        attempt.output_characters = len(completion.message.content)
+        message = completion.message
+        attempt.output_characters = len(message.content) + sum(len(r.text) for r in message.reasoning)
         usage = completion.usage or self._estimate(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
         return self._answer(attempt, completion.message, completion.finish_reason, usage)
@@ -148,6 +181,19 @@ class Run:
             time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - self._started,
         )
 
+    def _standing(self, attempt: Try) -> Standing:
+        assert self.plan is not None
+        return self.plan.standing(attempt.target)
+
+    def _until(self, attempt: Try, limit_s: float, usual_s: float, *, unmeasured_s: float) -> float:
+        attempt.usual_s = usual_s
+        return attempt.started + first_answer_timer_s(
+            timer_s=limit_s,
+            left_s=self.request.deadline - attempt.started,
+            attempts_left=attempt.attempts_left,
+            p95_s=usual_s or unmeasured_s,
+        )
+
     def _estimate(self, attempt: Try) -> Usage:
         return estimated_usage(
             input_characters=self.request.prompt.characters(), output_characters=attempt.output_characters
@@ -160,7 +206,6 @@ class Run:
         *,
         usage: Usage | None,
         error: SignalboxError | None = None,
-        status_code: int = 200,
         finish: FinishReason | None = None,
         model: str = "",
     ) -> None:
@@ -171,7 +216,7 @@ class Run:
             outcome=outcome,
             error_reason="" if error is None else error.reason,
             error="" if error is None else str(error),
-            status_code=status_code,
+            status_code=attempt.status_code,
             start_time=attempt.start_time,
             latency_s=time.monotonic() - attempt.started,
             time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - attempt.started,

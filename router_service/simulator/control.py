@@ -11,8 +11,8 @@ import msgspec
 from . import wire
 from .behaviours import BehaviourError, parse_behaviours, show_behaviours
 from .limits_shown import show_limits
-from .schedule import Schedule, ScheduleError, parse_schedule
-from .staging import Call
+from .schedule import ANY, Schedule, ScheduleError, parse_schedule
+from .staging import PATHS, Call
 from .state import SimulatorState
 
 PREFIX = "/_sim/"
@@ -38,6 +38,8 @@ def control(call: Call, state: SimulatorState) -> ControlAnswer:
         return _dispatch(call, state)
     except (BehaviourError, ScheduleError) as error:
         return _problem(400, str(error))
+    except (UnicodeDecodeError, RecursionError):
+        return _problem(400, f"{call.path}: the body is not JSON in UTF-8, or is nested too deeply")
 
 
 class _ClockStep(msgspec.Struct, forbid_unknown_fields=True):
@@ -64,7 +66,7 @@ def _dispatch(call: Call, state: SimulatorState) -> ControlAnswer:
         case "GET", "faults":
             return _show_faults(state)
         case "POST", "faults":
-            state.schedule = parse_schedule(call.body, set_at_s=state.clock())
+            state.schedule = _read_schedule(call.body, now_s=state.clock())
             return _show_faults(state)
         case "DELETE", "faults":
             state.schedule = Schedule((), set_at_s=state.clock())
@@ -80,6 +82,15 @@ def _dispatch(call: Call, state: SimulatorState) -> ControlAnswer:
             return _problem(405, f"{call.method} is not possible on {call.path}")
         case _:
             return _problem(404, f"{call.path}: there are behaviours, limits, clock, faults, log and connections")
+
+
+def _read_schedule(body: bytes, *, now_s: float) -> Schedule:
+    """Read a schedule, none of whose rules could never fire. Raises ScheduleError."""
+    schedule = parse_schedule(body, set_at_s=now_s)
+    for number, shown in enumerate(schedule.show(now_s)):
+        if shown.rule.path not in (ANY, *PATHS):
+            raise ScheduleError(f"rules[{number}].path: {shown.rule.path}: want one of {', '.join((ANY, *PATHS))}")
+    return schedule
 
 
 def _advance_clock(body: bytes, state: SimulatorState) -> ControlAnswer:

@@ -19,8 +19,10 @@ from .state import SimulatorState
 _BACKLOG = 4096
 
 
-async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM, SIGINT or cancellation; `ready` is called once with `host:port` when connections are taken.
+async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) -> signal.Signals:
+    """Serve until cancellation, or until SIGTERM or SIGINT, which is returned.
+
+    `ready` is called once with `host:port` when connections are taken.
 
     Raises ValueError for an address that is none, and OSError where the port or the log file cannot be opened.
     """
@@ -32,9 +34,9 @@ async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) ->
         state = SimulatorState(behaviours=settings.behaviours, seed=settings.seed, log=log, clock=monotonic)
         server = await loop.create_server(lambda: Connection(state, loop, connections), host, port, backlog=_BACKLOG)
         try:
-            with _stop_signals(loop) as stopped:
+            with _stop_signals(loop) as heard:
                 ready(_bound_address(server, host))
-                await stopped.wait()
+                return await heard
         finally:
             server.close()
             for connection in tuple(connections):
@@ -68,14 +70,19 @@ def _log_file(path: Path | None, loop: asyncio.AbstractEventLoop) -> Iterator[Lo
 
 
 @contextmanager
-def _stop_signals(loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.Event]:
-    stopped = asyncio.Event()
+def _stop_signals(loop: asyncio.AbstractEventLoop) -> Iterator[asyncio.Future[signal.Signals]]:
+    heard: asyncio.Future[signal.Signals] = loop.create_future()
     # Only the main thread may take signals; elsewhere the caller cancels.
     signals = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
     for number in signals:
-        loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(number, _hear, heard, number)
     try:
-        yield stopped
+        yield heard
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def _hear(heard: asyncio.Future[signal.Signals], number: signal.Signals) -> None:
+    if not heard.done():
+        heard.set_result(number)

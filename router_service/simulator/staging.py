@@ -18,6 +18,8 @@ from .state import SimulatorState
 
 CHAT = "chat"
 MODELS = "models"
+PATHS = (CHAT, MODELS)
+"""What there is at a provider; every other path is refused before it could meet a fault."""
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 

@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import os
 import time
-from contextlib import suppress
 
 import msgspec
 
 from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.telemetry.line_writer import LineWriter
 
 LOGGER = "router_service.requests"
-FLUSH_S = 0.05
-MAX_HELD_LINES = 1_000
-
-
-class LineSink:
-    """Gathers lines and writes many at once: a write for each would be a tenth of a request's cost.
-
-    A process that is killed takes the lines of its last FLUSH_S seconds along.
-    """
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-        self._held: list[bytes] = []
-
-    def put(self, line: bytes) -> None:
-        self._held.append(line)
-        if len(self._held) == 1:
-            asyncio.get_running_loop().call_later(FLUSH_S, self.flush)
-        elif len(self._held) >= MAX_HELD_LINES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is held. Lines that nobody takes any more are lost: a log must stop no request."""
-        if not self._held:
-            return
-        data = memoryview(b"\n".join(self._held) + b"\n")
-        self._held = []
-        with suppress(OSError):
-            while data:
-                data = data[os.write(self._descriptor, data) :]
 
 
 class RequestLog:
     """Implements Observer. Silent where the log's level is above info."""
 
-    def __init__(self, sink: LineSink) -> None:
-        self._sink = sink
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
         self._is_on = logging.getLogger(LOGGER).isEnabledFor(logging.INFO)
         self._encode = msgspec.json.Encoder().encode
         self._second = 0
@@ -63,7 +31,7 @@ class RequestLog:
 
     def request_finished(self, event: RequestFinished) -> None:
         if self._is_on:
-            self._sink.put(self._encode(self._line(event)))
+            self._lines.put(self._encode(self._line(event)))
 
     def _line(self, event: RequestFinished) -> dict[str, object]:
         attempts = event.attempts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -11,7 +12,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
 from router_service.core.settings import TelemetrySettings
 
-SHUTDOWN_S = 5.0
+SHUTDOWN_S = 4.0
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 
 
@@ -30,14 +31,19 @@ def setup(settings: TelemetrySettings, *, service_name: str) -> TracerProvider |
 
     exporter = OTLPSpanExporter(endpoint=endpoint, insecure=not endpoint.startswith("https://"))
     resource = Resource.create({"service.name": os.environ.get("OTEL_SERVICE_NAME") or service_name})
-    provider = TracerProvider(sampler=ParentBased(ALWAYS_ON), resource=resource)
+    provider = TracerProvider(sampler=ParentBased(ALWAYS_ON), resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter, max_queue_size=4096, schedule_delay_millis=1000))
     trace.set_tracer_provider(provider)
     return provider
 
 
-def shutdown(provider: TracerProvider | None) -> None:
-    """Send what is left, for a bounded time: a collector that hangs delays no exit by more."""
-    if provider is not None:
-        provider.force_flush(timeout_millis=round(SHUTDOWN_S * 1000))
-        provider.shutdown()
+def shutdown(provider: TracerProvider | None, within_s: float = SHUTDOWN_S) -> None:
+    """Send what is left, for a bounded time. The thread of a collector that hangs ends with the process.
+
+    The library's own bounds are none: its flush waits for the exporter, however long that tries.
+    """
+    if provider is None:
+        return
+    ending = threading.Thread(target=provider.shutdown, name="tracing-shutdown", daemon=True)
+    ending.start()
+    ending.join(within_s)

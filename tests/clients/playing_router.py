@@ -19,6 +19,7 @@ from signalbox.v1 import chat_pb2, health_feed_pb2, health_feed_pb2_grpc, router
 
 from router_service.core import errors
 from router_service.core.errors import Facts, RequestFailed, Stage
+from router_service.core.outcome import BlockReason
 from router_service.rpc.status import refusal
 
 PATIENCE_S = 10.0
@@ -31,7 +32,7 @@ ESCAPES = "\x1b]0;mine\x07red"
 FAILURES: Mapping[str, errors.SignalboxError] = {
     "invalid": errors.InvalidRequest([errors.Violation("generation.temperature", "3 is above 2")]),
     "nobody": errors.NoTarget("no target may serve this", rejected={"health": 2}, first=[(TARGET, "health")]),
-    "blocked": errors.ProvidersBlocked(providers=["alder"], retry_after_s=2.5),
+    "blocked": errors.ProvidersBlocked(blocked={"alder": BlockReason.RATE_LIMITED}, retry_after_s=2.5),
     "refused": errors.AttemptsFailed([(TARGET, errors.ConnectFailed("refused", stage=Stage.CONNECT))]),
     "key": errors.AttemptsFailed([(TARGET, errors.BadCredentials("401", stage=Stage.FIRST_BYTE))]),
     "broken": errors.StreamInterrupted(errors.ServerFailed("reset", stage=Stage.STREAM, maybe_billed=True)),

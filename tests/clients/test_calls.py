@@ -72,7 +72,7 @@ def test_stream_that_is_left_ends_its_call(caller: Caller, served: Served) -> No
         ("fail:refused", UpstreamFailed, Code.UNAVAILABLE, "UPSTREAM_CONNECT", 1.0),
         ("fail:key", UpstreamFailed, Code.INTERNAL, "UPSTREAM_CREDENTIALS", None),
         ("fail:late", DeadlineExceeded, Code.DEADLINE_EXCEEDED, "CALLER_DEADLINE", None),
-        ("fail:busy", SignalboxError, Code.UNAVAILABLE, "ROUTER_OVERLOADED", 1.0),
+        ("fail:busy", SignalboxError, Code.UNAVAILABLE, "ROUTER_OVERLOADED", 0.1),
         ("garbled", Refused, Code.INVALID_ARGUMENT, "", None),
         ("bare", Unreachable, Code.UNAVAILABLE, "", None),
     ],

@@ -15,8 +15,10 @@ from router_service.core.errors import (
     BadCredentials,
     Facts,
     InvalidRequest,
+    MoneyGone,
     RateLimited,
     RequestFailed,
+    RequestRejected,
     ServerFailed,
     SignalboxError,
     Stage,
@@ -74,11 +76,13 @@ def test_attempts_failed_names_each_target_once_and_the_last_cause() -> None:
     assert error.last is error.causes[-1][1]
 
 
-def test_causes_of_one_kind_are_common() -> None:
-    same = AttemptsFailed([("a/x", failed(RateLimited)), ("b/y", failed(RateLimited))])
+def test_causes_that_agree_give_their_reason() -> None:
+    same = AttemptsFailed([("a/x", failed(RateLimited)), ("b/y", failed(MoneyGone))])
     mixed = AttemptsFailed([("a/x", failed(RateLimited)), ("b/y", failed(BadCredentials))])
-    assert same.common is same.last
-    assert mixed.common is None
+    final = AttemptsFailed([("a/x", failed(RateLimited)), ("b/y", failed(RequestRejected))])
+    assert (same.reason, same.are_alike) == ("PROVIDERS_RATE_LIMITED", True)
+    assert (mixed.reason, mixed.are_alike) == ("UPSTREAM_MIXED", False)
+    assert (final.reason, final.are_alike) == ("UPSTREAM_REJECTED_REQUEST", False)
 
 
 def test_invalid_request_names_every_field() -> None:

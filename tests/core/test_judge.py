@@ -188,10 +188,24 @@ def test_with_a_prober_time_alone_opens_nothing() -> None:
     assert down().verdict(1000.0).state is State.UNHEALTHY
 
 
+def test_while_probes_tell_nothing_the_end_of_the_cooldown_opens_the_door() -> None:
+    made = down()
+    made.probe_told_nothing()
+    assert made.verdict(9.9).state is State.UNHEALTHY
+    assert made.verdict(10.0) == Verdict(State.RECOVERING, 0.05)
+
+
+def test_a_probe_with_a_finding_closes_the_door_again() -> None:
+    made = down()
+    made.probe_told_nothing()
+    made.probe(is_good=False, now=5.0)
+    assert made.verdict(1000.0).state is State.UNHEALTHY
+
+
 def test_failures_in_a_row_are_forgotten_by_halves() -> None:
     made = healthy()
     made.traffic(good=0, bad=2, trailing_failures=2, now=0.0)
-    assert [made.consecutive_failures(now) for now in (0.0, 19.9, 20.0, 40.0)] == [2, 2, 1, 0]
+    assert [made.traffic_failures(now) for now in (0.0, 19.9, 20.0, 40.0)] == [2, 2, 1, 0]
     made.traffic(good=0, bad=1, trailing_failures=1, now=45.0)
     assert made.verdict(45.0).state is State.HEALTHY
 
@@ -253,12 +267,6 @@ def test_a_seeded_judge_counts_on_from_the_failures_it_was_told() -> None:
     made = Judge.seeded(RULES, told(State.HEALTHY, consecutive_failures=2), now=0.0)
     made.traffic(good=0, bad=1, trailing_failures=1, now=0.1)
     assert made.verdict(0.1).state is State.UNHEALTHY
-
-
-def test_a_seeded_judge_does_not_count_probes_that_traffic_has_outweighed() -> None:
-    made = Judge.seeded(RULES, told(State.DEGRADED, traffic_share=0.1, consecutive_failures=8), now=0.0)
-    made.traffic(good=0, bad=1, trailing_failures=1, now=0.1)
-    assert made.verdict(0.1).state is State.DEGRADED
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_
         pytest.param(
             Usage(input_tokens=1, cached_input_tokens=5),
             Prices(input=1.0, output=1.0, cached_input=0.1),
-            500,
+            100,
             id="more-cached-than-input",
         ),
         pytest.param(Usage(), Prices(input=1.0, output=1.0), 0, id="nothing"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 
 import pytest
 
@@ -108,6 +109,44 @@ def test_a_target_that_is_usually_slow_is_healthy() -> None:
     assert made.verdict(50.0).state is State.HEALTHY
 
 
+@pytest.mark.parametrize("calls_per_s", [10.0, 1.0])
+@pytest.mark.parametrize("time_to_first_token_s", [0.2, None], ids=["streams", "unary"])
+def test_short_and_long_answers_mixed_are_not_slow(time_to_first_token_s: float | None, calls_per_s: float) -> None:
+    made, rng = record(), Random(1)
+    states = set()
+    for i in range(2000):
+        latency_s = 1.0 if rng.random() < 0.6 else 15.0
+        answer = tally(Outcome.OK, latency_s=latency_s, time_to_first_token_s=time_to_first_token_s)
+        made.traffic(answer, i / calls_per_s)
+        states.add(made.verdict(i / calls_per_s).state)
+    assert states == {State.HEALTHY}
+
+
+def test_streams_that_begin_late_are_slow_however_short_they_are() -> None:
+    made = record()
+    for i in range(100):
+        made.traffic(tally(Outcome.OK, latency_s=20.0, time_to_first_token_s=0.5), float(i))
+    assert made.verdict(100.0).state is State.HEALTHY
+    for i in range(20):
+        made.traffic(tally(Outcome.OK, latency_s=20.0, time_to_first_token_s=19.0), 100.0 + i)
+    assert made.verdict(120.0).state is State.DEGRADED
+
+
+def test_what_was_slow_before_a_trial_does_not_count_in_it() -> None:
+    made = record()
+    for i in range(100):
+        made.traffic(tally(Outcome.OK, latency_s=1.0, time_to_first_token_s=0.5), float(i))
+    made.traffic(tally(*[Outcome.OK] * 50, latency_s=20.0, time_to_first_token_s=20.0), 100.0)
+    assert made.verdict(100.0).state is State.DEGRADED
+    made.traffic(tally(*[Outcome.SERVER_ERROR] * 3), 100.5)
+    assert made.verdict(100.5).state is State.UNHEALTHY
+    for now in (111.0, 111.5):
+        probe(made, is_good=True, now=now)
+    for i in range(112, 140):
+        made.traffic(tally(Outcome.OK, latency_s=1.0, time_to_first_token_s=0.5), float(i))
+        assert made.verdict(float(i)).state in (State.RECOVERING, State.HEALTHY)
+
+
 def test_probes_move_the_state_and_not_the_latency() -> None:
     made = record()
     probe(made, is_good=True, now=0.0)
@@ -131,6 +170,15 @@ def test_a_probe_that_says_nothing_is_shown_and_not_judged() -> None:
     health = made.health(1.0)
     assert (health.state, health.samples) == (State.UNKNOWN, 0.0)
     assert health.last_probe is not None
+
+
+def test_failed_probes_are_not_published_as_failures_of_real_calls() -> None:
+    made = record()
+    for now in (0.0, 0.5):
+        probe(made, is_good=False, now=now)
+    assert made.health(0.5).consecutive_failures == 0
+    made.traffic(tally(Outcome.CONNECT), 1.0)
+    assert made.health(1.0).consecutive_failures == 1
 
 
 def test_a_target_on_trial_is_measured_by_its_trial() -> None:

@@ -81,3 +81,14 @@ def test_taking_over_buckets_equals_adding_the_samples(samples: list[float]) -> 
     other.add_counts(one.buckets(), sum_s=one.sum_s, now=0.0)
     assert other.summary() == one.summary()
     assert other.buckets() == one.buckets()
+
+
+def test_a_summary_is_made_once_for_the_same_samples() -> None:
+    sketch = LatencySketch(half_life_s=20.0)
+    sketch.add(1.0, 0.0)
+    first = sketch.summary()
+    sketch.samples(60.0)
+    assert sketch.summary() is first
+    sketch.add(9.0, 60.0)
+    assert sketch.summary().p50_s == pytest.approx(9.0, rel=0.05)
+    assert sketch.mean_s == sketch.summary().mean_s == pytest.approx(8.1, rel=0.02)

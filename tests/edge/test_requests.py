@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,17 +18,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from signalbox.v1 import chat_pb2, router_pb2
 
-from router_service.core.chat import Generation, Message, Part, Role
+from router_service.core.attempt import Answer
+from router_service.core.chat import FinishReason, Generation, Message, Part, Reasoning, Role, Usage
 from router_service.core.errors import InvalidRequest, NotBuilt
 from router_service.core.request import Request, Routing
-from router_service.edge import requests
-from router_service.edge.requests import BUILT
+from router_service.edge import requests, responses
+from router_service.edge.requests import BUILT, Limits
+from tests.core.examples import target
 
+SLOWER_IN_CI = 3 if os.environ.get("CI") == "true" else 1
 USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Hello")
 MESSAGES: Mapping[str, type[PbMessage]] = {
     "CompleteRequest": router_pb2.CompleteRequest,
     "Message": chat_pb2.Message,
     "Part": chat_pb2.Part,
+    "Reasoning": chat_pb2.Reasoning,
     "Generation": chat_pb2.Generation,
     "Routing": router_pb2.Routing,
 }
@@ -38,7 +45,8 @@ def asked(**fields: object) -> router_pb2.CompleteRequest:
 
 
 def read(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> Request:
-    return requests.request(pb, request_id="req-1", deadline=50.0, max_prompt_bytes=max_prompt_bytes)
+    limits = Limits(max_prompt_bytes=max_prompt_bytes, max_attempts=4)
+    return requests.request(pb, request_id="req-1", deadline=50.0, limits=limits)
 
 
 def complaints(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> list[tuple[str, str]]:
@@ -135,6 +143,11 @@ ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
             "messages[0].parts",
             "cannot be given together with content: use one of them",
         ),
+        (
+            {"messages": [{"role": "ROLE_USER", "content": "a", "reasoning": [{"text": "b"}]}]},
+            "messages[0].reasoning",
+            "belongs to ROLE_ASSISTANT alone",
+        ),
         ({"messages": [{"role": "ROLE_USER", "parts": [{}]}]}, "messages[0].parts[0]", "must be a text"),
         (
             {"messages": [{"role": "ROLE_USER", "content": "ł" * 501}]},
@@ -184,8 +197,9 @@ ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
             "routing.denied_providers",
             "must hold at most 64 names, none of them empty",
         ),
-        ({"routing": {"max_attempts": 0}}, "routing.max_attempts", "is 0; must be at least 1, or unset"),
-        ({"routing": {"max_attempts": -5}}, "routing.max_attempts", "is -5; must be at least 1, or unset"),
+        ({"routing": {"max_attempts": 0}}, "routing.max_attempts", "is 0; must be 1 to 4, or unset"),
+        ({"routing": {"max_attempts": -5}}, "routing.max_attempts", "is -5; must be 1 to 4, or unset"),
+        ({"routing": {"max_attempts": 5}}, "routing.max_attempts", "is 5; must be 1 to 4, or unset"),
         ({"labels": {str(i): "" for i in range(17)}}, "labels", "holds 17 labels; at most 16"),
         (
             {"labels": {"": "x"}},
@@ -221,6 +235,45 @@ def test_too_many_messages() -> None:
     assert complaints(pb, max_prompt_bytes=10**6) == [("messages", "holds 10001 messages; at most 10000")]
 
 
+def test_parts_are_counted_over_all_messages() -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, parts=[chat_pb2.Part(text="a")] * 5_001)
+    pb = router_pb2.CompleteRequest(messages=[message] * 2)
+    found = [("messages", "hold 10002 parts; at most 10000 of all messages together")]
+    assert complaints(pb, max_prompt_bytes=10**6) == found
+
+
+@pytest.mark.parametrize(
+    "pb",
+    [
+        pytest.param(router_pb2.CompleteRequest(messages=[chat_pb2.Message()] * 500_000), id="messages"),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[chat_pb2.Message(parts=[chat_pb2.Part()] * 500_000)]), id="parts"
+        ),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[USER], routing=router_pb2.Routing(allowed_providers=["x"] * 500_000)),
+            id="providers",
+        ),
+        pytest.param(
+            router_pb2.CompleteRequest(messages=[USER], generation=chat_pb2.Generation(stop=["x"] * 500_000)),
+            id="stops",
+        ),
+        pytest.param(router_pb2.CompleteRequest(messages=[chat_pb2.Message()] * 10_000), id="mistakes"),
+    ],
+)
+def test_a_list_that_is_far_too_long_is_not_walked(pb: router_pb2.CompleteRequest) -> None:
+    def took_s() -> float:
+        started = time.perf_counter()
+        assert complaints(pb)
+        return time.perf_counter() - started
+
+    assert min(took_s() for _ in range(3)) < 0.01 * SLOWER_IN_CI
+
+
+def test_whoever_makes_very_many_mistakes_hears_of_a_hundred() -> None:
+    pb = router_pb2.CompleteRequest(messages=[chat_pb2.Message(content="a")] * 1000)
+    assert [field for field, _ in complaints(pb)] == [f"messages[{i}].role" for i in range(100)]
+
+
 def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
     pb = asked(
         messages=[{"content": "a"}, {"role": "ROLE_USER"}],
@@ -238,7 +291,14 @@ def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
     ]
 
 
-@pytest.mark.parametrize("at_the_limit", [{"request_id": "a-Z_0.:" + "x" * 121}, {"labels": {"k" * 63: "v" * 256}}])
+LIMITS = [
+    {"request_id": "a-Z_0.:" + "x" * 121},
+    {"labels": {"k" * 63: "v" * 256}},
+    {"routing": {"max_attempts": 4}},
+]
+
+
+@pytest.mark.parametrize("at_the_limit", LIMITS)
 def test_limits_are_allowed(at_the_limit: dict[str, object]) -> None:
     assert isinstance(read(asked(**at_the_limit)), Request)
 
@@ -267,6 +327,10 @@ PLACES: dict[str, Callable[[router_pb2.CompleteRequest], tuple[PbMessage, str]]]
     "CompleteRequest": lambda pb: (pb, ""),
     "Message": lambda pb: (pb.messages[0], "messages[0]."),
     "Part": lambda pb: (pb.messages.add(role=chat_pb2.ROLE_USER).parts.add(), "messages[1].parts[0]."),
+    "Reasoning": lambda pb: (
+        pb.messages.add(role=chat_pb2.ROLE_ASSISTANT, content="Hi").reasoning.add(),
+        "messages[1].reasoning[0].",
+    ),
     "Generation": lambda pb: (pb.generation, "generation."),
     "Routing": lambda pb: (pb.routing, "routing."),
 }
@@ -314,16 +378,28 @@ def test_every_built_field_exists() -> None:
         assert fields <= set(MESSAGES[name].DESCRIPTOR.fields_by_name), name
 
 
-@pytest.mark.parametrize(
-    ("message", "field"),
-    [
-        ({"role": "ROLE_ASSISTANT", "tool_calls": [{"id": "1", "name": "f"}]}, "messages[0].tool_calls"),
-        ({"role": "ROLE_ASSISTANT", "reasoning": [{"text": "because"}]}, "messages[0].reasoning"),
-    ],
-)
-def test_turn_without_text_is_not_called_empty_for_what_is_not_built(message: dict[str, object], field: str) -> None:
-    with pytest.raises(NotBuilt, match=field.replace("[", r"\[").replace("]", r"\]")):
+def test_turn_without_text_is_not_called_empty_for_what_is_not_built() -> None:
+    message = {"role": "ROLE_ASSISTANT", "tool_calls": [{"id": "1", "name": "f"}]}
+    with pytest.raises(NotBuilt, match=r"messages\[0\].tool_calls"):
         read(asked(messages=[message]))
+
+
+def test_an_answer_is_taken_back_as_it_was_given() -> None:
+    thought = Reasoning(text="Because.", dialect="openai", model="o9")
+    message = Message(role=Role.ASSISTANT, content="Hi", reasoning=(thought,))
+    answer = responses.answer(
+        Answer(
+            request_id="req-0",
+            message=message,
+            finish_reason=FinishReason.STOP,
+            usage=Usage(),
+            target=target(),
+            attempts=(),
+            latency_s=1.0,
+        )
+    )
+    pb = router_pb2.CompleteRequest(messages=[USER, answer.message, USER])
+    assert read(pb).prompt.messages[1] == replace(message, reasoning=())
 
 
 @given(st.floats(), st.floats(), st.integers(-(2**31), 2**31 - 1))

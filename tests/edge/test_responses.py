@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from signalbox.v1 import chat_pb2, router_pb2
 
 from router_service.core.attempt import Answer, Attempt
-from router_service.core.chat import Delta, FinishReason, Message, Role, ToolCall, ToolCallDelta, Usage
+from router_service.core.chat import Delta, FinishReason, Message, Reasoning, Role, ToolCall, ToolCallDelta, Usage
 from router_service.core.outcome import Outcome
 from router_service.edge import responses
 from router_service.service.execution import Started
@@ -102,6 +102,12 @@ def test_tool_calls_are_part_of_the_message() -> None:
     call = ToolCall(id="call_1", name="now", arguments_json='{"tz":"UTC"}')
     pb = responses.answer(answer(Message(role=Role.ASSISTANT, tool_calls=(call,))))
     assert [(c.id, c.name, c.arguments_json) for c in pb.message.tool_calls] == [("call_1", "now", '{"tz":"UTC"}')]
+
+
+def test_reasoning_is_part_of_the_message() -> None:
+    thought = Reasoning(text="Because.", dialect="openai", model="o9")
+    pb = responses.answer(answer(Message(role=Role.ASSISTANT, content="Hi", reasoning=(thought,))))
+    assert [(r.text, r.dialect, r.model) for r in pb.message.reasoning] == [("Because.", "openai", "o9")]
 
 
 def test_started_names_the_target_and_what_failed_before() -> None:

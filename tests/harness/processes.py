@@ -124,11 +124,10 @@ def running(*processes: Process) -> Iterator[None]:
 
 
 def simulator(directory: Path, *, name: str = "simulator", port: int = 0, behaviours: object = None) -> Process:
-    command = [SIGNALBOX, "simulate", "--simulator-address", f"127.0.0.1:{port}"]
-    if behaviours is not None:
-        path = directory / f"{name}.json"
-        path.write_text(json.dumps(behaviours))
-        command += ["--behaviour", str(path)]
+    """Providers that answer at once, unless `behaviours` says otherwise."""
+    path = directory / f"{name}.json"
+    path.write_text(json.dumps(behaviours or {"*": {}}))
+    command = [SIGNALBOX, "simulate", "--simulator-address", f"127.0.0.1:{port}", "--behaviour", str(path)]
     return Process(command=command, directory=directory, name=name)
 
 

@@ -39,6 +39,6 @@ def write(directory: Path, providers: list[dict[str, object]], **sections: Mappi
 
 
 def simulated(
-    address: str, names: tuple[str, ...] = ("alder", "birch", "cedar"), **more: object
+    address: str, names: tuple[str, ...] = ("alder", "birch", "cedar"), **more: Mapping[str, float]
 ) -> list[dict[str, object]]:
-    return [provider(name, f"http://{address}/{name}/v1", **more) for name in names]
+    return [provider(name, f"http://{address}/{name}/v1", prices=None, **more) for name in names]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +52,43 @@ def routing(
                 grpc.insecure_channel(router.ready["router"], RECEIVE_ALL) as channel,
             ):
                 yield Stack(router, simulator, witness, channel)
+
+
+@contextmanager
+def raw_provider(answer: bytes) -> Iterator[str]:
+    """A provider that sends these bytes to whoever connects and speaks, and then nothing; gives its address."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted: list[socket.socket] = []
+
+        def serve() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                accepted.append(connection)
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join(5)
+            for connection in accepted:
+                connection.close()
+
+
+@contextmanager
+def routing_to(address: str) -> Iterator[router_pb2_grpc.RouterStub]:
+    """A router whose one provider is at `address`."""
+    with processes.short_directory() as directory:
+        config = settings.write(directory, [settings.provider("alder", f"http://{address}/v1")])
+        router = processes.router(directory, config)
+        with processes.running(router), grpc.insecure_channel(router.ready["router"]) as channel:
+            yield router_pb2_grpc.RouterStub(channel)
 
 
 RECEIVE_ALL = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]

@@ -13,7 +13,7 @@ from router_service.core.outcome import Outcome
 from router_service.core.plan import Standing
 from router_service.core.request import Request
 from router_service.core.settings import ProberSettings
-from router_service.health.board import HealthBoard
+from router_service.health.board import HealthBoard, Reception
 
 REPORTER = "router-under-test"
 TARGETS = ("alder/small", "alder/large", "birch/small", "cedar/small")
@@ -50,7 +50,15 @@ class BoardRig:
             self.board.attempt_started(target)
             self.board.attempt_finished(finished(target, outcome, retry_after_s=retry_after_s, latency_s=latency_s))
 
-    def accept(self, made: Snapshot) -> bool:
+    def begin(self, target: str, *, calls: int) -> None:
+        for _ in range(calls):
+            self.board.attempt_started(target)
+
+    def end(self, target: str, outcome: Outcome = Outcome.OK, *, calls: int = 1, latency_s: float = 0.5) -> None:
+        for _ in range(calls):
+            self.board.attempt_finished(finished(target, outcome, latency_s=latency_s))
+
+    def accept(self, made: Snapshot) -> Reception:
         return self.board.accept(made, merged=made.merged_sequences.get(REPORTER, 0))
 
     def after(self, seconds: float) -> BoardRig:

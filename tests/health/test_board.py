@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from dataclasses import replace
+from itertools import pairwise, permutations
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,12 @@ from router_service.core.health import ProviderHealth, Source, State
 from router_service.core.outcome import BlockReason, Outcome
 from router_service.core.plan import Standing
 from router_service.core.settings import ProberSettings
+from router_service.health.board import Reception
 
 from .making import REPORTER, TARGETS, BoardRig, finished, snapshot
 
 BAD = Outcome.SERVER_ERROR
+DWELL_S = ProberSettings().rules.min_dwell_s
 
 
 def test_before_anything_is_known_everything_is_unknown_and_open() -> None:
@@ -41,7 +44,8 @@ def test_without_a_prober_the_router_goes_by_its_own_calls() -> None:
 
 def test_a_snapshot_rules_while_it_is_fresh() -> None:
     rig = BoardRig()
-    assert rig.accept(snapshot(7, epoch=3, alder=State.DEGRADED, birch=State.UNHEALTHY))
+    made = snapshot(7, epoch=3, alder=State.DEGRADED, birch=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.TAKEN
     assert rig.standing("alder/large").traffic_share == 0.1
     assert rig.state("birch/small") is State.UNHEALTHY
     assert rig.state("cedar/small") is State.HEALTHY
@@ -78,6 +82,7 @@ def test_a_report_is_replayed_until_a_snapshot_holds_it() -> None:
     rig.accept(snapshot(2))  # made before the report arrived
     rig.attempt("alder/small", BAD)
     assert rig.state("alder/small") is State.UNHEALTHY
+    rig.after(2.0)
     rig.accept(snapshot(3, merged=sequence))  # holds the first two failures and calls the target healthy all the same
     assert rig.state("alder/small") is State.HEALTHY
 
@@ -98,6 +103,7 @@ def test_old_snapshots_are_refused_whatever_their_order() -> None:
         rig = BoardRig()
         for one in order:
             rig.accept(one)
+        rig.after(2.0)
         assert rig.state("alder/small") is State.HEALTHY
         assert rig.board.snapshot_info().epoch == 2
 
@@ -107,7 +113,8 @@ def test_a_snapshot_that_is_not_newer_changes_nothing(epoch: int, sequence: int)
     rig = BoardRig()
     rig.accept(snapshot(5, epoch=2))
     rig.after(5.0)
-    assert not rig.accept(snapshot(sequence, epoch=epoch, alder=State.UNHEALTHY))
+    made = snapshot(sequence, epoch=epoch, alder=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.NOT_NEWER
     assert rig.state("alder/small") is State.HEALTHY
     assert rig.board.snapshot_info().age_s == 5.0
 
@@ -287,18 +294,34 @@ def test_a_prober_that_lost_its_network_is_not_believed() -> None:
     rig = BoardRig()
     rig.accept(snapshot(1))
     rig.attempt("alder/small")
-    assert not rig.accept(snapshot(2, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+    made = snapshot(2, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY)
+    assert rig.accept(made) is Reception.CONTRADICTED
     assert rig.state("birch/small") is State.HEALTHY
     rig.attempt("alder/small", BAD)
-    assert rig.accept(snapshot(3, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+    assert rig.accept(replace(made, sequence=3)) is Reception.TAKEN
     assert rig.state("birch/small") is State.UNHEALTHY
 
 
 def test_a_prober_that_finds_one_provider_down_is_believed() -> None:
     rig = BoardRig()
     rig.attempt("alder/small")
-    assert rig.accept(snapshot(1, alder=State.UNHEALTHY))
+    assert rig.accept(snapshot(1, alder=State.UNHEALTHY)) is Reception.TAKEN
     assert rig.state("alder/small") is State.UNHEALTHY
+
+
+def test_a_prober_that_disagrees_each_time_lifts_a_target_only_after_the_dwell() -> None:
+    rig, changes = BoardRig(), []
+    rig.accept(snapshot(1))
+    for i in range(40):
+        if i % 5 == 0:
+            rig.attempt("alder/small", BAD, times=3)
+            sequence, _ = rig.board.take_report()
+        rig.after(0.2)
+        rig.accept(snapshot(2 + i, merged=sequence))
+        changes.append(rig.state("alder/small"))
+    rises = [i for i, pair in enumerate(pairwise(changes)) if pair == (State.UNHEALTHY, State.HEALTHY)]
+    assert rises
+    assert all((later - earlier) * 0.2 >= 2.0 for earlier, later in pairwise(rises))
 
 
 def test_standings_are_replaced_and_never_changed() -> None:
@@ -347,6 +370,7 @@ EVENTS = st.lists(
 @given(events=EVENTS)
 def test_standings_are_always_whole_and_within_bounds(events: list[tuple[str, object, object]]) -> None:
     rig, sequence = BoardRig(ProberSettings()), 0
+    shares, rose_at = dict.fromkeys(TARGETS, 1.0), dict.fromkeys(TARGETS, float("-inf"))
     for kind, one, two in events:
         match kind, one, two:
             case "attempt", str(target), Outcome() as outcome:
@@ -359,7 +383,11 @@ def test_standings_are_always_whole_and_within_bounds(events: list[tuple[str, ob
             case _:
                 rig.board.take_report()
         assert set(rig.board.standings()) == set(TARGETS)
-        for standing in rig.board.standings().values():
+        for target, standing in rig.board.standings().items():
+            if standing.traffic_share > shares[target]:
+                assert rig.clock.now - rose_at[target] >= DWELL_S
+                rose_at[target] = rig.clock.now
+            shares[target] = standing.traffic_share
             assert 0.0 <= standing.traffic_share <= 1.0
             assert (standing.traffic_share == 0.0) == (standing.state is State.UNHEALTHY)
             assert 0.0 <= standing.blocked_for_s <= 300.0

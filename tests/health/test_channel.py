@@ -14,9 +14,9 @@ from random import Random
 import grpc
 import pytest
 
-from router_service.core.health import Source, State
+from router_service.core.health import Snapshot, Source, State, TargetHealth
 from router_service.core.outcome import Outcome
-from router_service.core.settings import ProberSettings
+from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.health.wire import snapshot_to_message
@@ -26,7 +26,8 @@ from .playing_prober import PlayingProber, serving
 
 pytestmark = pytest.mark.anyio
 
-QUICK = ProberSettings(report_s=0.05, stale_s=1.0, ignore_s=3.0)
+RULES = HealthRules(min_dwell_s=0.05)
+QUICK = ProberSettings(report_s=0.05, stale_s=1.0, ignore_s=3.0, rules=RULES)
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,29 @@ async def test_snapshots_reach_the_board(socket_path: Path) -> None:
         await prober.send(snapshot(1, alder=State.DEGRADED))
         await until(lambda: line.state() is State.DEGRADED, "the snapshot did not arrive")
         await prober.send(snapshot(2))
-        await until(lambda: line.state() is State.HEALTHY, "the second snapshot did not arrive")
+        await until(lambda: _after_tick(line) is State.HEALTHY, "the second snapshot did not arrive")
         assert line.board.snapshot_info().source is Source.PROBER
+
+
+async def test_a_snapshot_of_a_large_catalogue_leaves_the_loop_to_others(socket_path: Path) -> None:
+    targets = [f"alder/m{i}" for i in range(5000)]
+    told = {t: TargetHealth(target=t, state=State.DEGRADED, traffic_share=0.1) for t in targets}
+    message = snapshot_to_message(Snapshot(epoch=1, sequence=1, prober_id="prober", targets=told))
+    board = HealthBoard(targets, QUICK, clock=time.monotonic)
+    channel = HealthChannel(f"unix:{socket_path}", board, reporter_id=REPORTER, settings=QUICK, rng=Random(1))
+    prober, stages = PlayingProber(), set()
+
+    def is_whole() -> bool:
+        stages.add(sum(standing.state is State.DEGRADED for standing in board.standings().values()))
+        return len(targets) in stages
+
+    async with serving(prober, socket_path), asyncio.TaskGroup() as group:
+        running = group.create_task(channel.run())
+        await prober.watched.wait()
+        await prober.send(message)
+        await until(is_whole, "the snapshot did not arrive")
+        running.cancel()
+    assert len(stages) > 2, "it was taken over without a pause"
 
 
 async def test_attempts_are_reported_once(socket_path: Path) -> None:
@@ -177,9 +199,19 @@ async def test_a_corrupt_snapshot_is_counted_and_the_one_before_stays(
         assert sum("refused a health snapshot" in record.message for record in caplog.records) == 2
 
 
+async def test_a_prober_that_is_not_believed_is_counted_as_such_and_told_what_is_seen_here(socket_path: Path) -> None:
+    prober = PlayingProber()
+    async with serving(prober, socket_path) as address, connected(address) as line:
+        line.attempt()
+        await prober.send(snapshot(1, alder=State.UNHEALTHY, birch=State.UNHEALTHY, cedar=State.UNHEALTHY))
+        await until(lambda: line.channel.refused == {"states": 1}, "it was not refused for what it says")
+        await until(lambda: any(report.targets for report in prober.reports), "the prober was not told")
+        assert line.state() is State.HEALTHY
+
+
 async def test_a_silent_prober_is_left_and_tried_again(socket_path: Path) -> None:
     prober = PlayingProber()
-    settings = ProberSettings(report_s=0.05, stale_s=0.2, ignore_s=0.4)
+    settings = ProberSettings(report_s=0.05, stale_s=0.2, ignore_s=0.4, rules=RULES)
     async with serving(prober, socket_path) as address, connected(address, settings) as line:
         await prober.send(snapshot(1, alder=State.UNHEALTHY))
         await until(lambda: line.state() is State.UNHEALTHY, "no snapshot")

@@ -198,6 +198,34 @@ def test_a_rate_limited_probe_says_nothing() -> None:
     assert rig.snapshot().providers["alder"].block_reason is None
 
 
+@pytest.mark.parametrize("finding", [Finding.RATE_LIMITED, Finding.KEY_REFUSED])
+def test_what_traffic_took_down_comes_back_though_no_probe_can_tell(finding: Finding) -> None:
+    rig = Rig()
+    rig.report(failed=3)
+    shares = []
+    for _ in range(6):
+        rig.now += 5.0
+        rig.probe(finding)
+        rig.report(ok=1)
+        shares.append(rig.snapshot().targets["alder/small"].traffic_share)
+    assert shares == [0.0, 0.05, 0.25, 1.0, 1.0, 1.0]
+    assert rig.state() is State.HEALTHY
+
+
+def test_what_fails_its_live_trials_rests_longer_each_time() -> None:
+    rig = Rig()
+    rig.report(failed=3)
+    trials = 0
+    for _ in range(240):
+        rig.now += 5.0
+        rig.probe(Finding.RATE_LIMITED)
+        if rig.state() is State.RECOVERING:
+            trials += 1
+            rig.report(failed=2)
+        assert rig.state() is State.UNHEALTHY
+    assert trials == 7  # after 10, 20, 40, 80, 160 and 300 s, then every 300 s
+
+
 def test_a_refused_key_blocks_the_provider_until_a_probe_is_let_in() -> None:
     rig = Rig()
     rig.probe(Finding.KEY_REFUSED)
@@ -242,3 +270,16 @@ def test_traffic_is_well_while_all_of_a_provider_is_healthy() -> None:
     assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
     rig.report(target="alder/large", failed=3)
     assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+
+
+def test_traffic_is_not_well_while_a_router_waits_for_it() -> None:
+    rig = Rig()
+    rig.probe(Finding.GOOD)
+    rig.report(ok=3, in_flight=2)
+    assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.now += 1.0
+    rig.report(in_flight=2)
+    assert not rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+    rig.now += 1.0
+    rig.report(ok=2)
+    assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)

@@ -16,7 +16,7 @@ from prober.merge import Picture
 from prober.probe import Finding, ProbeResult
 from prober.schedule import Schedule
 from router_service.core.catalog import Catalog, Model, Provider, Target
-from router_service.core.health import ProbeTiming
+from router_service.core.health import ProbeTiming, State
 from router_service.core.outcome import Outcome
 from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report, Tally
@@ -28,8 +28,10 @@ PROVIDERS = tuple(
 CATALOG = Catalog(targets=tuple(Target(provider, Model(id="small")) for provider in PROVIDERS))
 
 
-def result(finding: Finding, provider: str = "alder", *, retry_after_s: float = 0.0) -> ProbeResult:
-    timing = ProbeTiming(is_ok=finding is Finding.GOOD)
+def result(
+    finding: Finding, provider: str = "alder", *, retry_after_s: float = 0.0, total_s: float = 0.0
+) -> ProbeResult:
+    timing = ProbeTiming(is_ok=finding is Finding.GOOD, total_s=total_s)
     return ProbeResult(provider=provider, finding=finding, timing=timing, retry_after_s=retry_after_s)
 
 
@@ -45,10 +47,17 @@ class Rig:
         self.picture = Picture(CATALOG, SETTINGS, now=0.0)
         self.schedule = schedule(self.picture, unused, SETTINGS, clock=lambda: self.now)
 
-    def wait_after(self, finding: Finding, *, retry_after_s: float = 0.0) -> float:
-        made = result(finding, retry_after_s=retry_after_s)
+    def wait_after(self, finding: Finding, *, retry_after_s: float = 0.0, total_s: float = 0.0) -> float:
+        made = result(finding, retry_after_s=retry_after_s, total_s=total_s)
         self.picture.probed(made, self.now)
         return self.schedule.wait_s(made, self.now)
+
+    def state(self) -> State:
+        return (
+            self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="", wall_time=0.0)
+            .targets["alder/small"]
+            .state
+        )
 
 
 def schedule(
@@ -73,6 +82,24 @@ def test_a_failure_is_confirmed_soon_until_it_is_settled() -> None:
     assert rig.wait_after(Finding.BAD) == SETTINGS.confirm_s
     assert rig.wait_after(Finding.BAD) == SETTINGS.confirm_s
     assert rig.wait_after(Finding.BAD) >= 4.0
+
+
+def test_a_probe_that_hung_is_confirmed_at_once() -> None:
+    rig = Rig()
+    assert rig.wait_after(Finding.BAD, total_s=0.2) == pytest.approx(SETTINGS.confirm_s - 0.2)
+    assert rig.wait_after(Finding.BAD, total_s=SETTINGS.timeout_s) < 0.05
+
+
+def test_with_the_shipped_settings_a_provider_that_hangs_is_down_within_a_dozen_seconds() -> None:
+    rig = Rig()
+    hung_at = rig.now
+    wait_s = rig.wait_after(Finding.GOOD)
+    for _ in range(SETTINGS.rules.down_after):
+        assert rig.state() is State.HEALTHY
+        rig.now += wait_s + SETTINGS.timeout_s
+        wait_s = rig.wait_after(Finding.BAD, total_s=SETTINGS.timeout_s)
+    assert rig.state() is State.UNHEALTHY
+    assert rig.now - hung_at <= 12.1
 
 
 def test_a_single_failure_is_settled_by_a_good_probe() -> None:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from router_service.core.chat import FinishReason, ToolCall, Usage
+from router_service.core.chat import FinishReason, Reasoning, ToolCall, Usage
 from router_service.core.errors import BadResponse, ServerFailed, Stage, UpstreamError
 from tests.providers.openai_bodies import (
     CANARY,
@@ -43,6 +43,19 @@ def test_whole_answer() -> None:
 )
 def test_content(message: Json, content: str) -> None:
     assert decoded(answer(choices=choice(**message))).message.content == content
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_reasoning_is_apart_from_the_content(name: str) -> None:
+    message = decoded(answer(choices=choice(content="Hi", **{name: "Because."}))).message
+    assert message.content == "Hi"
+    thought = Reasoning(text="Because.", dialect="openai", model="gpt-4o-mini-2024-07-18")
+    assert message.reasoning == (thought,)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_no_reasoning(nothing: str | None) -> None:
+    assert decoded(answer(choices=choice(content="Hi", reasoning=nothing))).message.reasoning == ()
 
 
 def test_tool_calls() -> None:

@@ -187,6 +187,25 @@ def test_context_overflow_is_read_from_the_text_where_no_code_says_it(text: str)
 
 
 @pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, ContextTooLong),
+        (413, ContextTooLong),
+        (422, ContextTooLong),
+        (401, BadCredentials),
+        (403, BadCredentials),
+        (404, ModelMissing),
+        (429, RateLimited),
+        (500, ServerFailed),
+        (503, ServerFailed),
+        (200, ContextTooLong),
+    ],
+)
+def test_text_counts_only_where_the_request_was_refused_for_what_it_is(status: int, kind: type[UpstreamError]) -> None:
+    assert type(failure(status, openai(message="prompt is too long: 9 tokens > 8 maximum"))) is kind
+
+
+@pytest.mark.parametrize(
     ("status", "headers", "wait_s"),
     [
         (429, {"retry_after": "7"}, 7.0),

@@ -48,6 +48,13 @@ def test_stream() -> None:
     assert streamed([STREAM]) == (DELTAS, END)
 
 
+@pytest.mark.parametrize("ping", [b"data:\n\n", b"event: ping\ndata: \n\n", b"data\n\n", b"data:  \n\n", b": ping\n\n"])
+def test_ping_says_nothing(ping: bytes) -> None:
+    head, sep, tail = STREAM.partition(b"\n\n")
+    assert streamed([ping + head + sep + ping + tail]) == (DELTAS, END)
+    assert streamed([ping]) == ([], None)
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_stream_cut_at_any_byte_is_the_same(end: bytes) -> None:
     stream = STREAM.replace(b"\n", end)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,6 +168,20 @@ async def test_closing_inside_a_body_ends_the_connection(transport: Transport) -
         response = await opened(transport, server.url)
         await response.close()
         assert server.connections == 2
+
+
+async def test_whoever_stops_inside_a_body_leaves_no_generator_behind(transport: Transport) -> None:
+    begun: list[object] = []
+    before = sys.get_asyncgen_hooks()
+    async with serving(answering(whole(b"hello"))) as server:
+        response = await opened(transport, server.url)
+        sys.set_asyncgen_hooks(firstiter=begun.append)
+        try:
+            assert await anext(response.chunks())
+        finally:
+            sys.set_asyncgen_hooks(*before)
+        await response.close()
+    assert begun == []
 
 
 async def test_cancelling_before_the_head_ends_the_connection(transport: Transport) -> None:

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 
 import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from router_service.core.errors import BadResponse, ConnectFailed, NameNotResolved, Stage, TlsFailed
+from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.transport import Transport
 from tests.providers.calls import CANARY, CLOSE_S, Told, body_of, failing, opened, url
 from tests.providers.raw_server import CHUNKED, PATIENCE_S, Peer, answering, answering_once, chunk, head, serving, whole
 
 pytestmark = pytest.mark.anyio
+
+
+class HangingResolver(AbstractResolver):
+    """Asks a name server that does not answer."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await asyncio.Event().wait()
+        raise AssertionError("nobody sets it")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 async def test_refused(transport: Transport, closed_port: int) -> None:
@@ -35,6 +51,7 @@ async def test_silent_tls_handshake_is_bounded(transport: Transport) -> None:
     told = Told()
     async with serving(Peer.gone) as server, asyncio.timeout(0.2 + CLOSE_S):
         error = await failing(transport, url(server.port, "https"), connect_s=0.2, told=told)
+    assert type(error) is TlsFailed
     assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
 
 
@@ -45,6 +62,18 @@ async def test_name_that_does_not_resolve(transport: Transport) -> None:
     assert type(error) is NameNotResolved
     assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
     assert "onion" not in str(error)
+
+
+async def test_look_up_that_hangs_is_bounded(anyio_backend: tuple[str, dict[str, bool]]) -> None:
+    transport, told = AiohttpTransport(HangingResolver()), Told()
+    try:
+        for _ in range(2):
+            async with asyncio.timeout(0.2 + CLOSE_S):
+                error = await failing(transport, "https://provider.example/v1", connect_s=0.2, told=told)
+            assert type(error) is NameNotResolved
+            assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
+    finally:
+        await transport.close()
 
 
 async def test_plain_http_where_tls_was_expected(transport: Transport) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -14,6 +17,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 
 from router_service.rpc.call import CallFrame
 from router_service.rpc.server import CannotListen, is_local, listen, new_server
+from tests.harness.stack import routing
 from tests.rpc.playing import PATIENCE_S, ROUTER, Serving, serving
 
 pytestmark = pytest.mark.anyio
@@ -145,14 +149,70 @@ async def test_health_can_be_watched() -> None:
         call.cancel()
 
 
-async def reflected(
-    running: Serving, service: str, request: reflection_pb2.ServerReflectionRequest
-) -> reflection_pb2.ServerReflectionResponse:
-    call = running.channel.stream_stream(
+@pytest.mark.parametrize("service", ["", ROUTER, "signalbox.v1.Nobody"])
+async def test_watch_ends_with_its_last_word(service: str) -> None:
+    async with serving() as running:
+        await running.standard.ready()
+        stub = health_pb2_grpc.HealthStub(running.channel)
+        call = stub.Watch(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE_S)
+        told = [(await call.read()).status]
+        await running.standard.not_ready()
+        running.standard.end_streams()
+        while (answer := await call.read()) is not grpc.aio.EOF:
+            told.append(answer.status)
+        assert await call.code() is grpc.StatusCode.OK
+    assert told == ([Status.SERVICE_UNKNOWN] if service.endswith("Nobody") else [Status.SERVING, Status.NOT_SERVING])
+
+
+async def test_watch_that_nobody_reads_keeps_nothing_from_being_said() -> None:
+    async with serving() as running:
+        stub = health_pb2_grpc.HealthStub(running.channel)
+        call = stub.Watch(health_pb2.HealthCheckRequest(service=ROUTER))
+        await call.initial_metadata()
+        for _ in range(1000):
+            await running.standard.ready()
+        async with asyncio.timeout(PATIENCE_S):
+            await running.standard.not_ready()
+        assert await check(running, ROUTER) == Status.NOT_SERVING
+        call.cancel()
+
+
+@pytest.mark.parametrize("service", REFLECTION)
+async def test_reflection_that_is_held_open_ends_with_the_other_streams(service: str) -> None:
+    async with serving() as running, asyncio.timeout(PATIENCE_S):
+        call = reflecting(running, service)
+        await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
+        assert await call.read() is not grpc.aio.EOF
+        running.standard.end_streams()
+        assert await call.read() is grpc.aio.EOF
+        assert await call.code() is grpc.StatusCode.OK
+        late = reflecting(running, service)
+        assert await late.read() is grpc.aio.EOF
+
+
+def test_open_watches_do_not_hold_a_drain() -> None:
+    with routing() as stack:
+        watch = health_pb2_grpc.HealthStub(stack.channel).Watch(health_pb2.HealthCheckRequest(), timeout=20)
+        assert next(watch).status == Status.SERVING
+        began = time.monotonic()
+        stack.router.signal(signal.SIGTERM)
+        assert [answer.status for answer in watch] == [Status.NOT_SERVING]
+        assert stack.router.wait(within_s=10) == 0
+        assert time.monotonic() - began < 2.5, "half of the drain that the settings allow"
+
+
+def reflecting(running: Serving, service: str) -> Any:
+    return running.channel.stream_stream(
         f"/{service}/ServerReflectionInfo",
         request_serializer=reflection_pb2.ServerReflectionRequest.SerializeToString,
         response_deserializer=reflection_pb2.ServerReflectionResponse.FromString,
     )(timeout=PATIENCE_S)
+
+
+async def reflected(
+    running: Serving, service: str, request: reflection_pb2.ServerReflectionRequest
+) -> reflection_pb2.ServerReflectionResponse:
+    call = reflecting(running, service)
     await call.write(request)
     await call.done_writing()
     response: reflection_pb2.ServerReflectionResponse = await call.read()

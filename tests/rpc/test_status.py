@@ -25,6 +25,7 @@ from router_service.core.errors import (
     UpstreamError,
     Violation,
 )
+from router_service.core.outcome import BlockReason
 from router_service.rpc.status import CODES, DETAILS_KEY, DOMAIN, PUSHBACK_KEY, Refusal, refusal
 
 Code = grpc.StatusCode
@@ -118,16 +119,23 @@ def test_every_leaf_of_the_tree_has_a_row() -> None:
         (errors.InternalFault(), Code.INTERNAL, "INTERNAL", None, "-1"),
         (NoTarget("nobody", rejected={}), Code.FAILED_PRECONDITION, "NO_ELIGIBLE_TARGET", None, "-1"),
         (
-            ProvidersBlocked(providers=["a"], retry_after_s=7.5),
+            ProvidersBlocked(blocked={"a": BlockReason.RATE_LIMITED}, retry_after_s=7.5),
             Code.RESOURCE_EXHAUSTED,
             "PROVIDERS_RATE_LIMITED",
             7.5,
             "7500",
         ),
         (
-            ProvidersBlocked(providers=["a"], retry_after_s=None),
+            ProvidersBlocked(blocked={"a": BlockReason.RATE_LIMITED}, retry_after_s=None),
             Code.RESOURCE_EXHAUSTED,
             "PROVIDERS_RATE_LIMITED",
+            None,
+            "-1",
+        ),
+        (
+            errors.CredentialsRefused(blocked={"a": BlockReason.CREDENTIALS}),
+            Code.INTERNAL,
+            "UPSTREAM_CREDENTIALS",
             None,
             "-1",
         ),
@@ -174,6 +182,7 @@ def test_row(
 CONNECT, TLS, REDIRECT = errors.ConnectFailed, errors.TlsFailed, errors.Redirected
 RATE, MONEY, KEY, MODEL = errors.RateLimited, errors.MoneyGone, errors.BadCredentials, errors.ModelMissing
 MIXED = "UPSTREAM_MIXED"
+LIMITED = "PROVIDERS_RATE_LIMITED"
 
 
 @pytest.mark.parametrize(
@@ -185,7 +194,7 @@ MIXED = "UPSTREAM_MIXED"
         pytest.param([(TLS, None), (REDIRECT, None)], Code.UNAVAILABLE, MIXED, None, id="none-is-reachable"),
         pytest.param([(TLS, None), (CONNECT, None)], Code.UNAVAILABLE, MIXED, 1.0, id="one-is-reachable-later"),
         pytest.param([(TLS, None), (RATE, 9.0)], Code.RESOURCE_EXHAUSTED, MIXED, 9.0, id="quota-and-tls"),
-        pytest.param([(RATE, 9.0), (MONEY, None)], Code.RESOURCE_EXHAUSTED, MIXED, 9.0, id="quota-and-money"),
+        pytest.param([(RATE, 9.0), (MONEY, None)], Code.RESOURCE_EXHAUSTED, LIMITED, 9.0, id="quota-and-money"),
         pytest.param([(KEY, None), (MONEY, None)], Code.RESOURCE_EXHAUSTED, MIXED, None, id="money-and-key"),
         pytest.param([(KEY, None), (MODEL, None)], Code.FAILED_PRECONDITION, MIXED, None, id="key-and-model"),
         pytest.param([(TLS, None), (KEY, None)], Code.FAILED_PRECONDITION, MIXED, None, id="tls-and-key"),
@@ -278,7 +287,10 @@ def test_no_target_counts_reasons_and_names_the_first() -> None:
 @pytest.mark.parametrize(
     ("error", "subjects"),
     [
-        (ProvidersBlocked(providers=["a", "b"], retry_after_s=1.0), ["provider:a", "provider:b"]),
+        (
+            ProvidersBlocked(blocked={"a": BlockReason.RATE_LIMITED, "b": BlockReason.MONEY}, retry_after_s=1.0),
+            ["provider:a", "provider:b"],
+        ),
         (failed(upstream(RATE), upstream(RATE)), ["provider:p0", "provider:p1"]),
         (AttemptsFailed([("a/x", upstream(RATE)), ("a/y", upstream(RATE))]), ["provider:a"]),
         (failed(upstream(MONEY)), ["provider:p0"]),
@@ -303,7 +315,10 @@ MANY = [
         id="rejected",
     ),
     pytest.param(NoTarget(LONG * 100, rejected={"model": 5000}), id="a-long-text"),
-    pytest.param(ProvidersBlocked(providers=[f"provider-{i}" for i in range(1000)], retry_after_s=1), id="providers"),
+    pytest.param(
+        ProvidersBlocked(blocked={f"provider-{i}": BlockReason.MONEY for i in range(1000)}, retry_after_s=1),
+        id="providers",
+    ),
     pytest.param(AttemptsFailed([(f"p{i}/m", upstream(RATE)) for i in range(1000)]), id="attempts"),
 ]
 

@@ -71,8 +71,18 @@ def test_connections_are_counted(own_simulator: Simulator) -> None:
     [
         ("POST", "/_sim/faults", b'{"rules":[{"fault":"explode"}]}', 400, "rules[0].fault: explode"),
         ("POST", "/_sim/faults", b"", 400, ""),
+        (
+            "POST",
+            "/_sim/faults",
+            b'{"rules":[{"fault":"reset"},{"fault":"reset","path":"/chat/completions"}]}',
+            400,
+            "rules[1].path: /chat/completions: want one of *, chat, models",
+        ),
         ("POST", "/_sim/behaviours", b'{"fast":{"latency_s":-1}}', 400, "behaviours.fast.latency_s"),
         ("POST", "/_sim/behaviours", b"[]", 400, "behaviours"),
+        ("POST", "/_sim/behaviours", b'{"\xff":{}}', 400, "not JSON in UTF-8"),
+        ("POST", "/_sim/behaviours", b'{"fast":' + b"[" * 100_000, 400, "nested too deeply"),
+        ("POST", "/_sim/faults", b'{"rules":[{"fault":"\xff"}]}', 400, "not JSON in UTF-8"),
         ("GET", "/_sim/log?after=x", b"", 400, "after=x"),
         ("PUT", "/_sim/log", b"", 405, "PUT"),
         ("GET", "/_sim/else", b"", 404, "/_sim/else"),
@@ -87,11 +97,25 @@ def test_bad_control_request_names_its_part(
     assert simulator.chat(chat_body()).status_code == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_signal_ends_the_process_with_0(own_simulator: Simulator, number: signal.Signals) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_signal_ends_the_process(own_simulator: Simulator, number: signal.Signals, code: int) -> None:
     with own_simulator.connect():
         own_simulator.chat(chat_body())
-        assert own_simulator.stop(number=number) == 0
+        assert own_simulator.stop(number=number) == code
+
+
+def test_interrupt_before_it_serves_is_quiet() -> None:
+    # The interpreter names each module that it has imported; this one comes long before the last.
+    command = [sys.executable, "-v", "-m", "router_service.simulator", "--simulator-address", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("import 'argparse'"):
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stderr.read()
+        assert process.wait(PATIENCE_S) == -signal.SIGINT
+    assert "Traceback" not in rest
 
 
 def test_seed_decides_the_texts(start_simulator: Callable[..., Simulator]) -> None:
@@ -109,6 +133,10 @@ def test_seed_decides_the_texts(start_simulator: Callable[..., Simulator]) -> No
         (["--behaviour", "{missing}"], "No such file"),
         (["--behaviour", "{bad}"], "behaviours.fast.latency_s: Expected float, got str"),
         (["--log-capacity", "0"], "want a number from 1 up"),
+        (["--log-capacity", "9" * 30], "want a number from 1 up"),
+        (["--simulator-address", "0.0.0.0:0"], "0.0.0.0:0: other machines would reach it"),
+        (["--simulator-address", "[::]:0"], "--allow-remote"),
+        (["--simulator-address", "example.org:0"], "--allow-remote"),
         (["--what"], "unrecognized arguments"),
     ],
 )
@@ -140,6 +168,12 @@ async def test_server_inside_a_process_ends_when_it_is_cancelled() -> None:
                 answer = await client.post("/fast/v1/chat/completions", json=chat_body())
                 group.cancel_scope.cancel()
     assert answer.json()["usage"]["completion_tokens"] == 2
+
+
+def test_address_beyond_this_machine_is_served_where_that_is_meant(start_simulator: Callable[..., Simulator]) -> None:
+    simulator = start_simulator("--simulator-address", "0.0.0.0:0", "--allow-remote")
+    assert simulator.address.startswith("0.0.0.0:")
+    assert simulator.chat(chat_body()).status_code == 200
 
 
 def test_taken_port_ends_with_2(simulator: Simulator) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import select
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from router_service.telemetry.logs import JsonFormatter
 
 CANARY = "CANARY-7f3a"
+PATIENCE_S = 10.0
 
 
 def written(message: str, *arguments: object, level: int = logging.INFO, error: BaseException | None = None) -> str:
@@ -64,3 +68,41 @@ except RuntimeError:
     assert [line["message"] for line in lines] == ["loud and clear", "failed"]
     assert done.stdout == ""
     assert CANARY not in done.stderr
+
+
+@contextmanager
+def logging_unread(lines: int) -> Iterator[subprocess.Popen[str]]:
+    """A process that has written so many lines of a thousand characters, none of which was read so far."""
+    program = f"""
+import logging
+from router_service.telemetry import logs
+logs.setup("info")
+for _ in range({lines}):
+    logging.getLogger("router_service.x").info("x" * 1000)
+print("done", flush=True)
+"""
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        try:
+            assert select.select([running.stdout], [], [], PATIENCE_S)[0], "it hangs in its log"
+            assert running.stdout.readline() == "done\n"
+            yield running
+        finally:
+            running.kill()
+
+
+def test_process_whose_log_nobody_reads_goes_on_and_ends() -> None:
+    with logging_unread(1000) as running:
+        assert running.wait(PATIENCE_S) == 0
+
+
+def test_lost_lines_are_told_of() -> None:
+    with logging_unread(20_000) as running:
+        assert running.stderr is not None
+        lines = [json.loads(line) for line in running.stderr]
+    told = [line for line in lines if line["logger"] == "router_service.telemetry.logs"]
+    assert told
+    assert {line["level"] for line in told} == {"warning"}
+    assert all("were lost here: they were written faster than they were read" in line["message"] for line in told)
+    assert sum(int(line["message"].split()[0]) for line in told) == 20_000 - (len(lines) - len(told))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -19,7 +18,8 @@ from router_service.core.health import Source
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan, SnapshotInfo, View, plan
 from router_service.core.request import Request
-from router_service.telemetry.request_log import FLUSH_S, LineSink, RequestLog
+from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.request_log import RequestLog
 from tests.core.examples import KEY, prompt, target
 
 CANARY = "CANARY-7f3a"
@@ -74,19 +74,16 @@ def _listening(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="router_service.requests")
 
 
-async def written(*events: RequestFinished, is_left_to_time: bool = False) -> list[dict[str, object]]:
+def written(*events: RequestFinished) -> list[dict[str, object]]:
     """The lines of requests, as they come out of the process."""
     reading, writing = os.pipe()
+    writer = LineWriter(writing, lambda lost: b"%d" % lost)
     try:
-        sink = LineSink(writing)
-        log = RequestLog(sink)
+        log = RequestLog(writer)
         for event in events:
             log.request_finished(event)
-        if is_left_to_time:
-            await asyncio.sleep(2 * FLUSH_S)
-        else:
-            sink.flush()
     finally:
+        writer.close()
         os.close(writing)
     with os.fdopen(reading) as pipe:
         text = pipe.read()
@@ -95,9 +92,8 @@ async def written(*events: RequestFinished, is_left_to_time: bool = False) -> li
     return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.mark.anyio
-async def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
-    (line,) = await written(finished(attempts=attempts()))
+def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
+    (line,) = written(finished(attempts=attempts()))
     assert {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")} == {
         "request_id": "req-1",
         "outcome": "OK",
@@ -115,32 +111,12 @@ async def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
 
 
-@pytest.mark.anyio
-async def test_request_that_got_nowhere_has_its_line_too() -> None:
-    (line,) = await written(finished(is_planned=False, outcome="ROUTER_OVERLOADED"))
+def test_request_that_got_nowhere_has_its_line_too() -> None:
+    (line,) = written(finished(is_planned=False, outcome="ROUTER_OVERLOADED"))
     assert (line["outcome"], line["target"], line["attempts"]) == ("ROUTER_OVERLOADED", "", [])
     assert line["health_source"] == "none"
 
 
-@pytest.mark.anyio
-async def test_lines_come_out_by_themselves_and_in_order() -> None:
-    lines = await written(finished(outcome="OK"), finished(outcome="CANCELLED"), is_left_to_time=True)
-    assert [line["outcome"] for line in lines] == ["OK", "CANCELLED"]
-
-
-@pytest.mark.anyio
-async def test_a_reader_that_is_gone_stops_nothing() -> None:
-    reading, writing = os.pipe()
-    os.close(reading)
-    try:
-        sink = LineSink(writing)
-        RequestLog(sink).request_finished(finished())
-        sink.flush()
-    finally:
-        os.close(writing)
-
-
-@pytest.mark.anyio
-async def test_nothing_is_written_where_the_level_is_higher(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_written_where_the_level_is_higher(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, logger="router_service.requests")
-    assert await written(finished()) == []
+    assert written(finished()) == []

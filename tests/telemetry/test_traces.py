@@ -142,6 +142,15 @@ def test_span_status_agrees_with_what_the_caller_saw(stack: Stack) -> None:
     assert served.attributes["signalbox.outcome"] == refused.value.reason == "NO_ELIGIBLE_TARGET"
 
 
+def test_request_that_is_refused_before_anything_is_decided_names_itself(stack: Stack) -> None:
+    with calling() as caller, pytest.raises(SignalboxError) as refused:
+        stack.client.complete("hello", max_output_tokens=-1)
+    [served] = arrived(stack.collector, "signalbox.v1.Router/Complete", caller)
+    assert served.attributes["signalbox.outcome"] == refused.value.reason == "INVALID_REQUEST"
+    assert served.attributes["signalbox.request_id"] == refused.value.request_id
+    assert served.attributes["signalbox.attempts"] == 0
+
+
 def test_no_prompt_in_any_span(stack: Stack) -> None:
     assert stack.collector.spans
     assert not [s.span.name for s in stack.collector.spans if CANARY in str(s.span)]

@@ -17,6 +17,7 @@ class Standing:
     blocked_for_s: float = 0.0
     block_reason: BlockReason | None = None
     time_to_first_token_p95_s: float = 0.0
+    answer_p95_s: float = 0.0
     probe_span: ProbeSpan = field(default_factory=ProbeSpan)
 
 

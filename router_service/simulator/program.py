@@ -1,0 +1,104 @@
+"""The simulator as a program: its command line, what it says once it serves, and how it ends."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from ipaddress import ip_address
+from pathlib import Path
+
+import uvloop
+
+from router_service.core.simulation import SimulatorSettings
+
+from .behaviours import BehaviourError, parse_behaviours
+from .server import serve, split_address
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+MAX_LOG_CAPACITY = 10_000_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the simulator until it is told to stop, and return the exit code."""
+    options = command_line("python -m router_service.simulator").parse_args(arguments)
+    return run(options, SimulatorSettings())
+
+
+def command_line(program: str) -> argparse.ArgumentParser:
+    """Return the command line's parser, for a program of that name."""
+    parser = argparse.ArgumentParser(prog=program, description="Serve simulated LLM providers over HTTP.")
+    address = SimulatorSettings().address
+    parser.add_argument("--simulator-address", default=address, metavar="HOST:PORT", help="port 0: a free one")
+    parser.add_argument("--allow-remote", action="store_true", help="serve beyond this machine, without any key")
+    parser.add_argument("--ready-file", type=Path, metavar="PATH", help="written once the simulator serves")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="append the request log here, as NDJSON")
+    parser.add_argument("--log-capacity", type=_capacity, metavar="N", help="rows kept in memory")
+    parser.add_argument("--behaviour", type=Path, metavar="FILE", help="JSON: behaviours by provider, and no others")
+    parser.add_argument("--seed", type=int, help="decides texts, jitter and draws")
+    return parser
+
+
+def run(options: argparse.Namespace, configured: SimulatorSettings) -> int:
+    """Serve as the options say, and as configured where they say nothing; return 130 after Ctrl-C, 0 after SIGTERM."""
+    try:
+        settings = _settings(options, configured)
+        heard = uvloop.run(serve(settings, ready=_announcement(options.ready_file)))
+    except (BehaviourError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return EXIT_USAGE
+    return EXIT_INTERRUPTED if heard is signal.SIGINT else 0
+
+
+def write_ready_file(path: Path, address: str) -> None:
+    """Say in one step that the simulator serves at `address`: a reader sees the whole file or none."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished.write_text(json.dumps({"pid": os.getpid(), "simulator": address}) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _capacity(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= MAX_LOG_CAPACITY:
+        raise argparse.ArgumentTypeError(f"{text}: want a number from 1 up to {MAX_LOG_CAPACITY}")
+    return number
+
+
+def _settings(options: argparse.Namespace, configured: SimulatorSettings) -> SimulatorSettings:
+    host, _ = split_address(options.simulator_address)
+    if not (options.allow_remote or _is_loopback(host)):
+        raise ValueError(
+            f"{options.simulator_address}: other machines would reach it, and its control interface asks nobody who "
+            "they are; --allow-remote says that this is meant"
+        )
+    settings = replace(
+        configured,
+        address=options.simulator_address,
+        log_path=options.log or configured.log_path,
+        log_capacity=options.log_capacity or configured.log_capacity,
+        seed=configured.seed if options.seed is None else options.seed,
+    )
+    if options.behaviour is None:
+        return settings
+    return replace(settings, behaviours=parse_behaviours(options.behaviour.read_bytes()))
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _announcement(ready_file: Path | None) -> Callable[[str], None]:
+    def announce(address: str) -> None:
+        print(f"The simulator serves at {address}.", file=sys.stderr, flush=True)
+        if ready_file is not None:
+            write_ready_file(ready_file, address)
+
+    return announce
