@@ -20,7 +20,7 @@ run: setup
 	@$(BIN)/signalbox up
 
 test: check
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2
 
 check: $(VENV)/installed-dev
 	@$(BIN)/ruff check .
