@@ -20,6 +20,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
+from router_service.core.decision.prepared import Prepared
+from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
@@ -93,10 +95,17 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         clock=time.monotonic,
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
+    prepared = Prepared(settings.catalog, PLAIN_POLICY)
     admission = Admission(max_in_flight=settings.server.max_in_flight)
     observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
-        view=lambda: View(catalog=settings.catalog, standings=board.standings(), snapshot=board.snapshot_info()),
+        view=lambda: View(
+            catalog=settings.catalog,
+            standings=board.standings(),
+            snapshot=board.snapshot_info(),
+            policy=prepared.policy,
+            prepared=prepared,
+        ),
         execution=Execution(
             transport=transport,
             dialects={"openai": OpenAIDialect()},
