@@ -54,13 +54,14 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         """
         asked = self._read(request.request, context, is_stream=True)
         events = self._router.stream(asked, current_span())
-        async with asyncio.timeout_at(asked.deadline), aclosing(events):
+        async with aclosing(events):
             async for event in events:
-                if isinstance(event, Started):
-                    await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
-                elif isinstance(event, Answer):
-                    context.set_trailing_metadata(responses.trailers(event))
-                await context.write(responses.event(event, asked.request_id))
+                async with asyncio.timeout_at(asked.deadline):
+                    if isinstance(event, Started):
+                        await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
+                    elif isinstance(event, Answer):
+                        context.set_trailing_metadata(responses.trailers(event))
+                    await context.write(responses.event(event, asked.request_id))
 
     def _read(self, pb: router_pb2.CompleteRequest, context: Context, *, is_stream: bool) -> Request:
         started = time.monotonic()

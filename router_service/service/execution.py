@@ -3,7 +3,7 @@
 Each wait on an upstream has a timer of ours and ends with the caller's deadline at the latest:
 
     unary    |── answer timer: head and whole body ──────────────────────────|
-    stream   |── first-byte timer: to the first event ──|─ gap ─|─ gap ─| …
+    stream   |── first-byte timer: to the first text ───|─ gap ─|─ gap ─| …
 
 A gap is counted between events, not bytes: a provider that sends pings or half a line says nothing. Time in which the
 caller is slow to read is nobody's gap.
@@ -130,13 +130,15 @@ class Execution:
                 received += len(data)
                 if received > self._max_output_bytes:
                     raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.STREAM)
-                if deltas := decoder.feed(data):
+                if not (deltas := decoder.feed(data)):
+                    continue
+                if delta := _merged(deltas):
                     attempt.stage = Stage.STREAM
-                    if delta := _merged(deltas):
-                        attempt.note(delta)
-                        timer.pause()
-                        for piece in _in_pieces(delta):
-                            yield piece
+                    attempt.note(delta)
+                    timer.pause()
+                    for piece in _in_pieces(delta):
+                        yield piece
+                if attempt.first_token is not None:  # an event that says nothing yet leaves the first timer running
                     timer.move(time.monotonic() + provider.timeouts.gap_s)
             timer.pause()
             try:
