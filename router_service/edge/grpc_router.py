@@ -11,7 +11,7 @@ import grpc
 from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 from router_service.core.attempt import Answer
-from router_service.core.chat import Prompt
+from router_service.core.chat import Delta, Prompt
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError
 from router_service.core.events import Observer, RequestFinished
@@ -57,11 +57,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         async with aclosing(events):
             async for event in events:
                 async with asyncio.timeout_at(asked.deadline):
-                    if isinstance(event, Started):
-                        await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
-                    elif isinstance(event, Answer):
-                        context.set_trailing_metadata(responses.trailers(event))
-                    await context.write(responses.event(event, asked.request_id))
+                    await _write(event, asked.request_id, context)
 
     def _read(self, pb: router_pb2.CompleteRequest, context: Context, *, is_stream: bool) -> Request:
         started = time.monotonic()
@@ -81,6 +77,15 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         if remaining_s is None:
             remaining_s = self._server.default_deadline_s
         return finish_by(now=now, remaining_s=min(remaining_s, self._server.max_deadline_s))
+
+
+async def _write(event: Started | Delta | Answer, request_id: str, context: Context) -> None:
+    """One event of a stream, with the metadata that goes before the first and after the last of them."""
+    if isinstance(event, Started):
+        await context.send_initial_metadata((("x-signalbox-request-id", request_id),))
+    elif isinstance(event, Answer):
+        context.set_trailing_metadata(responses.trailers(event))
+    await context.write(responses.event(event, request_id))
 
 
 def _refused(unread: Request, error: SignalboxError, started: float, *, is_stream: bool) -> RequestFinished:
