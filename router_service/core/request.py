@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from router_service.core.chat import Prompt
 from router_service.core.inference import Inference
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
+from router_service.core.tokens import TextProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,8 @@ class Request:
     """`deadline` is absolute, on the loop's monotonic clock, and already leaves room to answer before the caller's.
 
     `time_left_s` is the same deadline counted from the request's arrival; None where the caller gave none, and then
-    no target is refused for being too slow for it. `inference` is None where nobody has looked at the prompt.
+    no target is refused for being too slow for it. `inference` and `text` are None where nobody has looked at the
+    prompt.
     """
 
     request_id: str
@@ -64,3 +66,4 @@ class Request:
     estimated_input_tokens: int | None = None
     time_left_s: float | None = None
     inference: Inference | None = None
+    text: TextProfile | None = None

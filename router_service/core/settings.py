@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.simulation import SimulatorSettings
 
 MIB = 1024 * 1024
@@ -87,5 +90,7 @@ class Settings:
     prober: ProberSettings = field(default_factory=ProberSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
+    policy: Policy = PLAIN_POLICY
+    budgets: BudgetRules = field(default_factory=BudgetRules)
     simulator: SimulatorSettings = field(default_factory=SimulatorSettings)
     warnings: tuple[str, ...] = ()
