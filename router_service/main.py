@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import gc
+import itertools
 import os
 import secrets
 import signal
@@ -21,14 +22,15 @@ from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
 from router_service.core.decision.prepared import Prepared
-from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.core.simulation import SimulatorSettings
+from router_service.core.windows import Clock
 from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
+from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
@@ -36,7 +38,11 @@ from router_service.rpc.process import hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
+from router_service.service.rooms import Rooms
 from router_service.service.router import Router
+from router_service.store.quota import QuotaBook
+from router_service.store.sqlite import SqliteQuotaStore
+from router_service.store.terms import terms_of
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
 from router_service.telemetry.line_writer import LineWriter
@@ -95,20 +101,31 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         clock=time.monotonic,
     )
     rng = Random()  # for shares of traffic and for jitter, never for secrets
-    prepared = Prepared(settings.catalog, PLAIN_POLICY)
+    prepared = Prepared(settings.catalog, settings.policy)
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
+    statistics = Statistics(board, clock=time.monotonic)
+    statistics.adopt(settings.catalog, settings.policy)
+    quotas = _quotas(settings, options.data_dir)
+    rooms = Rooms(quotas)
+    turns = itertools.count(rng.randrange(1000))
+    observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: View(
             catalog=settings.catalog,
             standings=board.standings(),
             snapshot=board.snapshot_info(),
+            statistics=statistics.current,
+            quotas=quotas.standings(),
+            budget=quotas.budget(),
+            in_flight=rooms.in_flight,
+            turn=next(turns),
             policy=prepared.policy,
             prepared=prepared,
         ),
         execution=Execution(
             transport=transport,
             dialects={"openai": OpenAIDialect()},
+            rooms=rooms,
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
@@ -136,7 +153,10 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         with hearing_signals(stop.heard):
             await server.start()
             async with asyncio.TaskGroup() as group:
-                background = [group.create_task(channel.run()), group.create_task(_tick(board))]
+                await quotas.load()
+                background = [
+                    group.create_task(each) for each in (channel.run(), _tick(board), statistics.run(), quotas.run())
+                ]
                 await standard.ready()
                 _tell_ready(options.ready_file, address)
                 code = await _serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
@@ -144,8 +164,17 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
                     task.cancel()
         return code
     finally:
+        await quotas.close()
         await transport.close()
         tracing.shutdown(spans)
+
+
+def _quotas(settings: Settings, data_dir: Path) -> QuotaBook:
+    """Counts in the data directory's file, so that they outlive the process."""
+    clock = Clock(wall=time.time, monotonic=time.monotonic)
+    store = SqliteQuotaStore(data_dir / "quota.db")
+    terms = terms_of(settings.catalog, zone=settings.budgets.zone)
+    return QuotaBook(terms, settings.budgets, store=store, clock=clock)
 
 
 class _Stop:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from router_service.config.keys import fetch_key
 from router_service.config.prober_section import HealthSection, ProberSection
 from router_service.config.simulator_section import SimulatorSection
 from router_service.core.catalog import Catalog, Model, Prices, Provider, Target, Timeouts
+from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.settings import (
     HealthRules,
     ProberSettings,
@@ -66,6 +67,7 @@ def build(document: Document, around: Surroundings) -> Settings:
         routing=RoutingSettings(
             max_attempts=document.routing.max_attempts, max_output_mib=document.routing.max_output_mib
         ),
+        policy=replace(PLAIN_POLICY, weights=document.routing.weights),
         telemetry=TelemetrySettings(
             otlp_endpoint=document.telemetry.otlp_endpoint, sample_ratio=document.telemetry.sample_ratio
         ),

@@ -69,7 +69,7 @@ class RoutingSection(Section):
         default=_ROUTING.max_output_mib, description="The largest answer that is read from a provider.", examples=[16]
     )
     strategy: Annotated[Strategy | None, Unbuilt.WARNED] = Field(default=None, description="How targets are ordered.")
-    weights: Annotated[dict[Name, Weight], Unbuilt.WARNED] = Field(default={}, description="What the strategy weighs.")
+    weights: dict[Name, Weight] = Field(default={}, description="What the strategy weighs.")
     rules: Annotated[list[RuleEntry], Unbuilt.WARNED] = Field(
         default=[], description="Preferences that come before the strategy."
     )

@@ -133,7 +133,6 @@ def test_what_is_not_built_yet_is_named_with_its_line(tmp_path: Path) -> None:
     assert [warning.split(": ")[1] for warning in warnings] == [
         "prober.deep.enabled",
         "routing.strategy",
-        "routing.weights",
         "routing.rules",
         "routing.exploration",
         "telemetry.content",
