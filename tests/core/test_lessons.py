@@ -17,11 +17,14 @@ USUAL = Pace(0.5, 1.0, 0.01, 0.02)
 """Half a second to the first token, and then a hundred tokens a second."""
 
 
+FIFTY = Usage(input_tokens=100, output_tokens=50)
+
+
 def attempt(
     *,
     latency_s: float = 1.0,
     first_s: float | None = None,
-    usage: Usage | None = Usage(input_tokens=100, output_tokens=50),
+    usage: Usage | None = FIFTY,
     outcome: Outcome = Outcome.OK,
 ) -> Attempt:
     return Attempt(
