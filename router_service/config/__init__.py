@@ -1,7 +1,7 @@
 """The configuration: finds the YAML file, holds it against its schema, and makes the settings that it stands for."""
 
-from router_service.config.load import find, load
+from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.schema import schema
 
-__all__ = ["ConfigError", "Problem", "find", "load", "schema"]
+__all__ = ["ConfigError", "Problem", "find", "load", "schema", "simulated", "watched"]
