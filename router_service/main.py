@@ -26,7 +26,8 @@ from router_service.core.events import Observers
 from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.core.simulation import SimulatorSettings
-from router_service.edge.grpc_router import ADMIN, ROUTER, GrpcAdmin, GrpcRouter
+from router_service.edge.grpc_admin import ADMIN, GrpcAdmin
+from router_service.edge.grpc_router import ROUTER, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.providers.aiohttp_transport import AiohttpTransport
@@ -98,17 +99,22 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     prepared = Prepared(settings.catalog, PLAIN_POLICY)
     admission = Admission(max_in_flight=settings.server.max_in_flight)
     observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
-    router = Router(
-        view=lambda: View(
+    dialects = {"openai": OpenAIDialect()}
+
+    def view() -> View:
+        return View(
             catalog=settings.catalog,
             standings=board.standings(),
             snapshot=board.snapshot_info(),
             policy=prepared.policy,
             prepared=prepared,
-        ),
+        )
+
+    router = Router(
+        view=view,
         execution=Execution(
             transport=transport,
-            dialects={"openai": OpenAIDialect()},
+            dialects=dialects,
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
@@ -120,7 +126,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
     servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
-    admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(), server)
+    admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(view=view, dialects=dialects), server)
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
     channel = HealthChannel(
         options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock",
