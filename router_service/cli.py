@@ -36,6 +36,8 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "prober": Subcommand("modules:prober", "Run the prober."),
         "simulate": Subcommand("simulate:command", "Run the simulated providers."),
         "complete": Subcommand("complete:command", "Run one prompt through the router.", "NONE"),
+        "route": Subcommand("route:command", "Ask where a request would go, and why.", "NONE"),
+        "models": Subcommand("models:command", "List the models, their prices and their health.", "NONE"),
         "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
         "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),
     }

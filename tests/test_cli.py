@@ -239,7 +239,7 @@ def test_help_names_every_subcommand_and_each_explains_itself(run: Run) -> None:
     assert overview.code == 0
     for name in SUBCOMMANDS:
         assert f"\n  {name} " in overview.out
-    for name in ("complete", "providers", "serve", "top", "up"):
+    for name in ("complete", "models", "providers", "route", "serve", "top", "up"):
         assert f"signalbox {name} [OPTIONS]" in run(name, "--help").out
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from signalbox_client import (
+    AdminClient,
     Client,
     DeadlineExceeded,
     HealthClient,
@@ -26,6 +27,18 @@ def router_client(address: str | None) -> Iterator[Client]:
     with _as_failures(f"the router at {router_address(address)}", "start one with `signalbox up` or `signalbox serve`"):
         try:
             client = Client(address, channels=1, wait_for_ready=False)
+        except (ValueError, OSError) as error:
+            raise usage_failure(str(error)) from error
+        with client:
+            yield client
+
+
+@contextmanager
+def admin_client(address: str | None) -> Iterator[AdminClient]:
+    """The same for what only those who run a router ask of it."""
+    with _as_failures(f"the router at {router_address(address)}", "start one with `signalbox up` or `signalbox serve`"):
+        try:
+            client = AdminClient(address, wait_for_ready=False)
         except (ValueError, OSError) as error:
             raise usage_failure(str(error)) from error
         with client:

@@ -47,12 +47,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
     metavar="SECONDS",
     help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
 )
-@click.option(
-    "--address",
-    callback=options.utf8,
-    metavar="HOST:PORT",
-    help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.",
-)
+@options.router
 def command(
     prompt: str,
     *,
@@ -67,7 +62,7 @@ def command(
 
     The answer goes to stdout; what it took (target, time, cost, attempts) goes to stderr.
     """
-    request = completion(_read(prompt), model=model, max_output_tokens=max_output_tokens)
+    request = completion(read_prompt(prompt), model=model, max_output_tokens=max_output_tokens)
     if is_stream is None:
         is_stream = sys.stdout.isatty() and not as_json
     show: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
@@ -79,7 +74,7 @@ def command(
             _show_whole(client, request, timeout_s=timeout_s or UNARY_TIMEOUT_S, as_json=as_json)
 
 
-def _read(prompt: str) -> str:
+def read_prompt(prompt: str) -> str:
     """The prompt itself; what cannot be read, or is no text, would only fail later, and less clearly."""
     try:
         if prompt == "-":

@@ -63,3 +63,10 @@ ready_file = click.option(
     callback=_may_be_written,
     help="Written once it serves, with the addresses and the process id.",
 )
+
+router = click.option(
+    "--address",
+    callback=utf8,
+    metavar="HOST:PORT",
+    help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.",
+)

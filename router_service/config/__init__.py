@@ -3,5 +3,6 @@
 from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.schema import schema
+from router_service.config.watch import Watch
 
-__all__ = ["ConfigError", "Problem", "find", "load", "schema", "simulated", "watched"]
+__all__ = ["ConfigError", "Problem", "Watch", "find", "load", "schema", "simulated", "watched"]

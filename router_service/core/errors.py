@@ -5,6 +5,7 @@ SignalboxError
 ├── MalformedMessage          the caller's; the bytes are not the message that the method takes
 ├── NotAllowed                the caller may not do this, or not from where it calls
 ├── NotBuilt                  the caller asked for what does not exist yet
+├── UnknownTarget             the caller named a model or a target that is not configured
 ├── InternalFault             a fault of ours; the caller learns that it happened, and nothing else
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
@@ -98,6 +99,13 @@ class NotBuilt(SignalboxError):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is not built yet; the README's feature table says what is")
+
+
+class UnknownTarget(SignalboxError):
+    reason = "UNKNOWN_TARGET"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no target {name[:256]!r} is configured; Admin.ListTargets says which ones are")
 
 
 class InternalFault(SignalboxError):

@@ -8,7 +8,7 @@ from contextlib import aclosing
 from typing import Any, TypeAlias
 
 import grpc
-from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
+from signalbox.v1 import router_pb2, router_pb2_grpc
 
 from router_service.core.attempt import Answer
 from router_service.core.chat import Delta, Prompt
@@ -26,7 +26,6 @@ from router_service.service.router import Router
 from router_service.telemetry.calls import current_span
 
 ROUTER = "signalbox.v1.Router"
-ADMIN = "signalbox.v1.Admin"
 NO_PROMPT = Prompt(messages=())
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -100,10 +99,3 @@ def _refused(unread: Request, error: SignalboxError, started: float, *, is_strea
         outcome=error.reason,
         trace=current_span(),
     )
-
-
-class GrpcAdmin(admin_pb2_grpc.AdminServicer):
-    """Named by the contract and not built yet."""
-
-    def __init__(self) -> None:
-        refuse_unbuilt(self, admin_pb2_grpc.AdminServicer)

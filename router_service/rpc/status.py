@@ -35,6 +35,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.MalformedMessage: Code.INVALID_ARGUMENT,
     errors.NotBuilt: Code.UNIMPLEMENTED,
     errors.NotAllowed: Code.PERMISSION_DENIED,
+    errors.UnknownTarget: Code.NOT_FOUND,
     errors.InternalFault: Code.INTERNAL,
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,

@@ -115,6 +115,7 @@ def test_every_leaf_of_the_tree_has_a_row() -> None:
         (InvalidRequest([Violation("a", "b")]), Code.INVALID_ARGUMENT, "INVALID_REQUEST", None, "-1"),
         (errors.MalformedMessage("bytes"), Code.INVALID_ARGUMENT, "MALFORMED_MESSAGE", None, "-1"),
         (errors.NotAllowed("no"), Code.PERMISSION_DENIED, "ROLE", None, "-1"),
+        (errors.UnknownTarget("x"), Code.NOT_FOUND, "UNKNOWN_TARGET", None, "-1"),
         (errors.NotBuilt("x"), Code.UNIMPLEMENTED, "NOT_BUILT", None, "-1"),
         (errors.InternalFault(), Code.INTERNAL, "INTERNAL", None, "-1"),
         (NoTarget("nobody", rejected={}), Code.FAILED_PRECONDITION, "NO_ELIGIBLE_TARGET", None, "-1"),

@@ -1,9 +1,10 @@
-"""A thin client for Signalbox: completions, streams that never look whole when they are not, and the health feed."""
+"""A thin client for Signalbox: completions, streams that never look whole when they are not, health, administration."""
 
 from signalbox.v1.chat_pb2 import Message
 from signalbox.v1.health_feed_pb2 import Snapshot
 from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, Routing, StreamCompleteResponse
 
+from .admin import AdminClient, AsyncAdminClient
 from .aio import AsyncClient
 from .client import Client
 from .errors import (
@@ -21,6 +22,8 @@ from .request import Prompt, assistant, system, user
 from .stream import AsyncCompletionStream, CompletionStream
 
 __all__ = [
+    "AdminClient",
+    "AsyncAdminClient",
     "AsyncClient",
     "AsyncCompletionStream",
     "AsyncHealthClient",

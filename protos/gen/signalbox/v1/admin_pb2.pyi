@@ -38,6 +38,10 @@ class _AvailabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Availabi
     """An operator switched it off."""
     AVAILABILITY_NO_KEY: _Availability.ValueType  # 3
     """The key of its provider is not in the environment. It cannot be set, only read."""
+    AVAILABILITY_UNSUPPORTED: _Availability.ValueType  # 4
+    """This router does not speak the dialect of its provider: Route names it, and nothing else calls it. It cannot be
+    set, only read.
+    """
 
 class Availability(_Availability, metaclass=_AvailabilityEnumTypeWrapper):
     """Whether requests may go to a target."""
@@ -50,6 +54,10 @@ AVAILABILITY_DISABLED: Availability.ValueType  # 2
 """An operator switched it off."""
 AVAILABILITY_NO_KEY: Availability.ValueType  # 3
 """The key of its provider is not in the environment. It cannot be set, only read."""
+AVAILABILITY_UNSUPPORTED: Availability.ValueType  # 4
+"""This router does not speak the dialect of its provider: Route names it, and nothing else calls it. It cannot be
+set, only read.
+"""
 Global___Availability: _TypeAlias = Availability  # noqa: Y015
 
 class _TargetOrigin:

@@ -1,0 +1,60 @@
+"""The administration's clients: all pages as one list, and one target."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from signalbox_client import AdminClient, AsyncAdminClient, Refused, Unreachable
+
+from tests.commands.playing import NAMES, PlayingRouter, serving
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    """One event loop for all tests here: the library's poller thread outlives a loop, and would miss it."""
+    yield  # noqa: PT022 - what returns does not keep the loop
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    with serving(PlayingRouter()) as address:
+        yield address
+
+
+def test_list_is_read_to_its_last_page(address: str) -> None:
+    with AdminClient(address) as client:
+        assert [target.id for target in client.list_targets()] == list(NAMES)
+        assert [target.id for target in client.list_targets(provider="groq")] == [NAMES[0]]
+
+
+def test_one_target(address: str) -> None:
+    with AdminClient(address) as client:
+        assert client.get_target(NAMES[1]).model == "openai/gpt-oss-120b"
+        with pytest.raises(Refused) as caught:
+            client.get_target("nobody/none")
+    assert caught.value.reason == "UNKNOWN_TARGET"
+
+
+def test_absent_router_is_unreachable() -> None:
+    with AdminClient("127.0.0.1:1", wait_for_ready=False) as client, pytest.raises(Unreachable):
+        next(client.list_targets())
+
+
+@pytest.mark.anyio
+async def test_async_list_is_read_to_its_last_page(address: str) -> None:
+    async with AsyncAdminClient(address) as client:
+        assert [target.id async for target in client.list_targets()] == list(NAMES)
+
+
+@pytest.mark.anyio
+async def test_async_one_target(address: str) -> None:
+    async with AsyncAdminClient(address) as client:
+        assert (await client.get_target(NAMES[0])).id == NAMES[0]
+        with pytest.raises(Refused):
+            await client.get_target("nobody/none")

@@ -1,0 +1,1 @@
+"""The commands: what they ask, what they show, and how they end."""
