@@ -141,6 +141,8 @@ class Run:
         """
         if self.attempts and self.attempts[-1].number == attempt.number:
             return
+        if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
+            error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from router_service.core.catalog import Catalog
+from router_service.core.errors import RequestFailed
 from router_service.core.events import AttemptFinished, RequestFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
@@ -156,6 +157,24 @@ async def settled(open_now: set[asyncio.StreamWriter], transport: AiohttpTranspo
     async with asyncio.timeout(0.25):
         while len(open_now) > idle or transport.statistics().open_now:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+@pytest.mark.anyio
+async def test_a_deadline_that_passes_while_the_caller_reads_is_on_the_attempts_record() -> None:
+    """As the edge does it: the write to a caller who does not read ends with the deadline, and the stream is closed."""
+    async with providers() as (_, second, _):
+        transport, books = AiohttpTransport(), Books()
+        deadline = time.monotonic() + 0.3
+        request = Request(request_id="req-1", prompt=prompt("hello"), deadline=deadline)
+        with pytest.raises(RequestFailed) as failed:
+            async with aclosing(router(transport, books, second, second).stream(request, None)) as events:
+                async for _event in events:
+                    async with asyncio.timeout_at(deadline):
+                        await asyncio.Event().wait()
+        await transport.close()
+    assert failed.value.error.reason == "CALLER_DEADLINE"
+    [only] = books.ended
+    assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.DEADLINE, "CALLER_DEADLINE")
 
 
 @pytest.mark.anyio
