@@ -24,7 +24,7 @@ from router_service.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from router_service.core.events import AttemptFinished, Observer
+from router_service.core.events import AttemptFinished, AttemptStarted, Observer
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan, Standing
 from router_service.core.prices import cost_usd_nanos, estimated_usage
@@ -41,6 +41,7 @@ class Try:
 
     number: int
     target: Target
+    call: AttemptStarted
     attempts_left: int
     started: float
     start_time: float
@@ -85,7 +86,7 @@ class Run:
         self.plan = plan
         self._targets = plan.targets[:max_attempts]
 
-    def tries(self) -> Iterator[Try]:
+    def tries(self, *, is_stream: bool) -> Iterator[Try]:
         """The next target each time the last one failed in a way that another may cure, within time and number."""
         for number, target in enumerate(self._targets, start=1):
             if self._causes and not self._causes[-1][1].fails_over:
@@ -93,14 +94,25 @@ class Run:
             now = time.monotonic()
             if now >= self.request.deadline:
                 raise CallerDeadline(Stage.SELECT)
-            self._observer.attempt_started(target.id)
+            call = AttemptStarted(target=target.id, is_stream=is_stream)
+            self._observer.attempt_started(call)
             yield Try(
                 number=number,
                 target=target,
+                call=call,
                 attempts_left=len(self._targets) - number + 1,
                 started=now,
                 start_time=time.time(),
             )
+
+    def heard(self, attempt: Try, delta: Delta) -> None:
+        """A part of a stream's answer has come, for the caller to read."""
+        attempt.note(delta)
+        self._observer.attempt_heard(attempt.call)
+
+    def waits(self, attempt: Try) -> None:
+        """A stream that has begun waits for its provider again."""
+        self._observer.attempt_waits(attempt.call)
 
     def first_token_until(self, attempt: Try) -> float:
         """When a stream must have begun, on the monotonic clock."""
@@ -230,4 +242,6 @@ class Run:
             response_model=model,
         )
         self.attempts.append(record)
-        self._observer.attempt_finished(AttemptFinished(request=self.request, attempt=record, trace=self._trace))
+        self._observer.attempt_finished(
+            AttemptFinished(started=attempt.call, request=self.request, attempt=record, trace=self._trace)
+        )

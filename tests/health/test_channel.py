@@ -22,7 +22,7 @@ from router_service.health.board import HealthBoard
 from router_service.health.channel import FIRST_WAIT_S, LONGEST_WAIT_S, HealthChannel
 from router_service.health.wire import snapshot_to_message
 
-from .making import REPORTER, TARGETS, finished, snapshot
+from .making import REPORTER, TARGETS, attempt, snapshot
 from .playing_prober import PlayingProber, serving
 
 pytestmark = pytest.mark.anyio
@@ -44,8 +44,7 @@ class Line:
         return self.board.standings()[target].state
 
     def attempt(self, outcome: Outcome = Outcome.OK) -> None:
-        self.board.attempt_started("alder/small")
-        self.board.attempt_finished(finished("alder/small", outcome))
+        attempt(self.board, "alder/small", outcome)
 
 
 class Waits(Random):
