@@ -168,6 +168,28 @@ def test_refused_requests_have_a_line_each(stack: Stack) -> None:
     assert sorted(outcomes()) == ["INVALID_REQUEST", "INVALID_REQUEST", "NOT_BUILT"]
 
 
+@pytest.mark.parametrize(
+    ("method", "data", "outcome"),
+    [
+        (COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+        (STREAM_COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+        ("/signalbox.v1.Router/Route", b"", "NOT_BUILT"),
+        ("/signalbox.v1.Router/Route", b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+    ],
+)
+def test_calls_that_nobody_read_have_a_line_each(stack: Stack, method: str, data: bytes, outcome: str) -> None:
+    error = raw(stack, data, method)
+    request_id = error.facts["request_id"]
+    assert request_id, "the caller can name the call"
+
+    def lines() -> list[dict[str, object]]:
+        found = [json.loads(line) for line in stack.router.stderr().splitlines()]
+        return [line for line in found if line.get("request_id") == request_id]
+
+    wait_until(lambda: bool(lines()), within_s=5, what="the refusal has its line")
+    assert [(line["outcome"], line["stream"]) for line in lines()] == [(outcome, method == STREAM_COMPLETE)]
+
+
 def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:
     request = asking()
     for _ in range(1000):

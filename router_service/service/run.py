@@ -27,7 +27,7 @@ from router_service.core.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from router_service.core.events import AttemptFinished, Observer
+from router_service.core.events import AttemptFinished, AttemptStarted, Observer
 from router_service.core.outcome import BlockReason, Outcome
 from router_service.core.plan import Plan, Rejection, Standing
 from router_service.core.prices import estimated_usage
@@ -46,6 +46,7 @@ class Try:
     number: int
     target: Target
     room: Room
+    call: AttemptStarted
     attempts_left: int
     started: float
     start_time: float
@@ -93,7 +94,7 @@ class Run:
         self._targets = plan.targets
         self._most_attempts = max_attempts
 
-    def tries(self, rooms: Rooms) -> Iterator[Try]:
+    def tries(self, rooms: Rooms, *, is_stream: bool) -> Iterator[Try]:
         """The next target with room each time the last one failed in a way that another may cure, within time and
         number. A target without room costs no attempt.
         """
@@ -108,11 +109,13 @@ class Run:
             if isinstance(room, Unroomed):
                 self._unroomed[target.id] = room
                 continue
-            self._observer.attempt_started(target.id)
+            call = AttemptStarted(target=target.id, is_stream=is_stream)
+            self._observer.attempt_started(call)
             yield Try(
                 number=len(self.attempts) + 1,
                 target=target,
                 room=room,
+                call=call,
                 attempts_left=min(self._most_attempts - len(self.attempts), len(self._targets) - place),
                 started=now,
                 start_time=time.time(),
@@ -125,6 +128,15 @@ class Run:
 
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
+
+    def heard(self, attempt: Try, delta: Delta) -> None:
+        """A part of a stream's answer has come, for the caller to read."""
+        attempt.note(delta)
+        self._observer.attempt_heard(attempt.call)
+
+    def waits(self, attempt: Try) -> None:
+        """A stream that has begun waits for its provider again."""
+        self._observer.attempt_waits(attempt.call)
 
     def first_token_until(self, attempt: Try) -> float:
         """When a stream must have begun, on the monotonic clock."""
@@ -165,6 +177,8 @@ class Run:
         """
         if self.attempts and self.attempts[-1].number == attempt.number:
             return
+        if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
+            error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
@@ -253,7 +267,9 @@ class Run:
         )
         self.attempts.append(record)
         self._observer.attempt_finished(
-            AttemptFinished(request=self.request, plan=self.plan, attempt=record, trace=self._trace)
+            AttemptFinished(
+                started=attempt.call, request=self.request, plan=self.plan, attempt=record, trace=self._trace
+            )
         )
 
 

@@ -7,7 +7,7 @@ import time
 
 import msgspec
 
-from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
 from router_service.telemetry.line_writer import LineWriter
 
 LOGGER = "router_service.requests"
@@ -23,7 +23,13 @@ class RequestLog:
         self._second = 0
         self._second_text = ""
 
-    def attempt_started(self, target: str) -> None:
+    def attempt_started(self, call: AttemptStarted) -> None:
+        """Nothing to say yet."""
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        """Nothing to say yet."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
         """Nothing to say yet."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:

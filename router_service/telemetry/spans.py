@@ -6,7 +6,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace import set_span_in_context as in_context
 
 from router_service.core.attempt import Attempt
-from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
 from router_service.core.health import ProbeSpan
 from router_service.core.outcome import Outcome
 
@@ -19,7 +19,13 @@ class SpanObserver:
     def __init__(self, provider: TracerProvider) -> None:
         self._tracer = provider.get_tracer("signalbox.router")
 
-    def attempt_started(self, target: str) -> None:
+    def attempt_started(self, call: AttemptStarted) -> None:
+        """Nothing to do: a span is made at an attempt's end."""
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        """Nothing to do: a span is made at an attempt's end."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
         """Nothing to do: a span is made at an attempt's end."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
