@@ -1,8 +1,25 @@
 """The configuration: finds the YAML file, holds it against its schema, and makes the settings that it stands for."""
 
+from router_service.config.check import Chain, Checked, check
+from router_service.config.export import Form, exported, shown
 from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.schema import schema
 from router_service.config.watch import Watch
 
-__all__ = ["ConfigError", "Problem", "Watch", "find", "load", "schema", "simulated", "watched"]
+__all__ = [
+    "Chain",
+    "Checked",
+    "ConfigError",
+    "Form",
+    "Problem",
+    "Watch",
+    "check",
+    "exported",
+    "find",
+    "load",
+    "schema",
+    "shown",
+    "simulated",
+    "watched",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from router_service.config.document import Document, ServerSection
@@ -39,7 +40,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
     """
     made, skipped = targets_of(document.providers, around)
     targets, retirements = after_retirement(made, around.today, has_auto_upgrade=document.routing.auto_upgrade)
-    policy = document.routing.policy(_environment(document, around))
+    policy = document.routing.policy(environment_of(document, around.environ))
     warnings = (
         *warned(source),
         *about_skipped(skipped),
@@ -72,9 +73,9 @@ def version_of(document: Document) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_LENGTH]
 
 
-def _environment(document: Document, around: Surroundings) -> Environment:
-    """The file's word, else the variable's, else production."""
-    named = document.routing.environment or around.environ.get(ENVIRONMENT_VARIABLE, "").strip()
+def environment_of(document: Document, environ: Mapping[str, str]) -> Environment:
+    """The file's word, else the variable's, else production. Raises ConfigError where the variable's is none."""
+    named = document.routing.environment or environ.get(ENVIRONMENT_VARIABLE, "").strip()
     try:
         return Environment(named or Environment.PRODUCTION.value)
     except ValueError as e:

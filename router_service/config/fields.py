@@ -87,6 +87,8 @@ def _readable_version(version: int) -> int:
 
 
 def _checked_endpoint(endpoint: str) -> str:
+    if not endpoint:
+        return endpoint
     return checked_url(endpoint) if "://" in endpoint else checked_tcp_address(endpoint)
 
 
