@@ -31,7 +31,9 @@ ESCAPES = "\x1b]0;mine\x07red"
 
 FAILURES: Mapping[str, errors.SignalboxError] = {
     "invalid": errors.InvalidRequest([errors.Violation("generation.temperature", "3 is above 2")]),
-    "nobody": errors.NoTarget("no target may serve this", rejected={"health": 2}, first=[(TARGET, "health")]),
+    "nobody": errors.NoTarget(
+        "no target may serve this", rejected={"health": 2}, first=[errors.Rejected(TARGET, "health")]
+    ),
     "blocked": errors.ProvidersBlocked(blocked={"alder": BlockReason.RATE_LIMITED}, retry_after_s=2.5),
     "refused": errors.AttemptsFailed([(TARGET, errors.ConnectFailed("refused", stage=Stage.CONNECT))]),
     "key": errors.AttemptsFailed([(TARGET, errors.BadCredentials("401", stage=Stage.FIRST_BYTE))]),
