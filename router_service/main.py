@@ -111,8 +111,9 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     rooms = Rooms(quotas)
     turns = itertools.count(rng.randrange(1000))
     observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
-    router = Router(
-        view=lambda: View(
+
+    def view() -> View:
+        return View(
             catalog=settings.catalog,
             standings=board.standings(),
             snapshot=board.snapshot_info(),
@@ -123,7 +124,11 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
             turn=next(turns),
             policy=prepared.policy,
             prepared=prepared,
-        ),
+        )
+
+    router = Router(
+        view=view,
+        route_view=view,
         execution=Execution(
             transport=transport,
             dialects={"openai": OpenAIDialect()},
