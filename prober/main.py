@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -62,6 +63,7 @@ def main(argv: Sequence[str]) -> int:
         settings = config.load(
             config.find(arguments.config, os.environ),
             environ=os.environ,
+            today=datetime.now(UTC).date(),
             simulator_address=arguments.simulator_address,
         )
     except config.ConfigError as e:

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -72,6 +73,7 @@ def serve(options: ServeOptions) -> int:
         settings = config.load(
             config.find(options.config, os.environ),
             environ=os.environ,
+            today=datetime.now(UTC).date(),
             simulator_address=options.simulator_address or SimulatorSettings().address,
         )
     except config.ConfigError as e:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from router_service import config
@@ -21,7 +22,9 @@ def find_config(flag: str | None) -> Path | None:
 def load_settings(path: Path | None, *, simulator_address: str = NO_SIMULATOR) -> Settings:
     """The settings of a file, or a Failure with every mistake in it."""
     try:
-        return config.load(path, environ=os.environ, simulator_address=simulator_address)
+        return config.load(
+            path, environ=os.environ, today=datetime.now(UTC).date(), simulator_address=simulator_address
+        )
     except config.ConfigError as error:
         raise Failure(
             str(error),

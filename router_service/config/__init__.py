@@ -1,7 +1,23 @@
 """The configuration: finds the YAML file, holds it against its schema, and makes the settings that it stands for."""
 
-from router_service.config.load import find, load
+from router_service.config.check import Chain, Checked, check
+from router_service.config.export import Form, exported, shown
+from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.schema import schema
 
-__all__ = ["ConfigError", "Problem", "find", "load", "schema"]
+__all__ = [
+    "Chain",
+    "Checked",
+    "ConfigError",
+    "Form",
+    "Problem",
+    "check",
+    "exported",
+    "find",
+    "load",
+    "schema",
+    "shown",
+    "simulated",
+    "watched",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
@@ -46,7 +47,40 @@ def is_far_address(address: str) -> bool:
 
 
 def checked_base_url(url: str) -> str:
-    """`https://HOST/PATH`, `http://…` or `simulator:/NAME/PATH`, without its closing slash. Raises Refusal."""
+    """`https://HOST/PATH`, `http://…` or `simulator:/NAME/PATH`, without its closing slash. Raises Refusal.
+
+    Parts of it may be variables, `${NAME}` or `${NAME:-default}`; one at its beginning may hold scheme and host.
+    """
+    checked_plain_url(_filled(url, lambda found: found["default"] or ("https://host" if found.start() == 0 else "x")))
+    return url.rstrip("/")
+
+
+def expanded(url: str, environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """The URL with its variables' values, and the names of those that are neither set nor have a default.
+
+    Raises Refusal where a value fits no address.
+    """
+    missing: list[str] = []
+
+    def value(found: re.Match[str]) -> str:
+        # A slash at the value's end would stand twice.
+        given = environ.get(found["name"], "").strip().rstrip("/") or found["default"]
+        if not given:
+            missing.append(found["name"])
+            return ""
+        if found.start() and not _PART.fullmatch(given):
+            raise Refusal(f"has characters of {found['name']} that no address has there", "")
+        return given
+
+    return _filled(url, value), tuple(missing)
+
+
+def variables_in(url: str) -> tuple[str, ...]:
+    return tuple(found["name"] for found in _VARIABLE.finditer(url))
+
+
+def checked_plain_url(url: str) -> str:
+    """A base URL without variables, without its closing slash. Raises Refusal."""
     if url.startswith(SIMULATOR_SCHEME):
         if not _SIMULATOR_PATH.fullmatch(url.removeprefix(SIMULATOR_SCHEME)):
             raise Refusal("is not a path at the simulator", "for example simulator:/alder/v1")
@@ -74,12 +108,18 @@ def is_plain_http_to_far(base_url: str) -> bool:
     return parts is not None and parts.scheme == "http" and not _is_private(parts.hostname or "")
 
 
+_VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]{0,127})(:-(?P<default>[A-Za-z0-9._:/-]+))?\}")
+_PART = re.compile(r"[A-Za-z0-9._-]+")
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 _BRACKETED = re.compile(r"\[[0-9A-Fa-f:.]+\]")
 _SIMULATOR_PATH = re.compile(r"/[A-Za-z0-9._-]+(/[A-Za-z0-9._/-]*)?")
 _URL_CHARACTERS = re.compile(r"[!-~]+")
 _URL_HINT = "for example https://api.example.com/v1"
 _PRIVATE_SUFFIXES = (".localhost", ".local", ".internal")
+
+
+def _filled(url: str, value: Callable[[re.Match[str]], str]) -> str:
+    return _VARIABLE.sub(value, url)
 
 
 def _split(url: str) -> SplitResult | None:

@@ -1,21 +1,23 @@
-"""Makes settings of a valid document: the last step, which cannot fail."""
+"""Makes settings of a valid document and of what surrounds it: the last step."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 
-from router_service.config.addresses import SIMULATOR_SCHEME
 from router_service.config.document import Document, ServerSection
-from router_service.config.entries import ModelEntry, TimeoutsEntry
-from router_service.config.keys import fetch_key
 from router_service.config.prober_section import HealthSection, ProberSection
+from router_service.config.problem import ConfigError, Problem
+from router_service.config.retirement import after_retirement
 from router_service.config.simulator_section import SimulatorSection
-from router_service.core.catalog import Catalog, Model, Prices, Provider, Target, Timeouts
+from router_service.config.source import Source
+from router_service.config.surroundings import Surroundings
+from router_service.config.targets import targets_of
+from router_service.config.unbuilt import warned
+from router_service.config.vain import about_dialects, about_rules, about_selectors, about_skipped
+from router_service.core.catalog import Catalog
 from router_service.core.settings import (
     HealthRules,
     ProberSettings,
@@ -25,42 +27,30 @@ from router_service.core.settings import (
     TelemetrySettings,
 )
 from router_service.core.simulation import ANY_PROVIDER, Behaviour, SimulatorSettings
+from router_service.core.task import Environment
 
+ENVIRONMENT_VARIABLE = "SIGNALBOX_ENV"
 VERSION_LENGTH = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What settings depend on besides the document. Relative paths in it start from `directory`."""
+def build(document: Document, source: Source, around: Surroundings) -> Settings:
+    """The settings that `document` stands for. Their warnings name what of `source` is in vain, a line each.
 
-    environ: Mapping[str, str] = field(repr=False)
-    directory: Path
-    simulator_address: str
-
-
-def build(document: Document, around: Surroundings) -> Settings:
-    """The settings that `document` stands for. Their warnings tell of keys that cannot be ones."""
-    targets: list[Target] = []
-    warnings: list[str] = []
-    for entry in document.providers:
-        key, warning = fetch_key(entry, around.environ, around.directory)
-        if warning:
-            warnings.append(f"{entry.name} is skipped: {warning}")
-        provider = Provider(
-            name=entry.name,
-            dialect=entry.dialect,
-            base_url=_resolved(entry.base_url, around.simulator_address),
-            key_env=tuple(entry.key_env),
-            key_file=entry.key_file or "",
-            key=key,
-            tier=entry.tier,
-            region=entry.region or "",
-            compliance=frozenset(entry.compliance),
-            timeouts=_timeouts(entry.timeouts_s),
-        )
-        targets.extend(Target(provider, _model(model)) for model in entry.models)
+    Raises ConfigError where a variable that the settings depend on holds what it cannot.
+    """
+    made, skipped = targets_of(document.providers, around)
+    targets, retirements = after_retirement(made, around.today, has_auto_upgrade=document.routing.auto_upgrade)
+    policy = document.routing.policy(environment_of(document, around.environ))
+    warnings = (
+        *warned(source),
+        *about_skipped(skipped),
+        *about_dialects(targets),
+        *about_selectors(source, policy, targets),
+        *about_rules(policy.rules, targets),
+        *retirements,
+    )
     return Settings(
-        catalog=Catalog(tuple(targets), version=version_of(document)),
+        catalog=Catalog(targets, version=version_of(document)),
         server=_server(document.server),
         prober=_prober(document.prober, document.health),
         routing=RoutingSettings(
@@ -69,38 +59,35 @@ def build(document: Document, around: Surroundings) -> Settings:
         telemetry=TelemetrySettings(
             otlp_endpoint=document.telemetry.otlp_endpoint, sample_ratio=document.telemetry.sample_ratio
         ),
+        policy=policy,
+        budgets=document.budgets.rules(),
         simulator=_simulator(document.simulator, around),
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
 
 
 def version_of(document: Document) -> str:
     """A digest of what the file says: comments, layout, the order of keys and spelt-out defaults do not change it."""
-    content = document.model_dump(mode="json", exclude_defaults=True)
+    content = document.model_dump(mode="json", exclude_defaults=True, exclude={"extends"})
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:VERSION_LENGTH]
 
 
-def _resolved(base_url: str, simulator_address: str) -> str:
-    """`simulator:/alder/v1` is a path at the simulator, wherever that listens today."""
-    if not base_url.startswith(SIMULATOR_SCHEME):
-        return base_url
-    return f"http://{simulator_address}{base_url.removeprefix(SIMULATOR_SCHEME)}"
-
-
-def _timeouts(entry: TimeoutsEntry) -> Timeouts:
-    return Timeouts(connect_s=entry.connect, first_byte_s=entry.first_byte, gap_s=entry.gap, answer_s=entry.answer)
-
-
-def _model(entry: ModelEntry) -> Model:
-    prices = entry.prices
-    return Model(
-        id=entry.id,
-        aliases=tuple(entry.alias),
-        capabilities=frozenset(entry.capabilities),
-        context_tokens=entry.context or 0,
-        prices=Prices(input=prices.input, output=prices.output, cached_input=prices.cached_input),
-    )
+def environment_of(document: Document, environ: Mapping[str, str]) -> Environment:
+    """The file's word, else the variable's, else production. Raises ConfigError where the variable's is none."""
+    named = document.routing.environment or environ.get(ENVIRONMENT_VARIABLE, "").strip()
+    try:
+        return Environment(named or Environment.PRODUCTION.value)
+    except ValueError as e:
+        known = " or ".join(member.value for member in Environment)
+        problem = Problem(
+            file=f"${ENVIRONMENT_VARIABLE}",
+            line=0,
+            path="",
+            message="names no environment",
+            hint=f"{known}; or unset it, or set routing.environment in the configuration",
+        )
+        raise ConfigError([problem]) from e
 
 
 def _server(section: ServerSection) -> ServerSettings:

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from router_service.config.addresses import is_far_address, is_plain_http_to_far
-from router_service.config.problem import Loc, Problem
-from router_service.config.source import Source, Value
+from router_service.config.addresses import is_far_address
+from router_service.config.catalogue_checks import catalogue_checks
+from router_service.config.problem import Problem
+from router_service.config.routing_checks import routing_checks
+from router_service.config.source import Source
+from router_service.config.values import at, number
 from router_service.core.settings import HealthRules, ProberSettings, ServerSettings
 
 
 def crosschecks(source: Source) -> Iterator[Problem]:
     """Every contradiction between values of the file. Values of a wrong type are left to the schema."""
-    yield from _repeated_names(source)
-    yield from _keys_in_the_clear(source)
     yield from _listeners(source)
     yield from _wrong_orders(source)
     yield from _recovery(source)
-
-
-def _repeated_names(source: Source) -> Iterator[Problem]:
-    providers = _items(_at(source.data, "providers"), ("providers",))
-    yield from _repeated(source, providers, "name", "is the name of another provider")
-    for loc, provider in providers:
-        models = _items(_at(provider, "models"), (*loc, "models"))
-        yield from _repeated(source, models, "id", "is a model that this provider has already")
-
-
-def _repeated(source: Source, items: Iterable[tuple[Loc, Value]], key: str, message: str) -> Iterator[Problem]:
-    first: dict[str, Loc] = {}
-    for loc, item in items:
-        name, at = _at(item, key), (*loc, key)
-        if not isinstance(name, str):
-            continue
-        if name in first:
-            yield source.problem(at, message, f"the first is in line {source.line_of(first[name])}")
-        first.setdefault(name, at)
-
-
-def _keys_in_the_clear(source: Source) -> Iterator[Problem]:
-    for loc, provider in _items(_at(source.data, "providers"), ("providers",)):
-        url, has_key = _at(provider, "base_url"), _at(provider, "key_env") or _at(provider, "key_file")
-        if has_key and isinstance(url, str) and is_plain_http_to_far(url):
-            yield source.problem((*loc, "base_url"), "would send the key over plain http", "use https")
+    yield from routing_checks(source)
+    yield from catalogue_checks(source)
 
 
 def _listeners(source: Source) -> Iterator[Problem]:
     for section in ("server", "prober"):
-        settings = _at(source.data, section)
-        address = _at(settings, "address")
-        if isinstance(address, str) and is_far_address(address) and _at(settings, "allow_remote") is not True:
+        settings = at(source.data, section)
+        address = at(settings, "address")
+        if isinstance(address, str) and is_far_address(address) and at(settings, "allow_remote") is not True:
             yield source.problem(
                 (section, "address"),
                 "would let other machines in, and callers are not authenticated",
@@ -67,18 +44,18 @@ def _wrong_orders(source: Source) -> Iterator[Problem]:
         ("health", "cooldown_s", rules.cooldown_s, "max_cooldown_s", rules.max_cooldown_s),
     )
     for section, smaller, smaller_default, larger, larger_default in pairs:
-        given = _at(source.data, section)
-        if _number(given, smaller, smaller_default) <= _number(given, larger, larger_default):
+        given = at(source.data, section)
+        if number(given, smaller, smaller_default) <= number(given, larger, larger_default):
             continue
-        has_smaller = _at(given, smaller) is not None
-        at, message = (smaller, f"is larger than {larger}") if has_smaller else (larger, f"is smaller than {smaller}")
+        has_smaller = at(given, smaller) is not None
+        key, message = (smaller, f"is larger than {larger}") if has_smaller else (larger, f"is smaller than {smaller}")
         default = f"{larger} is {larger_default:g}" if has_smaller else f"{smaller} is {smaller_default:g}"
         hint = f"{larger} has to be at least {smaller}; by default {default}"
-        yield source.problem((section, at), message, hint)
+        yield source.problem((section, key), message, hint)
 
 
 def _recovery(source: Source) -> Iterator[Problem]:
-    shares = _at(_at(source.data, "health"), "recovery_shares")
+    shares = at(source.data, "health", "recovery_shares")
     if not isinstance(shares, list) or not shares:
         return
     numbers = [share for share in shares if isinstance(share, int | float)]
@@ -86,16 +63,3 @@ def _recovery(source: Source) -> Iterator[Problem]:
         yield source.problem(
             ("health", "recovery_shares"), "does not rise to 1", "for example recovery_shares: [0.05, 0.25, 1]"
         )
-
-
-def _at(value: Value, key: str) -> Value:
-    return value.get(key) if isinstance(value, dict) else None
-
-
-def _items(value: Value, loc: Loc) -> list[tuple[Loc, Value]]:
-    return [((*loc, i), item) for i, item in enumerate(value)] if isinstance(value, list) else []
-
-
-def _number(section: Value, key: str, default: float) -> float:
-    value = _at(section, key)
-    return value if isinstance(value, int | float) else default

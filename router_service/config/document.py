@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from router_service.config.budgets_section import BudgetsSection
 from router_service.config.entries import ProviderEntry
 from router_service.config.fields import (
     Endpoint,
@@ -94,21 +95,6 @@ class TenantEntry(Section):
     budget_usd_per_day: Usd | None = Field(default=None, description="What it may spend in a day.", examples=[5])
 
 
-class ProviderBudget(Section):
-    """What one provider may cost."""
-
-    daily_usd: Usd | None = Field(default=None, description="In a day.", examples=[5])
-    request_usd: Usd | None = Field(default=None, description="For one request.", examples=[0.5])
-
-
-class BudgetsSection(Section):
-    """What may be spent."""
-
-    daily_usd: Usd | None = Field(default=None, description="What all providers may cost in a day.", examples=[10])
-    warn_at: Share | None = Field(default=None, description="The share of it that raises an alert.", examples=[0.8])
-    providers: dict[Name, ProviderBudget] = Field(default={}, description="What each provider may cost.")
-
-
 class TelemetrySection(Section):
     """Traces."""
 
@@ -131,6 +117,9 @@ class Document(Section):
     """The configuration of Signalbox."""
 
     version: Version = Field(description="The format's version.", examples=[1])
+    extends: Literal["none", "shipped"] = Field(
+        default="none", description="Whether the file stands alone, or is laid over the shipped configuration."
+    )
     server: ServerSection = Field(default=ServerSection(), description="Where the router listens, and its bounds.")
     tenants: Annotated[list[TenantEntry], Unbuilt.REFUSED] = Field(default=[], description="Who may call.")
     prober: ProberSection = Field(
@@ -142,6 +131,6 @@ class Document(Section):
         examples=[[{"name": "groq", "base_url": "https://api.example.com/v1", "models": [{"id": "small"}]}]],
     )
     routing: RoutingSection = Field(default=RoutingSection(), description="How a target is picked.")
-    budgets: Annotated[BudgetsSection | None, Unbuilt.REFUSED] = Field(default=None, description="What may be spent.")
+    budgets: BudgetsSection = Field(default=BudgetsSection(), description="What may be spent.")
     telemetry: TelemetrySection = Field(default=TelemetrySection(), description="Where traces go.")
     simulator: SimulatorSection = Field(default=SimulatorSection(), description="How the simulated providers behave.")

@@ -52,6 +52,8 @@ def _plain(kind: str, error: ErrorDetails, loc: Loc) -> tuple[str, str]:
     match kind:
         case "greater_than_equal":
             return "is too small", f"at least {_context(error)['ge']:g}{_or_example(loc)}"
+        case "greater_than":
+            return "is too small", f"more than {_context(error)['gt']:g}{_or_example(loc)}"
         case "less_than_equal":
             return "is too large", f"at most {_context(error)['le']:g}{_or_example(loc)}"
         case "too_short":

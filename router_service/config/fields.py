@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import date
 from enum import Enum
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -51,7 +53,7 @@ def _matching(pattern: str, message: str, hint: str) -> Callable[[str], str]:
     return check
 
 
-def _listed(given: object) -> object:
+def listed(given: object) -> object:
     """One name may stand for a list of one."""
     return [given] if isinstance(given, str) else given
 
@@ -62,6 +64,22 @@ def _not_auto(alias: str) -> str:
     return alias
 
 
+def _checked_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError as e:
+        raise Refusal("is not a date", "year, month and day, for example 2027-01-31") from e
+    return text
+
+
+def _checked_zone(name: str) -> str:
+    try:
+        _ = name == "UTC" or ZoneInfo(name)
+    except (ValueError, OSError, LookupError) as e:
+        raise Refusal("is not a time zone that this machine knows", "UTC, or a name such as Europe/Berlin") from e
+    return name
+
+
 def _readable_version(version: int) -> int:
     if version != 1:
         raise Refusal("is not a version that this release reads", "version: 1")
@@ -69,6 +87,8 @@ def _readable_version(version: int) -> int:
 
 
 def _checked_endpoint(endpoint: str) -> str:
+    if not endpoint:
+        return endpoint
     return checked_url(endpoint) if "://" in endpoint else checked_tcp_address(endpoint)
 
 
@@ -79,8 +99,13 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Usd = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 UsdPerMillion = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, le=1_000, allow_inf_nan=False)]
+FactorWeight = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
+EnvironmentPoints = Annotated[float, Field(ge=0, le=20, allow_inf_nan=False)]
+Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+TokensPerSecond = Annotated[float, Field(gt=0, le=1_000_000, allow_inf_nan=False)]
 Mebibytes = Annotated[int, Field(ge=1, le=1_024)]
 Tokens = Annotated[int, Field(ge=1, le=100_000_000)]
+TokenMark = Annotated[int, Field(ge=0, le=100_000_000)]
 Concurrency = Annotated[int, Field(ge=1, le=100_000)]
 Failures = Annotated[int, Field(ge=1, le=1_000)]
 
@@ -122,19 +147,28 @@ Text = Annotated[
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 500}),
 ]
 
+Selector = Annotated[
+    str,
+    AfterValidator(_matching(_MODEL, "is not a selector", "a provider, a model, tier:local, free, openai/gpt-* …")),
+    WithJsonSchema({"type": "string", "pattern": f"^{_MODEL}$"}),
+]
+Day = Annotated[str, AfterValidator(_checked_date), WithJsonSchema({"type": "string", "format": "date"})]
+Zone = Annotated[str, AfterValidator(_checked_zone), WithJsonSchema({"type": "string"})]
+
 Version = Annotated[int, AfterValidator(_readable_version), WithJsonSchema({"const": 1})]
 TcpAddress = Annotated[str, AfterValidator(checked_tcp_address)]
 ListenAddress = Annotated[str, AfterValidator(checked_listen_address)]
 BaseUrl = Annotated[str, AfterValidator(checked_base_url)]
+WebPage = Annotated[str, AfterValidator(checked_url)]
 Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
 
 EnvironmentNames = Annotated[
     list[EnvironmentName],
     Field(max_length=16),
-    BeforeValidator(_listed, json_schema_input_type=EnvironmentName | list[EnvironmentName]),
+    BeforeValidator(listed, json_schema_input_type=EnvironmentName | list[EnvironmentName]),
 ]
 Aliases = Annotated[
     list[Alias],
     Field(max_length=64),
-    BeforeValidator(_listed, json_schema_input_type=Alias | list[Alias]),
+    BeforeValidator(listed, json_schema_input_type=Alias | list[Alias]),
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 import yaml
 from yaml.constructor import SafeConstructor
@@ -22,23 +22,44 @@ MAX_VALUES = 200_000
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
 
+class Place(NamedTuple):
+    """Where a value stands: the file, the line in it, and its path there."""
+
+    file: str
+    line: int
+    loc: Loc
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """A file's content. `problems` are those of its YAML which leave the rest of it readable."""
+    """A file's content, or that of one laid over another: then each value knows which of them it is from.
+
+    `problems` are those of the YAML which leave the rest of it readable.
+    """
 
     file: str
     data: Value
-    lines: Mapping[Loc, int]
+    places: Mapping[Loc, Place]
     problems: tuple[Problem, ...] = ()
 
-    def line_of(self, loc: Loc) -> int:
-        """The line of what stands at `loc`, or of the nearest thing around it that exists."""
-        while loc and loc not in self.lines:
-            loc = loc[:-1]
-        return self.lines.get(loc, 1)
+    def place_of(self, loc: Loc) -> Place:
+        """Where `loc` stands; the line is that of the nearest thing around it which exists."""
+        near = loc
+        while near and near not in self.places:
+            near = near[:-1]
+        found = self.places.get(near, Place(self.file, 1, near))
+        return found._replace(loc=found.loc + loc[len(near) :])
 
     def problem(self, loc: Loc, message: str, hint: str) -> Problem:
-        return Problem(file=self.file, line=self.line_of(loc), path=path_of(loc), message=message, hint=hint)
+        place = self.place_of(loc)
+        return Problem(file=place.file, line=place.line, path=path_of(place.loc), message=message, hint=hint)
+
+    def warning(self, loc: Loc, message: str) -> str:
+        """A line that tells of something at `loc` which is no mistake."""
+        return str(self.problem(loc, message, ""))
 
 
 def read(path: Path) -> bytes:
@@ -69,7 +90,7 @@ def parse(content: bytes, *, file: str) -> Source:
         raise _whole_file(file, "the file is empty", "begin with `version: 1` and a list of `providers:`")
     walk = _Walk(file)
     data = walk.value(root, (), 0)
-    return Source(file=file, data=data, lines=walk.lines, problems=tuple(walk.problems))
+    return Source(file=file, data=data, places=walk.places, problems=tuple(walk.problems))
 
 
 # The parser in C is six times as fast, which counts for a catalogue of thousands of targets; both give the same tree.
@@ -115,18 +136,18 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
 class _Walk:
     """Turns nodes into values, and collects lines and mistakes on the way."""
 
-    __slots__ = ("_constructor", "_count", "_file", "lines", "problems")
+    __slots__ = ("_constructor", "_count", "_file", "places", "problems")
 
     def __init__(self, file: str) -> None:
         self._file = file
         self._count = 0
         self._constructor = SafeConstructor()
-        self.lines: dict[Loc, int] = {}
+        self.places: dict[Loc, Place] = {}
         self.problems: list[Problem] = []
 
     def value(self, node: yaml.Node, loc: Loc, depth: int) -> Value:
         line = node.start_mark.line + 1
-        self.lines.setdefault(loc, line)
+        self.places.setdefault(loc, Place(self._file, line, loc))
         self._count += 1
         if self._count > MAX_VALUES:
             hint = f"at most {MAX_VALUES} values, those behind each alias counted"
@@ -152,9 +173,11 @@ class _Walk:
             key = str(key_node.value)
             at = (*loc, key)
             if key in values:
-                self._note(at, line, "stands here a second time", f"the first is in line {self.lines[at]}; keep one")
+                self._note(
+                    at, line, "stands here a second time", f"the first is in line {self.places[at].line}; keep one"
+                )
                 continue
-            self.lines.setdefault(at, line)
+            self.places.setdefault(at, Place(self._file, line, at))
             values[key] = self.value(value_node, at, depth + 1)
         return values
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from router_service.config.fields import Unbuilt
 from router_service.config.outline import fields_given
-from router_service.config.problem import Loc, Problem, path_of
+from router_service.config.problem import Loc, Problem
 from router_service.config.source import Source, Value
 
 
@@ -25,13 +25,13 @@ def warned(source: Source) -> tuple[str, ...]:
     for loc in _marked(source, Unbuilt.WARNED):
         kind = tuple(step for step in loc if isinstance(step, str))
         places.setdefault(kind, []).append(loc)
-    ordered = sorted(places.values(), key=lambda locs: (source.line_of(locs[0]), path_of(locs[0])))
+    ordered = sorted(places.values(), key=lambda locs: source.place_of(locs[0])[:2])
     return tuple(_warning(source, locs[0], len(locs) - 1) for locs in ordered)
 
 
 def _warning(source: Source, loc: Loc, others: int) -> str:
     more = f" (and {others} more like it)" if others else ""
-    return f"{source.file}:{source.line_of(loc)}: {path_of(loc)}: is read but not acted on yet{more}"
+    return source.warning(loc, f"is read but not acted on yet{more}")
 
 
 def _marked(source: Source, mark: Unbuilt) -> Iterator[Loc]:

@@ -12,6 +12,8 @@ from router_service.core.quota import Limit, Overflow
 from router_service.core.task import TaskType
 
 LOCAL_TIER = "local"
+BUILT_DIALECTS = frozenset({"openai"})
+"""The wire formats that requests can be sent in. Targets of others are planned with and never called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,10 @@ class Provider:
     base_url: str
     key_env: tuple[str, ...] = ()
     key_file: str = ""
+    key_page: str = ""
+    """Where one gets a key."""
+    missing_variables: tuple[str, ...] = ()
+    """Environment variables that its address needs and that are not set."""
     key: Secret = Secret(_value="")
     tier: str = "premium"
     region: str = ""
@@ -128,8 +134,8 @@ class Provider:
 
     @property
     def is_usable(self) -> bool:
-        """False when it wants a key and there is none in the environment or the file: it is then skipped, no error."""
-        return bool(self.key) or not (self.key_env or self.key_file)
+        """False when its key, or a part of its address, is not in the environment: it is then skipped, no error."""
+        return not self.missing_variables and (bool(self.key) or not (self.key_env or self.key_file))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

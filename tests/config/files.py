@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,20 @@ providers:
 """The least that can be loaded."""
 
 
-def load_text(directory: Path, text: str | bytes, environ: Mapping[str, str] | None = None) -> Settings:
+TODAY = date(2026, 11, 21)
+
+
+def load_text(
+    directory: Path,
+    text: str | bytes,
+    environ: Mapping[str, str] | None = None,
+    *,
+    shipped: str | None = None,
+    today: date = TODAY,
+) -> Settings:
     path = directory / "signalbox.yaml"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return load(path, environ=environ or {})
+    return load(path, environ=environ or {}, today=today, shipped=None if shipped is None else shipped.encode())
 
 
 def mistakes_in(directory: Path, text: str | bytes) -> ConfigError:

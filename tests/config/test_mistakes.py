@@ -51,7 +51,7 @@ def test_an_error_reads_as_one_line_for_each_mistake(tmp_path: Path) -> None:
     ("addition", "path", "hint"),
     [
         ("server: {drain: 3}", "server.drain", "did you mean drain_s?"),
-        ("zebra: 3", "zebra", "known here: version, server"),
+        ("zebra: 3", "zebra", "known here: version, extends, server"),
         ("server: {max_in_flight: 0}", "server.max_in_flight", "at least 1"),
         ("server: {max_in_flight: 1.5}", "server.max_in_flight", "for example max_in_flight: 10000"),
         ("server: {drain_s: .inf}", "server.drain_s", "for example drain_s: 25"),

@@ -95,4 +95,4 @@ def _default(field: FieldInfo) -> str:
         return "–"
     if isinstance(value, str):
         return f"`{value}`"
-    return f"`{json.dumps(value)}`" if isinstance(value, bool | list) else f"{value:.10g}"
+    return f"`{json.dumps(value)}`" if isinstance(value, bool | list | dict) else f"{value:.10g}"

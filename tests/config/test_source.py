@@ -10,7 +10,7 @@ import pytest
 from router_service.config import ConfigError, load
 from router_service.config.source import MAX_BYTES
 
-from .files import SMALL, load_text, mistakes_in, the_mistake_in
+from .files import SMALL, TODAY, load_text, mistakes_in, the_mistake_in
 
 
 def test_a_syntax_error_has_its_line(tmp_path: Path) -> None:
@@ -92,4 +92,4 @@ def test_deep_nesting_is_refused(tmp_path: Path, text: str) -> None:
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, make: Callable[[Path], Path], reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        load(make(tmp_path / "absent.yaml"), environ={})
+        load(make(tmp_path / "absent.yaml"), environ={}, today=TODAY)
