@@ -25,15 +25,26 @@ class Picture:
 
     def __init__(self, catalog: Catalog, settings: ProberSettings, *, now: float) -> None:
         self._rules = settings.rules
-        self._records = {
-            t.id: TargetRecord(t.id, settings.rules, now=now, is_probed=t.provider.is_usable) for t in catalog.targets
-        }
+        self._probed: frozenset[str] = frozenset()
+        self._records: dict[str, TargetRecord] = {}
         self._of_provider: dict[str, list[TargetRecord]] = {}
-        for target in catalog.targets:
-            self._of_provider.setdefault(target.provider.name, []).append(self._records[target.id])
+        self.adopt(catalog, now)
         self._probe_blocks = Blocks()
         self._report_blocks = Blocks()
         self._reporters: dict[str, _Reporter] = {}
+
+    def adopt(self, catalog: Catalog, now: float) -> None:
+        """Go by another catalogue from now on; what is known of a target that stays is kept."""
+        probed = frozenset(t.id for t in catalog.targets if t.provider.is_usable)
+        before = {name: record for name, record in self._records.items() if (name in self._probed) == (name in probed)}
+        self._probed = probed
+        self._records = {
+            t.id: before.get(t.id) or TargetRecord(t.id, self._rules, now=now, is_probed=t.id in probed)
+            for t in catalog.targets
+        }
+        self._of_provider = {}
+        for target in catalog.targets:
+            self._of_provider.setdefault(target.provider.name, []).append(self._records[target.id])
 
     @property
     def targets(self) -> frozenset[str]:
@@ -41,7 +52,7 @@ class Picture:
 
     def probed(self, result: ProbeResult, now: float) -> None:
         """A probe speaks for all targets of its provider. A good one lifts what an earlier probe blocked."""
-        for record in self._of_provider[result.provider]:
+        for record in self._of_provider.get(result.provider, ()):
             record.probe(
                 result.timing,
                 says_nothing=result.finding.says_nothing,
@@ -75,7 +86,7 @@ class Picture:
 
     def probe_wanted_in_s(self, provider: str, now: float) -> float | None:
         """When a probe would settle something about a target of `provider`; None when nothing is open."""
-        wanted = [r.probe_wanted_in_s(now) for r in self._of_provider[provider]]
+        wanted = [r.probe_wanted_in_s(now) for r in self._of_provider.get(provider, ())]
         return min((seconds for seconds in wanted if seconds is not None), default=None)
 
     def is_traffic_well(self, provider: str, now: float, *, within_s: float) -> bool:
@@ -83,7 +94,7 @@ class Picture:
 
         Nothing goes well where a router waits: its calls may be the first to hang.
         """
-        records = self._of_provider[provider]
+        records = self._of_provider.get(provider, [])
         is_healthy = all(r.verdict(now).state is State.HEALTHY for r in records)
         is_fresh = any(r.is_going_well(now, within_s=within_s) for r in records)
         return is_healthy and is_fresh and not any(self._is_waited_for(r.target) for r in records)

@@ -41,6 +41,7 @@ class Schedule:
         clock: Callable[[], float],
     ) -> None:
         self._providers = tuple(providers)
+        self._adopted = asyncio.Event()
         self._settings = settings
         self._picture = picture
         self._probe = probe
@@ -48,11 +49,23 @@ class Schedule:
         self._rng = rng
         self._clock = clock
 
+    def adopt(self, providers: Iterable[Provider]) -> None:
+        """Probe these from now on; the clock of a provider that is as it was goes on."""
+        self._providers = tuple(providers)
+        self._adopted.set()
+
     async def run(self) -> None:
         """Probe until cancelled."""
+        running: dict[Provider, asyncio.Task[None]] = {}
         async with asyncio.TaskGroup() as tasks:
-            for provider in self._providers:
-                tasks.create_task(self._keep_probing(provider))
+            while True:
+                for provider in running.keys() - set(self._providers):
+                    running.pop(provider).cancel()
+                for provider in self._providers:
+                    if provider not in running:
+                        running[provider] = tasks.create_task(self._keep_probing(provider))
+                self._adopted.clear()
+                await self._adopted.wait()
 
     async def _keep_probing(self, provider: Provider) -> None:
         await asyncio.sleep(self._rng.uniform(0, min(LONGEST_START_S, self._settings.interval_s)))

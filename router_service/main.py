@@ -7,30 +7,30 @@ import dataclasses
 import gc
 import os
 import secrets
-import signal
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-import grpc
 import uvloop
 from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
-from router_service.core.decision.prepared import Prepared
-from router_service.core.decision.view import PLAIN_POLICY
+from router_service.core.budget import BudgetRules
 from router_service.core.events import Observers
-from router_service.core.plan import View
 from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
 from router_service.core.simulation import SimulatorSettings
+from router_service.core.windows import Clock
+from router_service.drain import Stop, serve_until_told
 from router_service.edge.grpc_admin import ADMIN, GrpcAdmin
 from router_service.edge.grpc_router import ROUTER, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
+from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
@@ -38,18 +38,22 @@ from router_service.rpc.process import hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
+from router_service.service.rooms import Rooms
 from router_service.service.router import Router
+from router_service.service.views import Views
+from router_service.store.quota import QuotaBook
+from router_service.store.sqlite import SqliteQuotaStore
+from router_service.store.terms import terms_of
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
 from router_service.telemetry.line_writer import LineWriter
 from router_service.telemetry.request_log import RequestLog
 from router_service.telemetry.spans import SpanObserver
 
-GOOD, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+USAGE = 2
 TICK_S = 0.25
-LEFTOVERS_S = 0.5
-"""So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
-at the end has no details."""
+NOBODY = ""
+"""The tenant of every call, as long as callers are not told apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,17 +69,24 @@ class ServeOptions:
     lame_duck_s: float | None = None
     log_level: str = "info"
 
+    def load(self) -> Settings:
+        """What the file says now. Raises ConfigError."""
+        return config.load(
+            config.find(self.config, os.environ),
+            environ=os.environ,
+            today=datetime.now(UTC).date(),
+            simulator_address=self.simulator_address or SimulatorSettings().address,
+        )
+
+    def files(self, settings: Settings) -> Sequence[Path]:
+        return config.watched(config.find(self.config, os.environ), settings)
+
 
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
     lines = logs.setup(options.log_level)
     try:
-        settings = config.load(
-            config.find(options.config, os.environ),
-            environ=os.environ,
-            today=datetime.now(UTC).date(),
-            simulator_address=options.simulator_address or SimulatorSettings().address,
-        )
+        settings = options.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
@@ -92,31 +103,30 @@ def serve(options: ServeOptions) -> int:
 async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
     spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
     transport = AiohttpTransport()
-    board = HealthBoard(
-        [t.id for t in settings.catalog.targets],
-        settings.prober,
-        clock=time.monotonic,
-    )
-    rng = Random()  # for shares of traffic and for jitter, never for secrets
-    prepared = Prepared(settings.catalog, PLAIN_POLICY)
-    admission = Admission(max_in_flight=settings.server.max_in_flight)
-    observer = Observers([board, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     dialects = {"openai": OpenAIDialect()}
-
-    def view() -> View:
-        return View(
-            catalog=settings.catalog,
-            standings=board.standings(),
-            snapshot=board.snapshot_info(),
-            policy=prepared.policy,
-            prepared=prepared,
-        )
-
+    rng = Random()  # for shares of traffic, turns and jitter, never for secrets
+    board = HealthBoard([], settings.prober, clock=time.monotonic)
+    statistics = Statistics(board, clock=time.monotonic)
+    quotas = _quotas(options.data_dir)
+    rooms = Rooms(quotas)
+    views = Views(
+        dialects=dialects,
+        board=board,
+        statistics=lambda: statistics.current,
+        quotas=quotas,
+        rooms=rooms,
+        turn=rng.randrange(1000),
+    )
+    in_force = _InForce(board=board, statistics=statistics, quotas=quotas, views=views)
+    in_force.adopt(settings)
+    admission = Admission(max_in_flight=settings.server.max_in_flight)
+    observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
-        view=view,
+        view=lambda: views.to_run(tenant=NOBODY),
         execution=Execution(
             transport=transport,
             dialects=dialects,
+            rooms=rooms,
             max_output_bytes=settings.routing.max_output_mib * MIB,
         ),
         admission=admission,
@@ -128,7 +138,9 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
     servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
-    admin_pb2_grpc.add_AdminServicer_to_server(GrpcAdmin(view=view, dialects=dialects), server)
+    admin_pb2_grpc.add_AdminServicer_to_server(
+        GrpcAdmin(view=lambda: views.to_plan(tenant=NOBODY), dialects=dialects), server
+    )
     standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
     channel = HealthChannel(
         options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock",
@@ -137,80 +149,55 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         settings=settings.prober,
         rng=rng,
     )
+    watch = config.Watch(settings, load=options.load, files=options.files, adopt=in_force.adopt)
     try:
         wanted = options.router_address or settings.server.address
         address = listen(server, wanted, allow_remote=settings.server.allow_remote)
-        stop = _Stop()
+        stop = Stop()
         with hearing_signals(stop.heard):
             await server.start()
             async with asyncio.TaskGroup() as group:
-                background = [group.create_task(channel.run()), group.create_task(_tick(board))]
+                await quotas.load()
+                running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run())
+                background = [group.create_task(each) for each in running]
                 await standard.ready()
                 _tell_ready(options.ready_file, address)
-                code = await _serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
+                code = await serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
                 for task in background:
                     task.cancel()
         return code
     finally:
+        await quotas.close()
         await transport.close()
         tracing.shutdown(spans)
 
 
-class _Stop:
-    """Signals as they come: the first asks for a drain, the second for an end at once."""
-
-    def __init__(self) -> None:
-        self.asked = asyncio.Event()
-        self.insisted = asyncio.Event()
-        self.is_interactive = False
-
-    def heard(self, number: signal.Signals) -> None:
-        (self.insisted if self.asked.is_set() else self.asked).set()
-        self.is_interactive = self.is_interactive or number == signal.SIGINT
+def _quotas(data_dir: Path) -> QuotaBook:
+    """Counts in the data directory's file, so that they outlive the process."""
+    clock = Clock(wall=time.time, monotonic=time.monotonic)
+    return QuotaBook([], BudgetRules(), store=SqliteQuotaStore(data_dir / "quota.db"), clock=clock)
 
 
-async def _serve_until_told(
-    stop: _Stop,
-    server: grpc.aio.Server,
-    standard: StandardServices,
-    admission: Admission,
-    frame: CallFrame,
-    settings: ServerSettings,
-) -> int:
-    """Serve; then say so before it ends, let balancers notice, let calls finish, and end those that do not."""
-    await stop.asked.wait()
-    await standard.not_ready()
-    try:
-        async with asyncio.timeout(0 if stop.is_interactive else settings.lame_duck_s):
-            await stop.insisted.wait()
-    except TimeoutError:
-        pass
-    admission.drain()
-    leftovers = asyncio.get_running_loop().call_later(
-        max(0.0, settings.drain_s - LEFTOVERS_S), _give_up, admission, frame
-    )
-    async with asyncio.TaskGroup() as group:
-        stopping = group.create_task(server.stop(settings.drain_s))
-        insisting = group.create_task(stop.insisted.wait())
-        await asyncio.sleep(0)  # the stop begins: from here on new calls are refused
-        standard.end_streams()
-        await asyncio.wait({stopping, insisting}, return_when=asyncio.FIRST_COMPLETED)
-        leftovers.cancel()
-        if insisting.done():
-            await server.stop(0)
-        insisting.cancel()
-    if stop.insisted.is_set():
-        return FAILED
-    return INTERRUPTED if stop.is_interactive else GOOD
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InForce:
+    """Everybody who goes by the configuration and can go by another one without a restart."""
+
+    board: HealthBoard
+    statistics: Statistics
+    quotas: QuotaBook
+    views: Views
+
+    def adopt(self, settings: Settings) -> None:
+        """One stretch without an await: no request sees half of it."""
+        catalog = settings.catalog
+        self.board.adopt([t.id for t in catalog.targets])
+        self.statistics.adopt(catalog, settings.policy)
+        self.quotas.adopt(terms_of(catalog, zone=settings.budgets.zone), settings.budgets)
+        self.views.adopt(catalog, settings.policy)
 
 
 def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:
     return None if spans is None else CallTracing(spans, sample_ratio=settings.sample_ratio, rng=rng)
-
-
-def _give_up(admission: Admission, frame: CallFrame) -> None:
-    admission.give_up()
-    frame.end_leftovers()
 
 
 async def _tick(board: HealthBoard) -> None:

@@ -44,7 +44,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
     "clients": {STUBS: ALL},
 }
-COMPOSITION = frozenset({"main", "cli", "commands", "supervisor"})
+COMPOSITION = frozenset({"main", "cli", "commands", "supervisor", "drain"})
 """These may import everything but the prober, and nobody imports them."""
 
 # Wire messages stop here.
@@ -274,4 +274,6 @@ def test_prober_loads_nothing_of_the_routers_own() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
     loaded = {name.split(".")[1] for name in done.stdout.split()}
     assert loaded, "the prober rests on core at least"
-    assert loaded.isdisjoint({"edge", "service", "analytics", "simulator", "main", "cli", "commands", "supervisor"})
+    assert loaded.isdisjoint(
+        {"edge", "service", "analytics", "simulator", "main", "cli", "commands", "supervisor", "drain"}
+    )

@@ -21,11 +21,13 @@ PACED = {"*": {"tokens_per_s": 400}}
 """Slow enough for tokens to arrive one by one: an error that arrives together with the first is still invisible."""
 UNBLOCKED = {"down_after": 1000, "degraded_failures": 1000, "healthy_ratio": 0.0}
 """Faults come one after the other here: each test must meet every target, whatever the last one broke."""
+IN_ORDER = {"weights": {"health": 0, "latency": 0}}
+"""By price alone: the first target stays the first, however often it is broken."""
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Stack]:
-    with routing(health=UNBLOCKED, behaviours=PACED) as stack:
+    with routing(health=UNBLOCKED, routing=IN_ORDER, behaviours=PACED) as stack:
         yield stack
 
 
@@ -283,7 +285,7 @@ def test_an_endless_stream_ends_at_the_cap() -> None:
 
 
 def test_the_callers_deadline_ends_it_and_says_so() -> None:
-    with routing(health=UNBLOCKED, behaviours=PACED) as stack:
+    with routing(health=UNBLOCKED, routing=IN_ORDER, behaviours=PACED) as stack:
         for _ in range(3):
             for model in ("alder/chat-small", "birch/chat-small"):
                 stack.stub.Complete(asking(model=model), timeout=5)

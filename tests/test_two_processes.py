@@ -68,7 +68,9 @@ def world() -> Iterator[World]:
 
 def _config(directory: Path, first: Process, others: Process) -> Path:
     alder = settings.simulated(first.ready["simulator"], ("alder",))
-    rest = settings.simulated(others.ready["simulator"], ("birch", "cedar"))
+    dear = [("birch", (2.0, 8.0)), ("cedar", (4.0, 16.0))]
+    address = others.ready["simulator"]
+    rest = [settings.provider(name, f"http://{address}/{name}/v1", prices=prices) for name, prices in dear]
     return settings.write(directory, alder + rest, health={**settings.QUICK_HEALTH, "recovery_step_s": 0.3})
 
 

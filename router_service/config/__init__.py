@@ -5,6 +5,7 @@ from router_service.config.export import Form, exported, shown
 from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.schema import schema
+from router_service.config.watch import Watch
 
 __all__ = [
     "Chain",
@@ -12,6 +13,7 @@ __all__ = [
     "ConfigError",
     "Form",
     "Problem",
+    "Watch",
     "check",
     "exported",
     "find",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import Enum
 from functools import cached_property
@@ -113,6 +113,8 @@ class Provider:
     compliance: frozenset[str] = frozenset()
     timeouts: Timeouts = field(default_factory=Timeouts)
     is_enabled: bool = True
+    is_spoken: bool = True
+    """False where this router does not speak its dialect."""
     limits: tuple[Limit, ...] = ()
     free: Limit | None = None
     is_unpriced: bool = False
@@ -193,6 +195,13 @@ class Catalog:
     @cached_property
     def by_id(self) -> Mapping[str, Target]:
         return {t.id: t for t in self.targets}
+
+    def spoken(self, dialects: Collection[str]) -> Catalog:
+        """The same catalogue with every provider marked that speaks none of `dialects`; itself where there is none."""
+        if all(p.dialect in dialects for p in self.providers):
+            return self
+        providers = {p.name: replace(p, is_spoken=p.dialect in dialects) for p in self.providers}
+        return replace(self, targets=tuple(Target(providers[t.provider.name], t.model) for t in self.targets))
 
     def named(self, name: str) -> tuple[Target, ...]:
         """The targets a model name stands for; empty or `auto` stands for all of them."""

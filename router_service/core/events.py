@@ -16,6 +16,7 @@ class AttemptFinished:
     """An upstream call ended. `trace` is the caller's trace context, opaque to everyone but telemetry."""
 
     request: Request
+    plan: Plan | None
     attempt: Attempt
     trace: object
 

@@ -16,6 +16,7 @@ from router_service.core.catalog import Target
 from router_service.core.decision import explain
 from router_service.core.decision.appraisal import Estimate
 from router_service.core.decision.decide import Decision, decide
+from router_service.core.decision.expectation import Expectation, expect
 from router_service.core.decision.explain import Candidate
 from router_service.core.decision.rejection import Rejection
 from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
@@ -64,6 +65,10 @@ class Plan:
     def inference_confidence(self) -> float | None:
         """0 to 1, also where it was too low for its result to be used; None when nothing had to be inferred."""
         return self.decision.question.confidence
+
+    def expectation(self, place: int) -> Expectation:
+        """What an attempt at the target in that place will probably take."""
+        return expect(self.decision, self.decision.chain[place])
 
     @cached_property
     def estimate(self) -> Estimate | None:

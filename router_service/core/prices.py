@@ -26,10 +26,10 @@ CHARACTERS_PER_TOKEN = 4
 """A rough rule for text in Latin script, used only where a provider reported nothing; such usage is marked."""
 
 
-def estimated_usage(*, input_characters: int, output_characters: int) -> Usage:
+def estimated_usage(*, input_tokens: int, output_characters: int) -> Usage:
     """What a call probably used, where nobody says: an aborted stream, or a provider that reports no usage."""
     return Usage(
-        input_tokens=-(-input_characters // CHARACTERS_PER_TOKEN),
+        input_tokens=input_tokens,
         output_tokens=-(-output_characters // CHARACTERS_PER_TOKEN),
         estimated=True,
     )

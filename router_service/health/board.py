@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
 from router_service.core.events import AttemptFinished, RequestFinished
-from router_service.core.health import Snapshot, Source
+from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
 from router_service.core.plan import SnapshotInfo, Standing
 from router_service.core.settings import ProberSettings
@@ -64,6 +65,17 @@ class HealthBoard:
     def targets(self) -> frozenset[str]:
         return frozenset(self._entries)
 
+    def adopt(self, targets: Iterable[str]) -> None:
+        """Go by another catalogue from now on; what is known of a target that stays is kept."""
+        now, before = self._clock(), self._entries
+        self._entries = {t: before.get(t) or Entry(t, self._settings.rules, now=now) for t in targets}
+        self._tallies = {t: tally for t, tally in self._tallies.items() if t in self._entries}
+        self._standings = {t: self._standings.get(t, Standing()) for t in self._entries}
+        new = [entry for target, entry in self._entries.items() if target not in before]
+        if self._snapshot is not None:
+            self._seed(new, self._snapshot, now)
+        self._refresh(new, now)
+
     def standings(self) -> Mapping[str, Standing]:
         """How each target stands, as of the last thing that happened and at most one tick ago."""
         return self._standings
@@ -77,6 +89,18 @@ class HealthBoard:
         return SnapshotInfo(
             epoch=self._snapshot.epoch, sequence=self._snapshot.sequence, age_s=max(0.0, age_s), source=source
         )
+
+    def healths(self) -> Slices[Mapping[str, TargetHealth]]:
+        """Every target's rates and times as they stand now, a few targets at a time."""
+        found: dict[str, TargetHealth] = {}
+        entries = tuple(self._entries.values())
+        for i in range(0, len(entries), SLICE):
+            if i:
+                yield
+            now = self._clock()
+            faded = self._faded(now)
+            found |= {entry.target: entry.health(now, faded=faded) for entry in entries[i : i + SLICE]}
+        return found
 
     def attempt_started(self, target: str) -> None:
         if (entry := self._entries.get(target)) is not None:
@@ -130,8 +154,9 @@ class HealthBoard:
             if i:
                 yield
                 now = self._clock()
-            self._seed(entries[i : i + SLICE], snapshot, now)
-            self._refresh(entries[i : i + SLICE], now)
+            present = [e for e in entries[i : i + SLICE] if e.target in self._entries]
+            self._seed(present, snapshot, now)
+            self._refresh(present, now)
         return Reception.TAKEN
 
     def tick(self) -> None:
@@ -159,8 +184,12 @@ class HealthBoard:
         return self._journal.close(tallies, now).sequence, tallies
 
     def unsent_reports(self, reporter_id: str) -> list[Report]:
-        """The closed reports that the prober has not taken yet, oldest first, in the name of `reporter_id`."""
-        return self._journal.unsent(reporter_id, self._clock())
+        """The closed reports that the prober has not taken yet, oldest first, in the name of `reporter_id`; without
+        targets that are configured no longer, which the prober would not know.
+        """
+        reports = self._journal.unsent(reporter_id, self._clock())
+        known = self._entries
+        return [replace(r, tallies={t: tally for t, tally in r.tallies.items() if t in known}) for r in reports]
 
     def report_accepted(self, sequence: int) -> None:
         """The prober holds every report up to `sequence`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from router_service.core.blocks import Block
 from router_service.core.health import ProbeSpan, Snapshot, State, TargetHealth
 from router_service.core.judge import Judge, Verdict
@@ -74,6 +76,18 @@ class Entry:
             answer_p95_s=told.latency.p95_s if told is not None and told.latency.p95_s else self.passive.answer_p95_s,
             probe_span=told.probe_span if told is not None else NO_SPAN,
         )
+
+    def health(self, now: float, *, faded: float) -> TargetHealth:
+        """The rates and times behind the standing. As long as the prober's word counts they are its own, which hold
+        all routers' calls; failures that it has not heard of yet count at once. `in_flight` are other routers' calls.
+        """
+        told = self._told if faded < 1 else None
+        if told is None:
+            return self.passive.health(now)
+        judge = self._told_judge
+        failures = told.consecutive_failures if judge is None else judge.traffic_failures(now)
+        in_flight = max(0, told.in_flight - self.silence.in_flight)
+        return replace(told, consecutive_failures=failures, in_flight=in_flight)
 
     def is_down_in(self, snapshot: Snapshot) -> bool:
         told = snapshot.targets.get(self.target)

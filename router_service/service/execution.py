@@ -33,6 +33,7 @@ from router_service.core.errors import (
 )
 from router_service.providers.dialect import Dialect, HttpCall, HttpHead
 from router_service.providers.transport import Response, Transport
+from router_service.service.rooms import Rooms
 from router_service.service.run import Run, Try
 
 MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -56,14 +57,17 @@ class Started:
 class Execution:
     """Holds what every request's execution shares. `dialects` are by name; `max_output_bytes` bounds one answer."""
 
-    def __init__(self, *, transport: Transport, dialects: Mapping[str, Dialect], max_output_bytes: int) -> None:
+    def __init__(
+        self, *, transport: Transport, dialects: Mapping[str, Dialect], rooms: Rooms, max_output_bytes: int
+    ) -> None:
         self._transport = transport
         self._dialects = dialects
+        self._rooms = rooms
         self._max_output_bytes = max_output_bytes
 
     async def complete(self, run: Run) -> Answer:
         """One whole answer. Raises AttemptsFailed or CallerDeadline."""
-        for attempt in run.tries():
+        for attempt in run.tries(self._rooms):
             try:
                 completion = await self._answer(run, attempt)
             except UpstreamError as error:
@@ -79,7 +83,7 @@ class Execution:
         """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
         or ResponseTooLarge.
         """
-        for attempt in run.tries():
+        for attempt in run.tries(self._rooms):
             try:
                 async with aclosing(self._events(run, attempt)) as events:
                     async for event in events:
@@ -151,7 +155,7 @@ class Execution:
         dialect = self._dialects[target.provider.dialect]
         attempt_id = f"{run.request.request_id}.{attempt.number}"
         call = dialect.encode(run.request.prompt, target, attempt_id=attempt_id, is_stream=is_stream)
-        return _Opened(self._transport, call, attempt)
+        return _Opened(self._transport, call, attempt, self._rooms)
 
     async def _whole(self, response: Response) -> bytes:
         pieces: list[bytes] = []
@@ -171,19 +175,22 @@ class _Opened:
     likely to close it next, even where the framing was complete.
     """
 
-    __slots__ = ("_attempt", "_call", "_response", "_transport")
+    __slots__ = ("_attempt", "_call", "_response", "_rooms", "_transport")
 
-    def __init__(self, transport: Transport, call: HttpCall, attempt: Try) -> None:
+    def __init__(self, transport: Transport, call: HttpCall, attempt: Try, rooms: Rooms) -> None:
         self._transport = transport
         self._call = call
         self._attempt = attempt
+        self._rooms = rooms
 
     async def __aenter__(self) -> Response:
         connect_s = self._attempt.target.provider.timeouts.connect_s
         self._response = await self._transport.open(
             self._call, connect_s=connect_s, on_connected=self._attempt.connected
         )
-        self._attempt.status_code = self._response.head.status
+        head = self._response.head
+        self._attempt.status_code = head.status
+        self._rooms.observe_headers(self._attempt.target, head.headers)
         return self._response
 
     async def __aexit__(

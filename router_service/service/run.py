@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from router_service.core.attempt import Answer, Attempt
@@ -18,6 +19,8 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
+    NoTarget,
+    ProvidersBlocked,
     SignalboxError,
     Stage,
     TimeShareSpent,
@@ -25,10 +28,11 @@ from router_service.core.errors import (
     UpstreamTimeout,
 )
 from router_service.core.events import AttemptFinished, Observer
-from router_service.core.outcome import Outcome
-from router_service.core.plan import Plan, Standing
-from router_service.core.prices import cost_usd_nanos, estimated_usage
+from router_service.core.outcome import BlockReason, Outcome
+from router_service.core.plan import Plan, Rejection, Standing
+from router_service.core.prices import estimated_usage
 from router_service.core.request import Request
+from router_service.service.rooms import Room, Rooms, Unroomed
 
 CLOCK_SLACK_S = 0.05
 """The loop's timers may fire that much before the clock says so."""
@@ -41,6 +45,7 @@ class Try:
 
     number: int
     target: Target
+    room: Room
     attempts_left: int
     started: float
     start_time: float
@@ -76,31 +81,50 @@ class Run:
         self.delivered_chunks = 0
         self.was_sent = False
         self._causes: list[tuple[str, UpstreamError]] = []
+        self._unroomed: dict[str, Unroomed] = {}
         self._targets: tuple[Target, ...] = ()
+        self._most_attempts = 0
         self._observer = observer
         self._trace = trace
         self._started = time.monotonic()
 
     def follow(self, plan: Plan, *, max_attempts: int) -> None:
         self.plan = plan
-        self._targets = plan.targets[:max_attempts]
+        self._targets = plan.targets
+        self._most_attempts = max_attempts
 
-    def tries(self) -> Iterator[Try]:
-        """The next target each time the last one failed in a way that another may cure, within time and number."""
-        for number, target in enumerate(self._targets, start=1):
-            if self._causes and not self._causes[-1][1].fails_over:
+    def tries(self, rooms: Rooms) -> Iterator[Try]:
+        """The next target with room each time the last one failed in a way that another may cure, within time and
+        number. A target without room costs no attempt.
+        """
+        assert self.plan is not None
+        for place, target in enumerate(self._targets):
+            if not self._may_go_on():
                 return
             now = time.monotonic()
             if now >= self.request.deadline:
                 raise CallerDeadline(Stage.SELECT)
+            room = rooms.take(self.request, self.plan, place, spent_usd_nanos=self._spent_usd_nanos())
+            if isinstance(room, Unroomed):
+                self._unroomed[target.id] = room
+                continue
             self._observer.attempt_started(target.id)
             yield Try(
-                number=number,
+                number=len(self.attempts) + 1,
                 target=target,
-                attempts_left=len(self._targets) - number + 1,
+                room=room,
+                attempts_left=min(self._most_attempts - len(self.attempts), len(self._targets) - place),
                 started=now,
                 start_time=time.time(),
             )
+
+    def _may_go_on(self) -> bool:
+        if len(self.attempts) >= self._most_attempts:
+            return False
+        return not self._causes or self._causes[-1][1].fails_over
+
+    def _spent_usd_nanos(self) -> int:
+        return sum([attempt.cost_usd_nanos for attempt in self.attempts])
 
     def first_token_until(self, attempt: Try) -> float:
         """When a stream must have begun, on the monotonic clock."""
@@ -164,7 +188,8 @@ class Run:
         return self._answer(attempt, STREAMED_MESSAGE, end.finish_reason, usage)
 
     def gave_up(self) -> SignalboxError:
-        return AttemptsFailed(self._causes)
+        """Everybody failed; or others took all the room since the plan was made."""
+        return AttemptsFailed(self._causes) if self._causes else _no_room(self._unroomed)
 
     def latency_s(self) -> float:
         return time.monotonic() - self._started
@@ -195,9 +220,7 @@ class Run:
         )
 
     def _estimate(self, attempt: Try) -> Usage:
-        return estimated_usage(
-            input_characters=self.request.prompt.characters(), output_characters=attempt.output_characters
-        )
+        return estimated_usage(input_tokens=attempt.room.input_tokens, output_characters=attempt.output_characters)
 
     def _record(
         self,
@@ -210,6 +233,7 @@ class Run:
         model: str = "",
     ) -> None:
         self.was_sent = self.was_sent or attempt.was_sent
+        cost_usd_nanos = attempt.room.give_back(usage)
         record = Attempt(
             number=attempt.number,
             target=attempt.target,
@@ -221,11 +245,25 @@ class Run:
             latency_s=time.monotonic() - attempt.started,
             time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - attempt.started,
             usage=usage,
-            cost_usd_nanos=0 if usage is None else cost_usd_nanos(usage, attempt.target.model.prices),
+            cost_usd_nanos=cost_usd_nanos,
             maybe_billed=outcome is not Outcome.OK and usage is not None,
             retry_after_s=error.retry_after_s if isinstance(error, UpstreamError) else None,
             finish_reason=finish,
             response_model=model,
         )
         self.attempts.append(record)
-        self._observer.attempt_finished(AttemptFinished(request=self.request, attempt=record, trace=self._trace))
+        self._observer.attempt_finished(
+            AttemptFinished(request=self.request, plan=self.plan, attempt=record, trace=self._trace)
+        )
+
+
+def _no_room(unroomed: Mapping[str, Unroomed]) -> SignalboxError:
+    """Where waiting helps with anybody, for as long as the soonest of them says."""
+    waits = [taken.retry_in_s for taken in unroomed.values() if taken.retry_in_s is not None]
+    limited = {t.partition("/")[0] for t, taken in unroomed.items() if taken.refusal.reason is Rejection.QUOTA}
+    if limited:
+        blocked = dict.fromkeys(sorted(limited), BlockReason.RATE_LIMITED)
+        return ProvidersBlocked(blocked=blocked, retry_after_s=min(waits, default=None))
+    counts = Counter(taken.refusal.reason.value for taken in unroomed.values())
+    first = [(target, taken.refusal.reason.value) for target, taken in unroomed.items()]
+    return NoTarget("others took the last room while this request was decided", rejected=counts, first=first[:5])

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from router_service.core.quota import Amounts, Refused, Reservation
+from router_service.core.budget import BudgetStanding
+from router_service.core.quota import Amounts, QuotaStanding, Refused, Reservation
 from router_service.core.windows import WindowKey
 
 
@@ -34,6 +35,18 @@ class Quotas(Protocol):
 
     def observe_headers(self, provider: str, headers: Mapping[str, str], *, model: str = "") -> None:
         """An answer's head arrived from `model`: what it states of the provider's limits corrects our count."""
+
+
+class QuotaStandings(Protocol):
+    """How quotas and money stand. Its methods neither wait nor do input or output."""
+
+    def standings(self) -> Mapping[str, QuotaStanding]:
+        """By provider's name, and by target id where one has limits of its own. Never changed once it was returned, and
+        the same object as long as nothing has changed.
+        """
+
+    def budget(self, tenant: str = "") -> BudgetStanding:
+        """How the money stands for a tenant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,5 +69,5 @@ def test_no_bill_is_negative(
 
 @pytest.mark.parametrize(("characters", "tokens"), [(0, 0), (1, 1), (4, 1), (5, 2), (4000, 1000)])
 def test_estimate_rounds_up_and_says_that_it_is_one(characters: int, tokens: int) -> None:
-    usage = estimated_usage(input_characters=characters, output_characters=characters)
-    assert usage == Usage(input_tokens=tokens, output_tokens=tokens, estimated=True)
+    usage = estimated_usage(input_tokens=7, output_characters=characters)
+    assert usage == Usage(input_tokens=7, output_tokens=tokens, estimated=True)

@@ -91,7 +91,7 @@ def finished(
         retry_after_s=retry_after_s,
     )
     request = Request(request_id="r", prompt=Prompt(messages=()), deadline=0.0)
-    return AttemptFinished(request=request, attempt=attempt, trace=None)
+    return AttemptFinished(request=request, plan=None, attempt=attempt, trace=None)
 
 
 def snapshot(

@@ -18,13 +18,17 @@ from router_service.core.catalog import Catalog
 from router_service.core.events import AttemptFinished, RequestFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
+from router_service.core.quota import QuotaRules
 from router_service.core.request import Request
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
+from router_service.service.rooms import Rooms
 from router_service.service.router import Router
+from router_service.store.quota import QuotaBook
 from tests.core.examples import prompt, target
+from tests.store.making import HandClock, book, limit
 
 UNARY = b'{"choices":[{"message":{"content":"hello"},"finish_reason":"stop"}]}'
 EVENTS = (
@@ -33,6 +37,7 @@ EVENTS = (
     b'data: {"choices":[{"delta":{"content":"lo"},"finish_reason":"stop"}]}\n\n',
     b"data: [DONE]\n\n",
 )
+NAMES = ("alder", "birch")
 PIECE_S = 0.002
 
 
@@ -129,16 +134,32 @@ async def write(writer: asyncio.StreamWriter, *pieces: bytes) -> None:
         await writer.drain()
 
 
-def router(transport: AiohttpTransport, books: Books, first: str, second: str) -> Router:
+def router(transport: AiohttpTransport, books: Books, rooms: Rooms, first: str, second: str) -> Router:
     catalog = Catalog((target("alder/x", price=1.0, base_url=first), target("birch/x", price=2.0, base_url=second)))
     return Router(
         view=lambda: View(catalog=catalog),
-        execution=Execution(transport=transport, dialects={"openai": OpenAIDialect()}, max_output_bytes=1 << 20),
+        execution=Execution(
+            transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, max_output_bytes=1 << 20
+        ),
         admission=Admission(max_in_flight=10),
         observer=books,
         max_attempts=4,
         rng=Random(0),
     )
+
+
+def counted() -> QuotaBook:
+    """Limits that only count."""
+    rules = [QuotaRules(provider=name, limits=(limit(1000),)) for name in NAMES]
+    return book(*rules, clock=HandClock())
+
+
+def used(quotas: QuotaBook) -> list[int]:
+    return [quotas.readings(name)[0].used for name in NAMES]
+
+
+def of(books: Books, provider: str) -> list[AttemptFinished]:
+    return [e for e in books.ended if e.attempt.target.provider.name == provider]
 
 
 async def call(serving: Router, *, is_stream: bool) -> None:
@@ -163,12 +184,16 @@ async def settled(open_now: set[asyncio.StreamWriter], transport: AiohttpTranspo
 async def test_nothing_is_left_wherever_the_caller_leaves(*, is_stream: bool) -> None:
     async with providers() as (first, second, open_now):
         for cancel_at in range(1, 100):
-            transport, books = AiohttpTransport(), Books()
-            steps = Steps(call(router(transport, books, first, second), is_stream=is_stream), cancel_at=cancel_at)
+            transport, books, quotas = AiohttpTransport(), Books(), counted()
+            rooms = Rooms(quotas)
+            serving = router(transport, books, rooms, first, second)
+            steps = Steps(call(serving, is_stream=is_stream), cancel_at=cancel_at)
             before = asyncio.all_tasks()
             is_cancelled = await run(steps)
             await settled(open_now, transport, idle=2)
             assert books.begun == len(books.ended), f"at step {cancel_at} an attempt has no end"
+            assert not rooms.in_flight
+            assert used(quotas) == [sum(e.attempt.usage is not None for e in of(books, name)) for name in NAMES]
             [request] = books.requests
             assert len(request.attempts) == len(books.ended)
             assert request.outcome == ("CANCELLED" if is_cancelled else "OK")

@@ -76,6 +76,8 @@ def _disabled(offer: Offer, profile: Profile) -> str:  # noqa: ARG001 - a gate i
     provider = offer.target.provider
     if not provider.is_enabled:
         return f"the provider {provider.name} is switched off"
+    if not provider.is_spoken:
+        return f"this router does not speak the dialect {provider.dialect} yet, and could only plan with it"
     if not offer.target.model.is_enabled:
         return "the target is switched off"
     return "" if provider.is_usable else f"there is no key for {provider.name}"

@@ -1,0 +1,90 @@
+"""Looks whether the configuration's files have changed, and loads them anew: a bad file leaves the old one in force."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from router_service.config.problem import ConfigError
+from router_service.core.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""How often the files are looked at."""
+
+Stamp = tuple[int, int, int] | None
+"""What tells one version of a file from another: its inode, its size, its time; None where there is no file."""
+
+
+class Watch:
+    """Calls `adopt` with new settings whenever a file of the present ones has changed, or when asked to.
+
+    `load` reads the files and the environment anew and raises ConfigError; `files` names those that matter to given
+    settings. What is the same as before is not adopted again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        load: Callable[[], Settings],
+        files: Callable[[Settings], Iterable[Path]],
+        adopt: Callable[[Settings], None],
+    ) -> None:
+        self._settings = settings
+        self._load = load
+        self._files = files
+        self._adopt = adopt
+        self._asked = asyncio.Event()
+        self._seen = self._stamps()
+
+    def ask(self) -> None:
+        """Load again at once, whatever the files look like: a variable of the environment may have changed."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Look once a second until cancelled. A file is loaded when it has stood still from one look to the next, so
+        that nobody reads half of one.
+        """
+        settling = self._seen
+        while True:
+            stamps = await asyncio.to_thread(self._stamps)
+            if self._asked.is_set() or (stamps == settling and stamps != self._seen):
+                self._asked.clear()
+                self._seen = stamps
+                await self._reload()
+            settling = stamps
+            try:
+                async with asyncio.timeout(LOOK_S):
+                    await self._asked.wait()
+            except TimeoutError:
+                continue
+
+    async def _reload(self) -> None:
+        try:
+            settings = await asyncio.to_thread(self._load)
+        except ConfigError as e:
+            logger.warning("the configuration was not reloaded, the old one stays in force: %s", e)
+            return
+        if settings == self._settings:
+            return
+        for warning in settings.warnings:
+            logger.warning("%s", warning)
+        self._settings = settings
+        self._adopt(settings)
+        self._seen = self._stamps()
+        logger.info("reloaded the configuration: version %s", settings.catalog.version)
+
+    def _stamps(self) -> dict[Path, Stamp]:
+        return {path: _stamp(path) for path in self._files(self._settings)}
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_mtime_ns)

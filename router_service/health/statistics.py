@@ -1,0 +1,74 @@
+"""What the decision reckons with: the board's rates and times, and what this router's own answers taught, by target."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from router_service.core.catalog import Catalog
+from router_service.core.decision.estimates import pace
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.question import input_tokens
+from router_service.core.decision.statistics import UNKNOWN_STATISTICS, TargetStatistics
+from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.health import TargetHealth
+from router_service.core.lessons import Lessons
+from router_service.core.tokens import TokenEstimator
+from router_service.health.board import HealthBoard
+from router_service.health.slices import finish_between_others
+
+REFRESH_S = 0.5
+"""How old the statistics may be. Each new mapping makes decisions work out their tables anew, so not every answer may
+make one.
+"""
+REST = 20.0
+"""After a refresh of thousands of targets, so many times what it took is left to requests."""
+
+
+class Statistics:
+    """Implements Observer. `current` is replaced and never changed; targets whose figures stand still keep theirs.
+
+    `tokens` holds the ratios of characters to tokens that were learnt on the way.
+    """
+
+    def __init__(self, board: HealthBoard, *, clock: Callable[[], float]) -> None:
+        self._board = board
+        self._clock = clock
+        self._lessons: dict[str, Lessons] = {}
+        self.tokens = TokenEstimator()
+        self.current: Mapping[str, TargetStatistics] = {}
+
+    def adopt(self, catalog: Catalog, policy: Policy) -> None:
+        """Go by another catalogue from now on; what was learnt of a target stays with it."""
+        paces = {target.id: pace(target, UNKNOWN_STATISTICS, policy) for target in catalog.targets}
+        self._lessons = {name: self._lessons.get(name) or Lessons(usual) for name, usual in paces.items()}
+
+    def attempt_started(self, target: str) -> None:
+        """Nothing was learnt yet."""
+
+    def attempt_finished(self, event: AttemptFinished) -> None:
+        attempt, request = event.attempt, event.request
+        lessons = self._lessons.get(attempt.target.id)
+        if lessons is None:
+            return
+        task = event.plan.task_type if event.plan is not None else None
+        lessons.learn(attempt, estimated_input_tokens=input_tokens(request), task=task, now=self._clock())
+        usage = attempt.usage
+        if request.text is not None and usage is not None and not usage.estimated:
+            self.tokens.learn(attempt.target.model.id, request.text, usage.input_tokens)
+
+    def request_finished(self, event: RequestFinished) -> None:
+        """Attempts have told all."""
+
+    async def run(self) -> None:
+        """Keep the statistics fresh until cancelled."""
+        while True:
+            started = self._clock()
+            self._take_over(await finish_between_others(self._board.healths()))
+            await asyncio.sleep(max(REFRESH_S, REST * (self._clock() - started)))
+
+    def _take_over(self, healths: Mapping[str, TargetHealth]) -> None:
+        now, before = self._clock(), self.current
+        found = {name: self._lessons[name].statistics(h, now) for name, h in healths.items() if name in self._lessons}
+        if found != before:
+            self.current = {name: before[name] if before.get(name) == s else s for name, s in found.items()}

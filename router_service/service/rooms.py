@@ -1,0 +1,102 @@
+"""What an attempt takes before its first byte goes out and gives back at its end: quota, money, a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from router_service.core.catalog import Target
+from router_service.core.chat import Usage
+from router_service.core.decision.expectation import amounts_of
+from router_service.core.decision.rejection import Refusal
+from router_service.core.plan import Plan, Rejection
+from router_service.core.prices import cost_usd_nanos
+from router_service.core.quota import Amounts, Refused, RefusedBy, Reservation
+from router_service.core.request import Request
+from router_service.store.ports import Quotas
+
+NOTHING = Amounts()
+REASONS: Mapping[RefusedBy, Rejection] = {
+    RefusedBy.QUOTA: Rejection.QUOTA,
+    RefusedBy.BUDGET: Rejection.SPEND_LIMIT,
+    RefusedBy.FREE_ONLY: Rejection.SPEND_LIMIT,
+    RefusedBy.REQUEST_LIMIT: Rejection.COST_PER_REQUEST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unroomed:
+    """Why a target has no room any more; `retry_in_s` is None where waiting does not help."""
+
+    refusal: Refusal
+    retry_in_s: float | None = None
+
+
+class Room:
+    """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count."""
+
+    __slots__ = ("_reservation", "_rooms", "input_tokens", "target")
+
+    def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, input_tokens: int) -> None:
+        self._rooms = rooms
+        self._reservation = reservation
+        self.target = target
+        self.input_tokens = input_tokens
+
+    def give_back(self, usage: Usage | None) -> int:
+        """The attempt has ended, however it did; returns its bill in 1e-9 USD. Without usage nothing was sent."""
+        return self._rooms.settle(self.target, self._reservation, usage)
+
+
+class Rooms:
+    """All targets' rooms. `in_flight` is how many attempts each target has under way, by id; it changes in place."""
+
+    def __init__(self, quotas: Quotas) -> None:
+        self._quotas = quotas
+        self.in_flight: dict[str, int] = {}
+
+    def take(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+        """Room for an attempt at the plan's target in that place, or why there is none by now.
+
+        A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
+        what earlier attempts of the same request came to, since its bound covers their sum.
+        """
+        target, expected = plan.targets[place], plan.expectation(place)
+        provider = target.provider
+        running = self.in_flight.get(target.id, 0)
+        if provider.max_concurrency is not None and running >= provider.max_concurrency:
+            return Unroomed(Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now"))
+        reserved = self._quotas.reserve(
+            provider.name,
+            target.model.id,
+            expected.amounts,
+            tenant=request.tenant,
+            worst_usd_nanos=expected.worst_usd_nanos,
+        )
+        if isinstance(reserved, Refused):
+            return Unroomed(Refusal(REASONS[reserved.by], reserved.what), reserved.retry_in_s)
+        bound = request.routing.max_cost_usd_nanos
+        if bound is not None and not reserved.is_free and spent_usd_nanos + expected.amounts.usd_nanos > bound:
+            self._quotas.settle(reserved, NOTHING)
+            what = "with the attempts before it, it would cost more than the request may"
+            return Unroomed(Refusal(Rejection.COST_PER_REQUEST, what))
+        self.in_flight[target.id] = running + 1
+        return Room(self, target, reserved, expected.input_tokens)
+
+    def settle(self, target: Target, reservation: Reservation, usage: Usage | None) -> int:
+        """As Room.give_back."""
+        running = self.in_flight[target.id] - 1
+        if running:
+            self.in_flight[target.id] = running
+        else:
+            del self.in_flight[target.id]
+        if usage is None:
+            self._quotas.settle(reservation, NOTHING)
+            return 0
+        cost = cost_usd_nanos(usage, target.model.prices.at(usage.input_tokens))
+        self._quotas.settle(reservation, amounts_of(usage.input_tokens + usage.output_tokens, cost))
+        return 0 if reservation.is_free else cost
+
+    def observe_headers(self, target: Target, headers: Mapping[str, str]) -> None:
+        """The head of an answer has come: what it says of limits corrects our count."""
+        self._quotas.observe_headers(target.provider.name, headers, model=target.model.id)

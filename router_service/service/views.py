@@ -1,0 +1,76 @@
+"""The view that a decision reads: what is configured, and how everything stands at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from router_service.core.catalog import Catalog
+from router_service.core.decision.policy import Policy
+from router_service.core.decision.prepared import Prepared
+from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.plan import View
+from router_service.health.board import HealthBoard
+from router_service.service.rooms import Rooms
+from router_service.store.ports import QuotaStandings
+
+
+@dataclass(frozen=True, slots=True)
+class _Present:
+    """One configuration with what decisions share over it; replaced as a whole."""
+
+    running: Prepared
+    planning: Prepared
+
+
+class Views:
+    """Makes a view for each decision. `turn` is the first of this process's turns, for strategies that take them.
+
+    Plans may name targets that this router cannot call, since a caller can: those whose `dialects` it does not speak.
+    What is to be run here is decided without them.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialects: Collection[str],
+        board: HealthBoard,
+        statistics: Callable[[], Mapping[str, TargetStatistics]],
+        quotas: QuotaStandings,
+        rooms: Rooms,
+        turn: int,
+    ) -> None:
+        self._dialects = frozenset(dialects)
+        self._board = board
+        self._statistics = statistics
+        self._quotas = quotas
+        self._rooms = rooms
+        self._turn = turn
+        self.adopt(Catalog(()), Policy())
+
+    def adopt(self, catalog: Catalog, policy: Policy) -> None:
+        """Decide by these from now on. A decision that is under way ends by what it began with."""
+        planning = Prepared(catalog, policy)
+        spoken = catalog.spoken(self._dialects)
+        self._present = _Present(planning if spoken is catalog else Prepared(spoken, policy), planning)
+
+    def to_run(self, tenant: str) -> View:
+        return self._view(self._present.running, tenant)
+
+    def to_plan(self, tenant: str) -> View:
+        return self._view(self._present.planning, tenant)
+
+    def _view(self, prepared: Prepared, tenant: str) -> View:
+        self._turn += 1
+        return View(
+            catalog=prepared.catalog,
+            standings=self._board.standings(),
+            snapshot=self._board.snapshot_info(),
+            statistics=self._statistics(),
+            quotas=self._quotas.standings(),
+            budget=self._quotas.budget(tenant),
+            in_flight=self._rooms.in_flight,
+            policy=prepared.policy,
+            turn=self._turn,
+            prepared=prepared,
+        )
