@@ -39,6 +39,8 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "route": Subcommand("route:command", "Ask where a request would go, and why.", "NONE"),
         "models": Subcommand("models:command", "List the models, their prices and their health.", "NONE"),
         "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
+        "config": Subcommand("config:command", "Check, show, export and import configurations."),
+        "demo": Subcommand("demo.command:command", "Play scenarios with simulated providers and check them.", "NONE"),
         "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),
     }
 )

@@ -48,11 +48,16 @@ class PartFailed(Exception):
 
 
 class Supervisor:
-    """The parts that run, in the order of their start. `directory` takes their ready files; `say` tells people."""
+    """The parts that run, in the order of their start. `directory` takes their ready files; `say` tells people.
 
-    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+    `output` is the descriptor of the file that takes what the parts say; stderr, with everything else that is for
+    people, unless told otherwise.
+    """
+
+    def __init__(self, directory: Path, say: Callable[[str], None], *, output: int = 2) -> None:
         self._directory = directory
         self._say = say
+        self._output = output
         self._running: dict[str, _Running] = {}
 
     async def start(self, part: Part) -> str:
@@ -110,9 +115,12 @@ class Supervisor:
         ready_file = self._directory / f"{part.name}.json"
         ready_file.unlink(missing_ok=True)
         arguments = (*part.command, part.address_flag, part.address, "--ready-file", str(ready_file))
-        # What a part has to say goes to stderr with everything else that is for people.
         process = await asyncio.create_subprocess_exec(
-            *arguments, start_new_session=True, stdin=asyncio.subprocess.DEVNULL, stdout=2
+            *arguments,
+            start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=self._output,
         )
         return _Running(part, process, ready_file)
 

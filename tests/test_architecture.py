@@ -55,6 +55,7 @@ STUB_PLACES = (
     "router_service/health/channel.py",
     "router_service/main.py",
     "router_service/commands/*.py",
+    "router_service/commands/demo/*.py",
     "prober/publish.py",
     "prober/main.py",
     "clients/python/signalbox_client/*.py",

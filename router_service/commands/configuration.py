@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,10 +23,17 @@ def find_config(flag: str | None) -> Path | None:
 
 def load_settings(path: Path | None, *, simulator_address: str = NO_SIMULATOR) -> Settings:
     """The settings of a file, or a Failure with every mistake in it."""
-    try:
+    with as_failures():
         return config.load(
             path, environ=os.environ, today=datetime.now(UTC).date(), simulator_address=simulator_address
         )
+
+
+@contextmanager
+def as_failures() -> Iterator[None]:
+    """A configuration that cannot be used ends the body as a Failure that tells all its mistakes."""
+    try:
+        yield
     except config.ConfigError as error:
         raise Failure(
             str(error),

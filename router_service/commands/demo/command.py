@@ -1,0 +1,114 @@
+"""`signalbox demo`: scenarios over real processes, each with what was expected and what was seen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import click
+
+from router_service.commands.demo.checks import Check
+from router_service.commands.demo.report import document, show, verdict
+from router_service.commands.demo.scenario import Result, Scenario
+from router_service.commands.demo.scenarios import SCENARIOS
+from router_service.commands.demo.stage import NotHealthy, staged
+from router_service.commands.failure import ExitCode, interruption
+from router_service.commands.streams import say
+from router_service.commands.tables import console
+from router_service.supervisor import PartFailed
+
+HERE = Path(__file__).parent
+AT_ONCE = 3
+"""Scenarios that are played side by side: each has processes of its own, and most of the time they wait."""
+LONGEST_FIRST = ("outage", "strategies", "quota")
+MAX_SEED = 2**31 - 1
+NAMES = [scenario.name for scenario in SCENARIOS]
+
+
+@click.command
+@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
+@click.option("--all", "wants_all", is_flag=True, help="All scenarios, which is what runs without a terminal too.")
+@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=1, show_default=True, metavar="N", help="Repeats it.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+def command(*, names: Sequence[str], wants_all: bool, seed: int, as_json: bool) -> int:
+    """Play scenarios with simulated providers and hold what happens against what should.
+
+    Simulator, prober and router run as processes of their own, on this machine alone, without a key and without money.
+    What counts is what the simulated providers saw. All nine take about two minutes.
+    """
+    chosen = _chosen(names, wants_all=wants_all, may_ask=sys.stdin.isatty() and sys.stdout.isatty() and not as_json)
+    results = asyncio.run(_play_all(chosen, seed, is_shown=not as_json))
+    if as_json:
+        click.echo(json.dumps(document(results, seed), ensure_ascii=False))
+    else:
+        click.echo(verdict(results))
+    return ExitCode.GOOD if all(result.ok for result in results) else ExitCode.FAILED
+
+
+def _chosen(names: Sequence[str], *, wants_all: bool, may_ask: bool) -> list[Scenario]:
+    """The scenarios that were named, else all; whoever sits at a terminal is asked."""
+    if not names and not wants_all and may_ask:
+        for scenario in SCENARIOS:
+            say(f"  {scenario.name:<12} {scenario.about}")
+        answer = click.prompt("Which one", default="all", type=click.Choice(["all", *NAMES]), err=True)
+        names = () if answer == "all" else (answer,)
+    if wants_all or not names:
+        return list(SCENARIOS)
+    return [scenario for scenario in SCENARIOS if scenario.name in names]
+
+
+async def _play_all(chosen: Sequence[Scenario], seed: int, *, is_shown: bool) -> list[Result]:
+    """A few at a time, the longest first; each is shown as soon as it is over. The results in the order of `chosen`."""
+    room = asyncio.Semaphore(AT_ONCE)
+    playing = asyncio.current_task()
+    assert playing is not None
+    told = _hear_endings(playing)
+
+    async def one(scenario: Scenario) -> Result:
+        async with room:
+            result = await play(scenario, seed)
+        if is_shown:
+            show(result, console())
+        return result
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            order = sorted(chosen, key=lambda s: s.name not in LONGEST_FIRST)
+            tasks = {scenario.name: group.create_task(one(scenario)) for scenario in order}
+    except asyncio.CancelledError:
+        if told:
+            raise interruption() from None
+        raise
+    return [tasks[scenario.name].result() for scenario in chosen]
+
+
+async def play(scenario: Scenario, seed: int) -> Result:
+    """One scenario from its first process to its last. That it cannot be played is a check that failed."""
+    began = time.monotonic()
+    checks: Sequence[Check]
+    try:
+        async with staged(HERE / scenario.configuration, seed=seed) as stage:
+            checks = await scenario.play(stage, Random(f"{scenario.name} {seed}"))
+    except (PartFailed, NotHealthy, OSError) as error:
+        checks = [Check(what="the scenario can be played", expected="yes", seen=str(error), ok=False)]
+    return Result(name=scenario.name, about=scenario.about, seconds=time.monotonic() - began, checks=tuple(checks))
+
+
+def _hear_endings(playing: asyncio.Task[object]) -> list[signal.Signals]:
+    """Processes in sessions of their own hear nothing of a terminal: a signal here ends the play, which ends them."""
+    told: list[signal.Signals] = []
+
+    def hear(number: signal.Signals) -> None:
+        told.append(number)
+        playing.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, hear, number)
+    return told
