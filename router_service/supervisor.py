@@ -14,10 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from router_service.rpc.process import write_ready_file
-
-__all__ = ["Part", "PartFailed", "Supervisor", "write_ready_file"]
-
 READY_S = 30.0
 LOOK_AGAIN_S = 0.02
 FIRST_PAUSE_S = 0.25

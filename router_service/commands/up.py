@@ -25,7 +25,8 @@ from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
-from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
+from router_service.rpc.process import write_ready_file
+from router_service.supervisor import Part, PartFailed, Supervisor
 
 QUIET = "warning"
 """A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
