@@ -493,6 +493,8 @@ def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
         (["up", "--data-dir", "/proc/nothing"], "/proc/nothing"),
         (["up", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
         (["serve", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["simulate", "--ready-file", "/proc/nothing/ready"], "--ready-file: /proc/nothing/ready cannot be written"),
+        (["simulate", "--ready-file", "{file}/ready"], "--ready-file: {file}/ready cannot be written: Not a directory"),
         (["up", "--data-dir", "{file}"], "{file}"),
         (["serve", "--ready-file", "{file}/ready"], "{file}/ready"),
     ],

@@ -25,7 +25,7 @@ from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
-from router_service.rpc.process import write_ready_file
+from router_service.rpc.process import CannotSayReady, exit_code, write_ready_file
 from router_service.supervisor import Part, PartFailed, Supervisor
 
 QUIET = "warning"
@@ -94,14 +94,13 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
             raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice="its own words stand above") from error
         finally:
             await supervisor.stop()
-    return ExitCode.INTERRUPTED if signal.SIGINT in told.heard else ExitCode.GOOD
+    return exit_code(told.heard)
 
 
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
-        with _writing(wishes.ready_file):
-            write_ready_file(wishes.ready_file, addresses.named())
+        _write_ready_file(wishes.ready_file, addresses)
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
@@ -205,6 +204,13 @@ def _listening(supervisor: Supervisor) -> Iterator[_Told]:
     finally:
         for number in _ENDINGS:
             loop.remove_signal_handler(number)
+
+
+def _write_ready_file(path: Path, addresses: Addresses) -> None:
+    try:
+        write_ready_file(path, addresses.named())
+    except CannotSayReady as error:
+        raise usage_failure(str(error), field="--ready-file") from error
 
 
 @contextmanager

@@ -210,9 +210,9 @@ def test_the_end_is_clean_and_quick_also_with_watchers(own_stage: Stage) -> None
     with grpc.insecure_channel(own_stage.tcp) as channel:
         call = health_feed_pb2_grpc.HealthFeedStub(channel).Watch(pb.WatchRequest(), timeout=20)
         next(call)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
             own_stage.prober.signal(number)
-            assert own_stage.prober.wait(within_s=1.0 * SLOWER_IN_CI) == 0
+            assert own_stage.prober.wait(within_s=1.0 * SLOWER_IN_CI) == code
             own_stage.prober.start()
         with pytest.raises(grpc.RpcError) as caught:
             list(call)
@@ -250,6 +250,8 @@ def test_a_taken_port_is_refused(stage: Stage) -> None:
         (["--config", "missing.yaml"], "missing.yaml"),
         (["--prober-address", "0.0.0.0:0"], "0.0.0.0:0"),
         (["--prober-address", "nonsense"], "nonsense"),
+        (["--ready-file", "/proc/nothing/ready"], "--ready-file: /proc/nothing/ready cannot be written: No such file"),
+        (["--ready-file", "/proc"], "--ready-file: /proc cannot be written: Is a directory"),
     ],
 )
 def test_a_bad_start_exits_with_2_and_says_why(arguments: list[str], said: str) -> None:
