@@ -1,6 +1,8 @@
 """Keeps a handful of processes running beside each other: starts them in order, restarts one that dies, stops them all.
 
 Each part runs in a session of its own, so that Ctrl-C reaches the supervisor alone, which then stops them one by one.
+Its standard input is a pipe from the supervisor, on which nothing is ever sent: that it ends tells a part that the
+supervisor is gone.
 """
 
 from __future__ import annotations
@@ -114,7 +116,7 @@ class Supervisor:
         process = await asyncio.create_subprocess_exec(
             *arguments,
             start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
         )

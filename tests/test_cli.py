@@ -31,6 +31,8 @@ from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
 PATIENCE_S = 30.0
+SOON_S = 2.0
+"""At once, on a busy machine; any part's own time to stop is longer."""
 COMMAND = [sys.executable, "-P", "-m", "router_service.cli"]
 NOBODY = "127.0.0.1:1"
 
@@ -544,6 +546,30 @@ def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> N
     assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
 
 
+def test_up_that_is_killed_takes_its_parts_along(tmp_path: Path) -> None:
+    with _up(tmp_path, "--no-demo") as up:
+        addresses = [address for name, address in up.ready.items() if name != "pid"]
+        assert len(addresses) == 3
+        assert all(map(_is_served, addresses))
+        up.process.kill()
+        up.process.wait(PATIENCE_S)
+        _wait_until(lambda: not any(map(_is_served, addresses)))
+    assert "Traceback" not in up.said()
+
+
+def test_up_that_is_told_twice_ends_at_once(tmp_path: Path) -> None:
+    with _up(tmp_path, "--no-demo") as up:
+        pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
+        os.kill(pids["prober"], signal.SIGSTOP)  # the router is stopped before it, and then it is waited for
+        up.process.send_signal(signal.SIGINT)
+        _wait_until(lambda: not _is_running(pids["router"]))
+        told_at = time.monotonic()
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(PATIENCE_S) == 130
+        assert time.monotonic() - told_at < SOON_S
+    assert not [name for name, pid in pids.items() if _is_running(pid)]
+
+
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -686,6 +712,15 @@ def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
+        return False
+    return True
+
+
+def _is_served(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except ConnectionRefusedError:
         return False
     return True
 

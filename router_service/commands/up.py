@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -118,19 +118,20 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     prober = await supervisor.start(
         Part(
             name="prober",
-            command=tuple(module_command("prober", common)),
+            command=_tethered("prober", common, STOP_S),
             address_flag="--prober-address",
             address=wishes.prober_address,
             stop_s=STOP_S,
         )
     )
+    router_stop_s = wishes.settings.server.drain_s + STOP_S
     router = await supervisor.start(
         Part(
             name="router",
-            command=tuple(module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"])),
+            command=_tethered("router_service.cli", ["serve", *common, "--lame-duck", "0"], router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
-            stop_s=wishes.settings.server.drain_s + STOP_S,
+            stop_s=router_stop_s,
         )
     )
     return Addresses(simulator=simulator, prober=prober, router=router)
@@ -139,13 +140,18 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
     return Part(
         name="simulator",
-        command=tuple(
-            module_command("router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory))
+        command=_tethered(
+            "router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory), STOP_S
         ),
         address_flag="--simulator-address",
         address=wishes.simulator_address,
         stop_s=STOP_S,
     )
+
+
+def _tethered(module: str, arguments: Sequence[str], stop_s: float) -> tuple[str, ...]:
+    """The command line for a module of ours that ends with this process, also where that is killed."""
+    return tuple(module_command("router_service.commands.tethered", [str(stop_s), module, *arguments]))
 
 
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
