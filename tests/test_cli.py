@@ -30,6 +30,7 @@ from router_service.commands.invocation import program
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
 SOON_S = 2.0
 """At once, on a busy machine; any part's own time to stop is longer."""
@@ -570,6 +571,29 @@ def test_up_that_is_told_twice_ends_at_once(tmp_path: Path) -> None:
     assert not [name for name, pid in pids.items() if _is_running(pid)]
 
 
+PLAYED = """#!/bin/sh
+trap 'sleep 0.2; echo stopped; exit 130' INT
+echo started
+while :; do sleep 0.02; done
+"""
+
+
+def test_make_run_ends_quietly_and_last_when_it_is_interrupted(tmp_path: Path) -> None:
+    with _making(tmp_path, PLAYED) as make:
+        assert make.stdout is not None
+        assert make.stdout.readline() == "started\n"
+        os.killpg(make.pid, signal.SIGINT)  # as a terminal does it: make, its shell and the command
+        make.wait(PATIENCE_S)
+        assert make.stdout.read() == "stopped\n"
+
+
+def test_make_run_keeps_the_exit_code_of_what_went_wrong(tmp_path: Path) -> None:
+    with _making(tmp_path, "#!/bin/sh\nexit 3\n") as make:
+        assert make.wait(PATIENCE_S) != 0
+        assert make.stdout is not None
+        assert "Error 3" in make.stdout.read()
+
+
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -606,6 +630,21 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command in a process of its own, gone at the end."""
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _making(directory: Path, program: str) -> Iterator[subprocess.Popen[str]]:
+    """`make run` with `program` in the place of signalbox, and nothing to set up."""
+    (directory / "signalbox").write_text(program)
+    (directory / "signalbox").chmod(0o755)
+    command = ["make", "--directory", str(ROOT), "--no-print-directory", "--old-file=setup", "run", f"BIN={directory}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
             yield process
