@@ -34,7 +34,7 @@ from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import CannotSayReady, hearing_signals, write_ready_file
+from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
@@ -85,6 +85,7 @@ class ServeOptions:
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
     lines = logs.setup(options.log_level)
+    raise_open_files()
     try:
         settings = options.load()
     except config.ConfigError as e:

@@ -9,7 +9,7 @@ import click
 
 from router_service.commands.configuration import find_config, load_settings
 from router_service.commands.failure import usage_failure
-from router_service.rpc.process import CannotSayReady, check_ready_file
+from router_service.rpc.process import CannotSayReady, check_ready_file, raise_open_files
 from router_service.simulator import program
 
 
@@ -31,6 +31,7 @@ def command(arguments: Sequence[str]) -> int:
     if options.ready_file is not None:
         _check(options.ready_file)
     settings = load_settings(find_config(options.config))
+    raise_open_files()
     return program.run(options, settings.simulator)
 
 

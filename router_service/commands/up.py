@@ -25,7 +25,7 @@ from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
-from router_service.rpc.process import CannotSayReady, exit_code, write_ready_file
+from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
 from router_service.supervisor import Part, PartFailed, Supervisor
 
 QUIET = "warning"
@@ -65,6 +65,7 @@ def command(
         ready_file=ready_file,
         has_demo=has_demo,
     )
+    raise_open_files()  # for the parts, which inherit it
     with _run_directory(data_dir) as directory:
         return asyncio.run(_up(wishes, directory))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import logging
 import os
+import resource
 import signal
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +16,11 @@ from tempfile import TemporaryFile
 
 GOOD, INTERRUPTED = 0, 130
 ENDINGS = (signal.SIGTERM, signal.SIGINT)
+
+
+MOST_OPEN_FILES = 65_536
+
+logger = logging.getLogger(__name__)
 
 
 class CannotSayReady(Exception):
@@ -41,6 +48,24 @@ def write_ready_file(path: Path, addresses: Iterable[tuple[str, str]]) -> None:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def raise_open_files() -> int:
+    """Let this process have as many files and connections open as the system allows it, in reason; returns how many.
+
+    The usual limit, 1 024, is for the sake of programs that call select(), and a hundredth of what a router may need.
+    """
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN_FILES if most == resource.RLIM_INFINITY else min(most, MOST_OPEN_FILES)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        except (OSError, ValueError) as e:  # some systems have a limit of their own below the one that they tell
+            logger.warning("the limit of %d open files cannot be raised: %s", limit, e)
+        else:
+            limit = wanted
+    logger.info("up to %s files and connections may be open", "any number of" if limit < 0 else limit)
+    return limit
 
 
 def exit_code(heard: Collection[signal.Signals]) -> int:
