@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -30,12 +31,12 @@ from router_service.core.catalog import BUILT_DIALECTS, Provider
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import hearing_signals, write_ready_file
+from router_service.rpc.process import CannotSayReady, check_ready_file, exit_code, hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
 
-GOOD, USAGE = 0, 2
+USAGE = 2
 MAX_MESSAGE_MIB = 4
 STOP_S = 0.3
 """How long calls may go on once the end is asked for: what is said last is a heartbeat, and nobody misses it."""
@@ -79,11 +80,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(settings: Settings, options: ProberOptions) -> int:
-    """Serve and probe until SIGTERM or SIGINT."""
+    """Serve and probe until SIGTERM or SIGINT; 130 after the latter."""
     try:
+        if options.ready_file is not None:
+            check_ready_file(options.ready_file)
         with _own_directory(options.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(settings, options))
-    except (CannotStart, CannotListen, EpochLost) as e:
+    except (CannotStart, CannotListen, CannotSayReady, EpochLost) as e:
         sys.stderr.write(f"prober: {e}\n")
         return USAGE
 
@@ -109,8 +112,8 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     listen(server, f"unix:{_socket_path(options.data_dir)}", allow_remote=False)
     tracer = trace.get_tracer("signalbox.prober") if spans is None else spans.get_tracer("signalbox.prober")
     try:
-        stop = asyncio.Event()
-        with hearing_signals(lambda _: stop.set()):
+        heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        with hearing_signals(heard.put_nowait):
             async with HttpProbe(timeout_s=settings.prober.timeout_s, tracer=tracer) as probe:
                 schedule = Schedule(
                     filter(_is_probed, settings.catalog.providers),
@@ -122,18 +125,20 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
                     clock=clock,
                 )
                 await server.start()
-                async with asyncio.TaskGroup() as group:
-                    background = [group.create_task(schedule.run()), group.create_task(feed.run())]
+                try:
                     await standard.ready()
                     if options.ready_file is not None:
                         write_ready_file(options.ready_file, [("prober", address)])
-                    await stop.wait()
+                    async with asyncio.TaskGroup() as group:
+                        background = [group.create_task(schedule.run()), group.create_task(feed.run())]
+                        told = await heard.get()
+                        for task in background:
+                            task.cancel()
+                finally:
                     await _stop(server, standard, frame)
-                    for task in background:
-                        task.cancel()
     finally:
         tracing.shutdown(spans)
-    return GOOD
+    return exit_code([told])
 
 
 def _is_probed(provider: Provider) -> bool:

@@ -34,7 +34,7 @@ from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import hearing_signals, write_ready_file
+from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
@@ -85,6 +85,7 @@ class ServeOptions:
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
     lines = logs.setup(options.log_level)
+    raise_open_files()
     try:
         settings = options.load()
     except config.ConfigError as e:
@@ -95,7 +96,7 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except CannotListen as e:
+        except (CannotListen, CannotSayReady) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
@@ -157,12 +158,12 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         stop = Stop()
         with hearing_signals(stop.heard):
             await server.start()
+            await quotas.load()
+            await standard.ready()
+            _tell_ready(options.ready_file, address)
             async with asyncio.TaskGroup() as group:
-                await quotas.load()
                 running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run())
                 background = [group.create_task(each) for each in running]
-                await standard.ready()
-                _tell_ready(options.ready_file, address)
                 code = await serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
                 for task in background:
                     task.cancel()

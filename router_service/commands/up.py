@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
-from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
+from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
+from router_service.supervisor import Part, PartFailed, Supervisor
 
 QUIET = "warning"
 """A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
@@ -64,6 +65,7 @@ def command(
         ready_file=ready_file,
         has_demo=has_demo,
     )
+    raise_open_files()  # for the parts, which inherit it
     with _run_directory(data_dir) as directory:
         return asyncio.run(_up(wishes, directory))
 
@@ -93,14 +95,13 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
             raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice="its own words stand above") from error
         finally:
             await supervisor.stop()
-    return ExitCode.INTERRUPTED if signal.SIGINT in told.heard else ExitCode.GOOD
+    return exit_code(told.heard)
 
 
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
-        with _writing(wishes.ready_file):
-            write_ready_file(wishes.ready_file, addresses.named())
+        _write_ready_file(wishes.ready_file, addresses)
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
@@ -118,19 +119,20 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     prober = await supervisor.start(
         Part(
             name="prober",
-            command=tuple(module_command("prober", common)),
+            command=_tethered("prober", common, STOP_S),
             address_flag="--prober-address",
             address=wishes.prober_address,
             stop_s=STOP_S,
         )
     )
+    router_stop_s = wishes.settings.server.drain_s + STOP_S
     router = await supervisor.start(
         Part(
             name="router",
-            command=tuple(module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"])),
+            command=_tethered("router_service.cli", ["serve", *common, "--lame-duck", "0"], router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
-            stop_s=wishes.settings.server.drain_s + STOP_S,
+            stop_s=router_stop_s,
         )
     )
     return Addresses(simulator=simulator, prober=prober, router=router)
@@ -139,13 +141,18 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
     return Part(
         name="simulator",
-        command=tuple(
-            module_command("router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory))
+        command=_tethered(
+            "router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory), STOP_S
         ),
         address_flag="--simulator-address",
         address=wishes.simulator_address,
         stop_s=STOP_S,
     )
+
+
+def _tethered(module: str, arguments: Sequence[str], stop_s: float) -> tuple[str, ...]:
+    """The command line for a module of ours that ends with this process, also where that is killed."""
+    return tuple(module_command("router_service.commands.tethered", [str(stop_s), module, *arguments]))
 
 
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
@@ -204,6 +211,13 @@ def _listening(supervisor: Supervisor) -> Iterator[_Told]:
     finally:
         for number in _ENDINGS:
             loop.remove_signal_handler(number)
+
+
+def _write_ready_file(path: Path, addresses: Addresses) -> None:
+    try:
+        write_ready_file(path, addresses.named())
+    except CannotSayReady as error:
+        raise usage_failure(str(error), field="--ready-file") from error
 
 
 @contextmanager
