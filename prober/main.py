@@ -46,11 +46,25 @@ LONGEST_SOCKET_PATH_BYTES = 107
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProberOptions:
-    """What the command line says beside the settings."""
+    """What the command line says beside the settings; no address leaves it to them."""
 
-    address: str
+    config: str | None = None
+    address: str | None = None
     data_dir: Path
     ready_file: Path | None = None
+    simulator_address: str = SimulatorSettings().address
+
+    def load(self) -> Settings:
+        """What the configuration file says now. Raises ConfigError."""
+        return config.load(
+            config.find(self.config, os.environ),
+            environ=os.environ,
+            today=datetime.now(UTC).date(),
+            simulator_address=self.simulator_address,
+        )
+
+    def files(self, settings: Settings) -> Sequence[Path]:
+        return config.watched(config.find(self.config, os.environ), settings)
 
 
 class CannotStart(Exception):
@@ -61,21 +75,18 @@ def main(argv: Sequence[str]) -> int:
     """Run the prober until it is told to stop; returns the process's exit code."""
     arguments = _parser().parse_args(argv)
     logs.setup(arguments.log_level)
+    options = ProberOptions(
+        config=arguments.config,
+        address=arguments.prober_address,
+        data_dir=arguments.data_dir,
+        ready_file=arguments.ready_file,
+        simulator_address=arguments.simulator_address,
+    )
     try:
-        settings = config.load(
-            config.find(arguments.config, os.environ),
-            environ=os.environ,
-            today=datetime.now(UTC).date(),
-            simulator_address=arguments.simulator_address,
-        )
+        settings = options.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
-    options = ProberOptions(
-        address=arguments.prober_address or settings.prober.address,
-        data_dir=arguments.data_dir,
-        ready_file=arguments.ready_file,
-    )
     return run(settings, options)
 
 
@@ -108,7 +119,7 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     server = new_server(frame, max_message_mib=MAX_MESSAGE_MIB)
     health_feed_pb2_grpc.add_HealthFeedServicer_to_server(feed, server)
     standard = StandardServices(server, (HEALTH_FEED,), has_reflection=True)
-    address = listen(server, options.address, allow_remote=settings.prober.allow_remote)
+    address = listen(server, options.address or settings.prober.address, allow_remote=settings.prober.allow_remote)
     listen(server, f"unix:{_socket_path(options.data_dir)}", allow_remote=False)
     tracer = trace.get_tracer("signalbox.prober") if spans is None else spans.get_tracer("signalbox.prober")
     try:
@@ -124,16 +135,25 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
                     rng=rng,
                     clock=clock,
                 )
+
+                def adopt(new: Settings) -> None:
+                    picture.adopt(new.catalog, clock())
+                    schedule.adopt(filter(_is_probed, new.catalog.providers))
+                    feed.changed()
+
+                watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
                 await server.start()
                 try:
                     await standard.ready()
                     if options.ready_file is not None:
                         write_ready_file(options.ready_file, [("prober", address)])
-                    async with asyncio.TaskGroup() as group:
-                        background = [group.create_task(schedule.run()), group.create_task(feed.run())]
-                        told = await heard.get()
-                        for task in background:
-                            task.cancel()
+                    with watch.hearing_hangups():
+                        async with asyncio.TaskGroup() as group:
+                            running = (schedule.run(), feed.run(), watch.run())
+                            background = [group.create_task(each) for each in running]
+                            told = await heard.get()
+                            for task in background:
+                                task.cancel()
                 finally:
                     await _stop(server, standard, frame)
     finally:
