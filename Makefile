@@ -18,7 +18,7 @@ setup: $(VENV)/installed
 
 # The trap keeps the shell there until all is stopped; an interrupt is how this is meant to end.
 run: setup
-	@trap : INT; $(BIN)/signalbox up || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
+	@trap : INT; $(BIN)/signalbox up --simulated || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 test: check
 	@$(BIN)/pytest -n 2

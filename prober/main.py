@@ -27,7 +27,7 @@ from prober.probe import HttpProbe
 from prober.publish import HEALTH_FEED, EpochLost, Feed, next_epoch
 from prober.schedule import Schedule
 from router_service import config
-from router_service.core.catalog import BUILT_DIALECTS, Provider
+from router_service.core.catalog import Provider
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
@@ -163,7 +163,7 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
 
 def _is_probed(provider: Provider) -> bool:
     """Only who may be called: nothing is sent to who is switched off, and no key where its dialect is not built."""
-    return provider.is_enabled and provider.is_usable and provider.dialect in BUILT_DIALECTS
+    return provider.is_callable
 
 
 async def _stop(server: grpc.aio.Server, standard: StandardServices, frame: CallFrame) -> None:

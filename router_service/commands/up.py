@@ -16,8 +16,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from router_service import config as configuration
 from router_service.commands import options
-from router_service.commands.configuration import find_config, load_settings, needs_simulator
+from router_service.commands.configuration import config_or_simulated, find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.invocation import program
@@ -36,6 +37,12 @@ STOP_S = 5.0
 
 @click.command
 @options.config
+@click.option(
+    "--simulated", "wants_simulated", is_flag=True, help="Run three simulated providers, whatever is configured."
+)
+@click.option(
+    "--llm7", "wants_llm7", is_flag=True, help="Run what ships with LLM7.io on: no key, and strangers read prompts."
+)
 @click.option("--router-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
 @click.option("--prober-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
 @click.option("--simulator-address", metavar="HOST:PORT", help="Else 127.0.0.1:8790; port 0 takes a free one.")
@@ -45,6 +52,8 @@ STOP_S = 5.0
 def command(
     *,
     config: str | None,
+    wants_simulated: bool,
+    wants_llm7: bool,
     router_address: str | None,
     prober_address: str | None,
     simulator_address: str | None,
@@ -53,21 +62,59 @@ def command(
     has_demo: bool,
 ) -> int:
     """Run everything on this machine until Ctrl-C. The simulator runs only where the configuration asks for it."""
-    path = find_config(config)
-    settings = load_settings(path)
-    wishes = _Wishes(
-        config=path,
-        settings=settings,
-        router_address=router_address or settings.server.address,
-        prober_address=prober_address or settings.prober.address,
-        simulator_address=simulator_address or SimulatorSettings().address,
-        data_dir=data_dir,
-        ready_file=ready_file,
-        has_demo=has_demo,
-    )
     raise_open_files()  # for the parts, which inherit it
+    chosen = _Chosen(config=config, wants_simulated=wants_simulated, wants_llm7=wants_llm7)
     with _run_directory(data_dir) as directory:
+        path = _configuration(chosen, directory)
+        settings = load_settings(path)
+        wishes = _Wishes(
+            config=path,
+            settings=settings,
+            router_address=router_address or settings.server.address,
+            prober_address=prober_address or settings.prober.address,
+            simulator_address=simulator_address or SimulatorSettings().address,
+            data_dir=data_dir,
+            ready_file=ready_file,
+            has_demo=has_demo,
+        )
         return asyncio.run(_up(wishes, directory))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """What the command line says about which configuration runs."""
+
+    config: str | None
+    wants_simulated: bool
+    wants_llm7: bool
+
+
+def _configuration(chosen: _Chosen, directory: Path) -> Path | None:
+    """The file to run, None for the shipped one. What nobody named is said."""
+    if sum((chosen.config is not None, chosen.wants_simulated, chosen.wants_llm7)) > 1:
+        raise usage_failure("--config, --simulated and --llm7 exclude each other", field="--config")
+    if chosen.wants_simulated:
+        return configuration.simulated()
+    if chosen.wants_llm7:
+        return _with_llm7(directory)
+    path = config_or_simulated(chosen.config)
+    if path == configuration.simulated():
+        say("There is no configuration, and no key of a shipped provider: running on simulated providers.")
+    return path
+
+
+def _with_llm7(directory: Path) -> Path:
+    """A file of this run that switches the shipped provider on."""
+    if own := find_config(None):
+        raise usage_failure(
+            f"--llm7 is for the shipped configuration; write into {own}: providers: [{{name: llm7, enabled: true}}]",
+            field="--llm7",
+        )
+    say("LLM7.io is on: it wants no key, and whatever is sent there is in strangers' hands.")
+    file = directory / "signalbox.yaml"
+    with _writing(file):
+        file.write_text("version: 1\nextends: shipped\nproviders: [{name: llm7, enabled: true}]\n")
+    return file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
