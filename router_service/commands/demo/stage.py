@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.v1.health_feed_pb2 import HEALTH_STATE_HEALTHY
-from signalbox_client import AsyncAdminClient, AsyncClient
+from signalbox.v1.health_feed_pb2 import HEALTH_STATE_HEALTHY, TargetHealth
+from signalbox.v1.router_pb2 import RouteRequest
+from signalbox_client import AsyncClient, AsyncHealthClient
 
 from router_service.commands.demo.simulator import Simulator
 from router_service.commands.modules import module_command
@@ -19,12 +20,14 @@ from router_service.supervisor import Part, PartFailed, Supervisor
 
 ANY_PORT = "127.0.0.1:0"
 STOP_S = 8.0
-HEALTHY_S = 20.0
+SETTLED_S = 30.0
+CERTAIN_SAMPLES = 1.5
+"""More than one probe leaves, and less than two do before the next one is due."""
 LOOK_AGAIN_S = 0.1
 CHANNELS = 2
 
 
-class NotHealthy(Exception):
+class NotSettled(Exception):
     """The targets of a scenario did not all become healthy; names those that did not."""
 
 
@@ -38,7 +41,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
-    """Everything started and every target healthy; everything stopped at the end. Raises PartFailed and NotHealthy.
+    """Everything started and every target healthy; everything stopped at the end. Raises PartFailed and NotSettled.
 
     What the processes say goes into a file, and to people only where one of them does not start.
     """
@@ -46,47 +49,70 @@ async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
         supervisor = Supervisor(directory, _say_nothing, output=said.fileno())
         try:
             try:
-                simulator, router = await _start(supervisor, configuration, directory, seed)
+                simulator, prober, router = await _start(supervisor, configuration, directory, seed)
             except PartFailed as error:
                 raise PartFailed(f"{error}: {_last_words(directory)}", exit_code=error.exit_code) from error
-            await _healthy(router)
             async with AsyncClient(router, channels=CHANNELS) as client:
+                await _settled(prober, client)
                 yield Stage(client=client, simulator=Simulator(simulator))
         finally:
-            await supervisor.stop()
+            try:
+                await supervisor.stop()
+            except asyncio.CancelledError:
+                supervisor.kill()
+                raise
 
 
-async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str]:
-    """The simulator's and the router's addresses."""
+async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str, str]:
+    """The addresses of simulator, prober and router."""
     config = ["--config", str(configuration)]
     simulator = await supervisor.start(
         _part("simulator", module_command("router_service.cli", ["simulate", *config, "--seed", str(seed)]))
     )
     common = [*config, "--simulator-address", simulator, "--data-dir", str(directory), "--log-level", "warning"]
-    await supervisor.start(_part("prober", module_command("prober", common)))
+    prober = await supervisor.start(_part("prober", module_command("prober", common)))
     router = await supervisor.start(
         _part("router", module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"]))
     )
-    return simulator, router
+    return simulator, prober, router
 
 
 def _part(name: str, command: list[str]) -> Part:
     return Part(name=name, command=tuple(command), address_flag=f"--{name}-address", address=ANY_PORT, stop_s=STOP_S)
 
 
-async def _healthy(router: str) -> None:
-    """Wait until the router has heard that every target is well, so that all of them begin alike."""
-    async with AsyncAdminClient(router) as admin:
-        ill: list[str] = []
-        try:
-            async with asyncio.timeout(HEALTHY_S):
-                while True:
-                    ill = [t.id async for t in admin.list_targets() if t.health.state != HEALTH_STATE_HEALTHY]
-                    if not ill:
-                        return
-                    await asyncio.sleep(LOOK_AGAIN_S)
-        except TimeoutError as error:
-            raise NotHealthy(f"not healthy within {HEALTHY_S:g} s: {', '.join(ill)}") from error
+async def _settled(prober: str, client: AsyncClient) -> None:
+    """Wait until every target is known to be well by more than one probe, and until the router has heard of it.
+
+    What is known of one target and not yet of another would tip decisions that are close.
+    """
+    ill: list[str] = []
+    try:
+        async with asyncio.timeout(SETTLED_S), AsyncHealthClient(prober) as health:
+            while True:
+                snapshot = await health.get_snapshot()
+                ill = [t.target for t in snapshot.targets if not _is_known_to_be_well(t)]
+                if snapshot.targets and not ill and await _heard(client) >= (snapshot.epoch, snapshot.sequence):
+                    return
+                await asyncio.sleep(LOOK_AGAIN_S)
+    except TimeoutError as error:
+        raise NotSettled(
+            f"not healthy after {SETTLED_S:g} s: {', '.join(ill) or 'the router has not heard'}"
+        ) from error
+
+
+def _is_known_to_be_well(target: TargetHealth) -> bool:
+    return target.state == HEALTH_STATE_HEALTHY and target.samples >= CERTAIN_SAMPLES
+
+
+async def _heard(client: AsyncClient) -> tuple[int, int]:
+    """Epoch and sequence of the snapshot that the router decides by."""
+    call = client.raw.Route(RouteRequest(estimated_input_tokens=1), timeout=SETTLED_S, metadata=client.metadata())
+    try:
+        answer = await call
+    finally:
+        call.cancel()
+    return answer.plan.snapshot.epoch, answer.plan.snapshot.sequence
 
 
 @contextmanager
