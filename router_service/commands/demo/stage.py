@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.v1.health_feed_pb2 import HEALTH_STATE_HEALTHY, TargetHealth
-from signalbox.v1.router_pb2 import RouteRequest
-from signalbox_client import AsyncClient, AsyncHealthClient
+from signalbox.v1.router_pb2 import PLAN_VIEW_FULL, Candidate, RouteRequest
+from signalbox_client import AsyncClient
 
 from router_service.commands.demo.simulator import Simulator
 from router_service.commands.modules import module_command
@@ -21,8 +20,7 @@ from router_service.supervisor import Part, PartFailed, Supervisor
 ANY_PORT = "127.0.0.1:0"
 STOP_S = 8.0
 SETTLED_S = 30.0
-CERTAIN_SAMPLES = 1.5
-"""More than one probe leaves, and less than two do before the next one is due."""
+HEALTH = "health"
 LOOK_AGAIN_S = 0.1
 CHANNELS = 2
 
@@ -49,11 +47,11 @@ async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
         supervisor = Supervisor(directory, _say_nothing, output=said.fileno())
         try:
             try:
-                simulator, prober, router = await _start(supervisor, configuration, directory, seed)
+                simulator, router = await _start(supervisor, configuration, directory, seed)
             except PartFailed as error:
                 raise PartFailed(f"{error}: {_last_words(directory)}", exit_code=error.exit_code) from error
             async with AsyncClient(router, channels=CHANNELS) as client:
-                await _settled(prober, client)
+                await _settled(client)
                 yield Stage(client=client, simulator=Simulator(simulator))
         finally:
             try:
@@ -63,56 +61,53 @@ async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
                 raise
 
 
-async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str, str]:
-    """The addresses of simulator, prober and router."""
+async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str]:
+    """The simulator's and the router's addresses."""
     config = ["--config", str(configuration)]
     simulator = await supervisor.start(
         _part("simulator", module_command("router_service.cli", ["simulate", *config, "--seed", str(seed)]))
     )
     common = [*config, "--simulator-address", simulator, "--data-dir", str(directory), "--log-level", "warning"]
-    prober = await supervisor.start(_part("prober", module_command("prober", common)))
+    await supervisor.start(_part("prober", module_command("prober", common)))
     router = await supervisor.start(
         _part("router", module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"]))
     )
-    return simulator, prober, router
+    return simulator, router
 
 
 def _part(name: str, command: list[str]) -> Part:
     return Part(name=name, command=tuple(command), address_flag=f"--{name}-address", address=ANY_PORT, stop_s=STOP_S)
 
 
-async def _settled(prober: str, client: AsyncClient) -> None:
-    """Wait until every target is known to be well by more than one probe, and until the router has heard of it.
+async def _settled(client: AsyncClient) -> None:
+    """Wait until the router knows every target to be well: until each earns all the points that health gives.
 
     What is known of one target and not yet of another would tip decisions that are close.
     """
-    ill: list[str] = []
+    ill = ["nobody has answered"]
     try:
-        async with asyncio.timeout(SETTLED_S), AsyncHealthClient(prober) as health:
+        async with asyncio.timeout(SETTLED_S):
             while True:
-                snapshot = await health.get_snapshot()
-                ill = [t.target for t in snapshot.targets if not _is_known_to_be_well(t)]
-                if snapshot.targets and not ill and await _heard(client) >= (snapshot.epoch, snapshot.sequence):
+                ill = [candidate.target for candidate in await _candidates(client) if not _is_well(candidate)]
+                if not ill:
                     return
                 await asyncio.sleep(LOOK_AGAIN_S)
     except TimeoutError as error:
-        raise NotSettled(
-            f"not healthy after {SETTLED_S:g} s: {', '.join(ill) or 'the router has not heard'}"
-        ) from error
+        raise NotSettled(f"not healthy after {SETTLED_S:g} s: {', '.join(ill)}") from error
 
 
-def _is_known_to_be_well(target: TargetHealth) -> bool:
-    return target.state == HEALTH_STATE_HEALTHY and target.samples >= CERTAIN_SAMPLES
-
-
-async def _heard(client: AsyncClient) -> tuple[int, int]:
-    """Epoch and sequence of the snapshot that the router decides by."""
-    call = client.raw.Route(RouteRequest(estimated_input_tokens=1), timeout=SETTLED_S, metadata=client.metadata())
+async def _candidates(client: AsyncClient) -> Sequence[Candidate]:
+    """Every target as the router decides about it now."""
+    request = RouteRequest(estimated_input_tokens=1, view=PLAN_VIEW_FULL)
+    call = client.raw.Route(request, timeout=SETTLED_S, metadata=client.metadata())
     try:
-        answer = await call
+        return (await call).plan.candidates
     finally:
         call.cancel()
-    return answer.plan.snapshot.epoch, answer.plan.snapshot.sequence
+
+
+def _is_well(candidate: Candidate) -> bool:
+    return any(factor.name == HEALTH and factor.points >= factor.max_points for factor in candidate.factors)
 
 
 @contextmanager
