@@ -26,6 +26,7 @@ from prober.probe import HttpProbe
 from prober.publish import HEALTH_FEED, EpochLost, Feed, next_epoch
 from prober.schedule import Schedule
 from router_service import config
+from router_service.core.catalog import BUILT_DIALECTS, Provider
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
@@ -112,7 +113,7 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
         with hearing_signals(lambda _: stop.set()):
             async with HttpProbe(timeout_s=settings.prober.timeout_s, tracer=tracer) as probe:
                 schedule = Schedule(
-                    (p for p in settings.catalog.providers if p.is_usable),
+                    filter(_is_probed, settings.catalog.providers),
                     settings.prober,
                     picture=picture,
                     probe=probe,
@@ -133,6 +134,11 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     finally:
         tracing.shutdown(spans)
     return GOOD
+
+
+def _is_probed(provider: Provider) -> bool:
+    """Only who may be called: nothing is sent to who is switched off, and no key where its dialect is not built."""
+    return provider.is_enabled and provider.is_usable and provider.dialect in BUILT_DIALECTS
 
 
 async def _stop(server: grpc.aio.Server, standard: StandardServices, frame: CallFrame) -> None:

@@ -123,6 +123,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: views.to_run(tenant=NOBODY),
+        route_view=lambda: views.to_plan(tenant=NOBODY),
         execution=Execution(
             transport=transport,
             dialects=dialects,
@@ -134,7 +135,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
-    frame = CallFrame(_call_tracing(spans, settings.telemetry, rng))
+    frame = CallFrame(_call_tracing(spans, settings.telemetry, rng), observer)
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
     servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)

@@ -110,15 +110,15 @@ def test_more_attempts_than_the_server_allows(stack: Stack) -> None:
 
 def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
     request = asking()
-    request.routing.max_cost_usd_nanos = 5
+    request.routing.hedge = True
     error = complete(stack, request)
     assert (error.code.name, error.info.reason) == ("UNIMPLEMENTED", "NOT_BUILT")
-    assert "routing.max_cost_usd_nanos" in error.message
+    assert "routing.hedge" in error.message
 
 
 def test_a_model_that_nobody_has(stack: Stack) -> None:
     error = complete(stack, asking(model="gpt-99"))
-    assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
+    assert (error.code.name, error.info.reason) == ("NOT_FOUND", "UNKNOWN_TARGET")
     assert "'gpt-99'" in error.message
 
 
@@ -166,6 +166,28 @@ def test_refused_requests_have_a_line_each(stack: Stack) -> None:
     complete(stack, unbuilt)
     wait_until(lambda: len(outcomes()) == 3, within_s=5, what="each refusal has its line")
     assert sorted(outcomes()) == ["INVALID_REQUEST", "INVALID_REQUEST", "NOT_BUILT"]
+
+
+@pytest.mark.parametrize(
+    ("method", "data", "outcome"),
+    [
+        (COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+        (STREAM_COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+        ("/signalbox.v1.Router/BatchComplete", b"", "NOT_BUILT"),
+        ("/signalbox.v1.Router/BatchComplete", b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+    ],
+)
+def test_calls_that_nobody_read_have_a_line_each(stack: Stack, method: str, data: bytes, outcome: str) -> None:
+    error = raw(stack, data, method)
+    request_id = error.facts["request_id"]
+    assert request_id, "the caller can name the call"
+
+    def lines() -> list[dict[str, object]]:
+        found = [json.loads(line) for line in stack.router.stderr().splitlines()]
+        return [line for line in found if line.get("request_id") == request_id]
+
+    wait_until(lambda: bool(lines()), within_s=5, what="the refusal has its line")
+    assert [(line["outcome"], line["stream"]) for line in lines()] == [(outcome, method == STREAM_COMPLETE)]
 
 
 def test_a_thousand_mistakes_still_arrive_with_their_details(stack: Stack) -> None:

@@ -23,13 +23,14 @@ def after_retirement(
     by_id = {target.id: target for target in targets}
     heirs: dict[str, Target] = {}
     lines: list[str] = []
+    remedy = "which is not in service" if has_auto_upgrade else "which routing.auto_upgrade: true puts in its place"
     for target in targets:
         if not _is_due(target, today + NOTICE):
             continue
         heir = _heir(target, by_id, today) if has_auto_upgrade and _is_due(target, today) else None
         if heir is not None:
             heirs[target.id] = heir
-        lines.append(_line(target, today, heir))
+        lines.append(_line(target, today, heir, remedy))
     return _with_heirs(targets, heirs), tuple(lines)
 
 
@@ -52,18 +53,18 @@ def _heir(target: Target, by_id: Mapping[str, Target], today: date) -> Target | 
     return None
 
 
-def _line(target: Target, today: date, heir: Target | None) -> str:
+def _line(target: Target, today: date, heir: Target | None, remedy: str) -> str:
     retires = target.model.retires
     assert retires is not None, "only what retires is talked of"
     if heir is not None:
         return f"{target.id} has retired on {retires}: {heir.id} takes its place"
-    stand_in = f"{target.provider.name}/{target.model.replacement}" if target.model.replacement else ""
+    stand_in = (
+        f"; its replacement is {target.provider.name}/{target.model.replacement}" if target.model.replacement else ""
+    )
     if retires <= today:
-        rest = (
-            f"; its replacement is {stand_in}, which routing.auto_upgrade: true puts in its place" if stand_in else ""
-        )
+        rest = f"{stand_in}, {remedy}" if stand_in else ""
         return f"{target.id} has retired on {retires}, and is used until its provider refuses it{rest}"
-    return f"{target.id} retires on {retires}" + (f"; its replacement is {stand_in}" if stand_in else "")
+    return f"{target.id} retires on {retires}{stand_in}"
 
 
 def _with_heirs(targets: Sequence[Target], heirs: Mapping[str, Target]) -> tuple[Target, ...]:

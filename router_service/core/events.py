@@ -11,10 +11,19 @@ from router_service.core.plan import Plan
 from router_service.core.request import Request
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttemptStarted:
+    """An upstream call is about to leave for a target. It names the call until its end, so that no two are equal."""
+
+    target: str
+    is_stream: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
     """An upstream call ended. `trace` is the caller's trace context, opaque to everyone but telemetry."""
 
+    started: AttemptStarted
     request: Request
     plan: Plan | None
     attempt: Attempt
@@ -35,17 +44,37 @@ class RequestFinished:
     trace: object
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFinished:
+    """A decision that nobody runs yet was asked for. `outcome` is as in RequestFinished, which no Route ever is."""
+
+    request: Request
+    plan: Plan | None
+    latency_s: float
+    outcome: str
+    trace: object
+
+
 class Observer(Protocol):
     """Hears of every attempt and every request, in the request's own task: quick, and never raising."""
 
-    def attempt_started(self, target: str) -> None:
-        """A call is about to leave for `target`; an `attempt_finished` follows, whatever happens."""
+    def attempt_started(self, call: AttemptStarted) -> None:
+        """A call is about to leave; an `attempt_finished` follows, whatever happens."""
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        """A part of a stream's answer has come; until `attempt_waits` its caller reads, however long that takes."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        """A stream that has begun waits for its provider again."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         """A call has ended."""
 
     def request_finished(self, event: RequestFinished) -> None:
         """The last word on a request: once for each, also when it was cancelled."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """The last word on a decision that was asked for alone: once for each."""
 
 
 class Observers:
@@ -54,9 +83,17 @@ class Observers:
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)
 
-    def attempt_started(self, target: str) -> None:
+    def attempt_started(self, call: AttemptStarted) -> None:
         for observer in self._observers:
-            observer.attempt_started(target)
+            observer.attempt_started(call)
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        for observer in self._observers:
+            observer.attempt_heard(call)
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        for observer in self._observers:
+            observer.attempt_waits(call)
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         for observer in self._observers:
@@ -65,3 +102,7 @@ class Observers:
     def request_finished(self, event: RequestFinished) -> None:
         for observer in self._observers:
             observer.request_finished(event)
+
+    def route_finished(self, event: RouteFinished) -> None:
+        for observer in self._observers:
+            observer.route_finished(event)

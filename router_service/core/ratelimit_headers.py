@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from router_service.core.quota import Unit
+from router_service.core.stated_times import EPOCH_FROM, number, seconds_until
 from router_service.core.windows import Per
 
 MAX_RESET_S = 32 * 86_400.0
@@ -101,8 +99,8 @@ def _window(group: _Group, reset: str) -> Per | None:
     """Together counts by the second and says how many until the reset; OpenRouter says when, and not of what window."""
     if group is not _TOGETHER_OR_OPENROUTER:
         return group.per
-    number = _number(reset)
-    return Per.SECOND if number is not None and number <= 1e9 else None
+    stated = number(reset)
+    return Per.SECOND if stated is not None and stated <= EPOCH_FROM else None
 
 
 def _announced(group: _Group, values: Mapping[str, str], date: str, wall_s: float) -> AnnouncedLimit | None:
@@ -136,47 +134,11 @@ def _nearly_used(stated: AnnouncedLimit) -> AnnouncedLimit:
 
 
 def _count(text: str) -> int | None:
-    number = _number(text)
-    return None if number is None or number < 0 else int(min(number, MAX_COUNT))
+    stated = number(text)
+    return None if stated is None or stated < 0 else int(min(stated, MAX_COUNT))
 
 
 def _reset_s(text: str, date: str, wall_s: float) -> float | None:
-    """Seconds until a reset: a number of them, a duration, or a time; bounded by a month."""
-    number = _number(text)
-    if number is not None and number <= 1e9:
-        seconds = number
-    elif number is None and _DURATION.fullmatch(text):
-        seconds = sum(float(value) * _UNITS_S[unit] for value, unit in _DURATION_PART.findall(text))
-    elif (moment_s := _date_s(text) if number is None else number / 1_000 if number > 1e12 else number) is not None:
-        seconds = moment_s - (_date_s(date) or wall_s)
-    else:
-        return None
-    return min(MAX_RESET_S, max(0.0, seconds))
-
-
-_DURATION_PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
-_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h|d)){1,5}")
-_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if value == value and abs(value) != float("inf") else None
-
-
-def _date_s(text: str) -> float | None:
-    """Epoch seconds of an RFC 3339 or HTTP date; a date without a zone is UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(text)
-        except (ValueError, OverflowError):
-            return None
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    """Seconds until a reset, bounded by a month. One that has passed, by a negative number too, is now."""
+    seconds = seconds_until(text, date=date, wall_s=wall_s)
+    return None if seconds is None else min(MAX_RESET_S, max(0.0, seconds))

@@ -57,7 +57,11 @@ class GrpcAdmin(admin_pb2_grpc.AdminServicer):
             _fail(InvalidRequest([Violation("target", "is required; ListTargets lists the ids")]))
         found = view.catalog.by_id.get(request.target)
         if found is None:
-            _fail(UnknownTarget(request.target))
+            _fail(
+                UnknownTarget(
+                    f"no target {request.target[:256]!r} is configured; Admin.ListTargets says which ones are"
+                )
+            )
         return admin_pb2.GetTargetResponse(target=targets.target(found, view, self._dialects))
 
     def _is_wanted(self, target: Target, request: admin_pb2.ListTargetsRequest) -> bool:

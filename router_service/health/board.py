@@ -9,7 +9,7 @@ from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
-from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
 from router_service.core.plan import SnapshotInfo, Standing
@@ -102,9 +102,17 @@ class HealthBoard:
             found |= {entry.target: entry.health(now, faded=faded) for entry in entries[i : i + SLICE]}
         return found
 
-    def attempt_started(self, target: str) -> None:
-        if (entry := self._entries.get(target)) is not None:
-            entry.silence.call_started(self._clock())
+    def attempt_started(self, call: AttemptStarted) -> None:
+        if (entry := self._entries.get(call.target)) is not None:
+            entry.silence.call_started(call, self._clock())
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        if (entry := self._entries.get(call.target)) is not None:
+            entry.silence.call_heard(call, self._clock())
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        if (entry := self._entries.get(call.target)) is not None:
+            entry.silence.call_waits(call, self._clock())
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt = event.attempt
@@ -114,7 +122,7 @@ class HealthBoard:
         now = self._clock()
         self._has_own_evidence = True
         is_good = attempt.outcome is Outcome.OK
-        entry.silence.call_ended(is_good=is_good, latency_s=attempt.latency_s, now=now)
+        entry.silence.call_ended(event.started, is_good=is_good, latency_s=attempt.latency_s, now=now)
         _count(self._tally(entry), attempt)
         if is_good or attempt.outcome in FAILURES:
             entry.live(is_good=is_good, now=now)
@@ -125,6 +133,9 @@ class HealthBoard:
 
     def request_finished(self, event: RequestFinished) -> None:
         """Health is a matter of attempts; a request adds nothing to them."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """A decision has no attempts."""
 
     def accept(self, snapshot: Snapshot, *, merged: int = 0) -> Reception:
         """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees.

@@ -10,7 +10,7 @@ from router_service.core.decision.estimates import pace
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import input_tokens
 from router_service.core.decision.statistics import UNKNOWN_STATISTICS, TargetStatistics
-from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import TargetHealth
 from router_service.core.lessons import Lessons
 from router_service.core.tokens import TokenEstimator
@@ -43,8 +43,14 @@ class Statistics:
         paces = {target.id: pace(target, UNKNOWN_STATISTICS, policy) for target in catalog.targets}
         self._lessons = {name: self._lessons.get(name) or Lessons(usual) for name, usual in paces.items()}
 
-    def attempt_started(self, target: str) -> None:
+    def attempt_started(self, call: AttemptStarted) -> None:
         """Nothing was learnt yet."""
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        """What came is learnt from at the end."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        """What comes is learnt from at the end."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt, request = event.attempt, event.request
@@ -59,6 +65,9 @@ class Statistics:
 
     def request_finished(self, event: RequestFinished) -> None:
         """Attempts have told all."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """Nothing was called."""
 
     async def run(self) -> None:
         """Keep the statistics fresh until cancelled."""

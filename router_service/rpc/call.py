@@ -10,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
+from secrets import token_hex
 from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from router_service.core.chat import Prompt
 from router_service.core.errors import (
     Draining,
     Facts,
@@ -27,8 +30,10 @@ from router_service.core.errors import (
     RequestFailed,
     SignalboxError,
 )
+from router_service.core.events import Observer, RequestFinished
+from router_service.core.request import Request
 from router_service.rpc.status import Refusal, refusal
-from router_service.telemetry.calls import CallTracing
+from router_service.telemetry.calls import CallTracing, current_span
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +49,16 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 class CallFrame:
     """One per server. Methods that take a stream (reflection) pass unframed.
 
+    Whoever reads a request tells the observers of its end. `observer` hears from here of those that nobody read: their
+    bytes were no message, or their method is not built.
+
     It does an interceptor's work without being one: gRPC would ask an interceptor anew at each call, which costs a
     twentieth of a Complete, while the answer for a method never changes.
     """
 
-    def __init__(self, tracing: CallTracing | None) -> None:
+    def __init__(self, tracing: CallTracing | None, observer: Observer | None = None) -> None:
         self._tracing = tracing
+        self._observer = observer
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ending = False
 
@@ -65,19 +74,22 @@ class CallFrame:
             return handler
         guarded = _guarded(handler.request_deserializer)
         if not handler.response_streaming:
-            behaviour = self._run(method, cast(Behaviour, handler.unary_unary))
+            behaviour = self._run(method, cast(Behaviour, handler.unary_unary), is_stream=False)
             return grpc.unary_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
         inner = cast(Behaviour, handler.unary_stream)
-        behaviour = self._run(method, _written(inner) if inspect.isasyncgenfunction(inner) else inner)
+        written = _written(inner) if inspect.isasyncgenfunction(inner) else inner
+        behaviour = self._run(method, written, is_stream=True)
         return grpc.unary_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
 
-    def _run(self, method: str, inner: Behaviour) -> Behaviour:
-        tracing = self._tracing if method.startswith("/signalbox.") else None
+    def _run(self, method: str, inner: Behaviour, *, is_stream: bool) -> Behaviour:
+        is_ours = method.startswith("/signalbox.")
+        tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
 
         async def run(request: Any, context: Context) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._tasks.add(task)
+            started = time.monotonic()
             span = tracing.begin(method, context) if tracing else None
             code = grpc.StatusCode.OK
             try:
@@ -92,9 +104,11 @@ class CallFrame:
                     await _abort(context, refusal(RequestFailed(stopped, Facts(request_id=REQUEST_ID.get()))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
-                if isinstance(e, RequestFailed) and isinstance(e.error, InternalFault):
+                _tell_unread(observer, e.reason, started, is_stream=is_stream)
+                failed = e if isinstance(e, RequestFailed) else RequestFailed(e, Facts(request_id=REQUEST_ID.get()))
+                if isinstance(failed.error, InternalFault):
                     _log_bug(method, e.__cause__)
-                refused = refusal(e)
+                refused = refusal(failed)
                 code = refused.code
                 await _abort(context, refused)
             except grpc.aio.AbortError:
@@ -102,6 +116,7 @@ class CallFrame:
                 raise
             except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
                 code = grpc.StatusCode.INTERNAL
+                _tell_unread(observer, InternalFault.reason, started, is_stream=is_stream)
                 _log_bug(method, e)
                 facts = Facts(request_id=REQUEST_ID.get(), was_sent=True, maybe_billed=True)  # assumed, not known
                 await _abort(context, refusal(RequestFailed(InternalFault(), facts)))
@@ -144,6 +159,26 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
                 await context.write(response)
 
     return write_all
+
+
+def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_stream: bool) -> None:
+    """The last word on a call whose request nobody read. It gets an id here, by which its caller can name it."""
+    if observer is None or REQUEST_ID.get():
+        return
+    request_id = f"req-{token_hex(12)}"
+    REQUEST_ID.set(request_id)
+    observer.request_finished(
+        RequestFinished(
+            request=Request(request_id=request_id, prompt=Prompt(messages=()), deadline=started),
+            is_stream=is_stream,
+            plan=None,
+            attempts=(),
+            latency_s=time.monotonic() - started,
+            delivered_chunks=0,
+            outcome=outcome,
+            trace=current_span(),
+        )
+    )
 
 
 async def _abort(context: Context, refused: Refusal) -> NoReturn:

@@ -67,7 +67,7 @@ class Execution:
 
     async def complete(self, run: Run) -> Answer:
         """One whole answer. Raises AttemptsFailed or CallerDeadline."""
-        for attempt in run.tries(self._rooms):
+        for attempt in run.tries(self._rooms, is_stream=False):
             try:
                 completion = await self._answer(run, attempt)
             except UpstreamError as error:
@@ -83,7 +83,7 @@ class Execution:
         """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
         or ResponseTooLarge.
         """
-        for attempt in run.tries(self._rooms):
+        for attempt in run.tries(self._rooms, is_stream=True):
             try:
                 async with aclosing(self._events(run, attempt)) as events:
                     async for event in events:
@@ -138,11 +138,12 @@ class Execution:
                     continue
                 if delta := _merged(deltas):
                     attempt.stage = Stage.STREAM
-                    attempt.note(delta)
+                    run.heard(attempt, delta)
                     timer.pause()
                     for piece in _in_pieces(delta):
                         yield piece
                 if attempt.first_token is not None:  # an event that says nothing yet leaves the first timer running
+                    run.waits(attempt)
                     timer.move(time.monotonic() + provider.timeouts.gap_s)
             timer.pause()
             try:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router_service.core.attempt import Answer, Attempt
@@ -19,19 +18,18 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
-    NoTarget,
-    ProvidersBlocked,
     SignalboxError,
     Stage,
     TimeShareSpent,
     UpstreamError,
     UpstreamTimeout,
 )
-from router_service.core.events import AttemptFinished, Observer
-from router_service.core.outcome import BlockReason, Outcome
-from router_service.core.plan import Plan, Rejection, Standing
+from router_service.core.events import AttemptFinished, AttemptStarted, Observer
+from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan, Standing
 from router_service.core.prices import estimated_usage
 from router_service.core.request import Request
+from router_service.service.refusals import no_room
 from router_service.service.rooms import Room, Rooms, Unroomed
 
 CLOCK_SLACK_S = 0.05
@@ -46,6 +44,7 @@ class Try:
     number: int
     target: Target
     room: Room
+    call: AttemptStarted
     attempts_left: int
     started: float
     start_time: float
@@ -88,12 +87,14 @@ class Run:
         self._trace = trace
         self._started = time.monotonic()
 
-    def follow(self, plan: Plan, *, max_attempts: int) -> None:
+    def follow(self, request: Request, plan: Plan, *, max_attempts: int) -> None:
+        """`request` is the run's own as it was read for the decision."""
+        self.request = request
         self.plan = plan
         self._targets = plan.targets
         self._most_attempts = max_attempts
 
-    def tries(self, rooms: Rooms) -> Iterator[Try]:
+    def tries(self, rooms: Rooms, *, is_stream: bool) -> Iterator[Try]:
         """The next target with room each time the last one failed in a way that another may cure, within time and
         number. A target without room costs no attempt.
         """
@@ -108,11 +109,13 @@ class Run:
             if isinstance(room, Unroomed):
                 self._unroomed[target.id] = room
                 continue
-            self._observer.attempt_started(target.id)
+            call = AttemptStarted(target=target.id, is_stream=is_stream)
+            self._observer.attempt_started(call)
             yield Try(
                 number=len(self.attempts) + 1,
                 target=target,
                 room=room,
+                call=call,
                 attempts_left=min(self._most_attempts - len(self.attempts), len(self._targets) - place),
                 started=now,
                 start_time=time.time(),
@@ -125,6 +128,15 @@ class Run:
 
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
+
+    def heard(self, attempt: Try, delta: Delta) -> None:
+        """A part of a stream's answer has come, for the caller to read."""
+        attempt.note(delta)
+        self._observer.attempt_heard(attempt.call)
+
+    def waits(self, attempt: Try) -> None:
+        """A stream that has begun waits for its provider again."""
+        self._observer.attempt_waits(attempt.call)
 
     def first_token_until(self, attempt: Try) -> float:
         """When a stream must have begun, on the monotonic clock."""
@@ -165,6 +177,8 @@ class Run:
         """
         if self.attempts and self.attempts[-1].number == attempt.number:
             return
+        if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
+            error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
@@ -189,7 +203,7 @@ class Run:
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
-        return AttemptsFailed(self._causes) if self._causes else _no_room(self._unroomed)
+        return AttemptsFailed(self._causes) if self._causes else no_room(self.request, self._unroomed)
 
     def latency_s(self) -> float:
         return time.monotonic() - self._started
@@ -204,6 +218,7 @@ class Run:
             attempts=tuple(self.attempts),
             latency_s=self.latency_s(),
             time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - self._started,
+            plan=self.plan,
         )
 
     def _standing(self, attempt: Try) -> Standing:
@@ -253,17 +268,7 @@ class Run:
         )
         self.attempts.append(record)
         self._observer.attempt_finished(
-            AttemptFinished(request=self.request, plan=self.plan, attempt=record, trace=self._trace)
+            AttemptFinished(
+                started=attempt.call, request=self.request, plan=self.plan, attempt=record, trace=self._trace
+            )
         )
-
-
-def _no_room(unroomed: Mapping[str, Unroomed]) -> SignalboxError:
-    """Where waiting helps with anybody, for as long as the soonest of them says."""
-    waits = [taken.retry_in_s for taken in unroomed.values() if taken.retry_in_s is not None]
-    limited = {t.partition("/")[0] for t, taken in unroomed.items() if taken.refusal.reason is Rejection.QUOTA}
-    if limited:
-        blocked = dict.fromkeys(sorted(limited), BlockReason.RATE_LIMITED)
-        return ProvidersBlocked(blocked=blocked, retry_after_s=min(waits, default=None))
-    counts = Counter(taken.refusal.reason.value for taken in unroomed.values())
-    first = [(target, taken.refusal.reason.value) for target, taken in unroomed.items()]
-    return NoTarget("others took the last room while this request was decided", rejected=counts, first=first[:5])

@@ -38,7 +38,9 @@ class PlayingRouter(router_pb2_grpc.RouterServicer, admin_pb2_grpc.AdminServicer
         self.routes.append(request)
         is_impossible = any(message.content == "nobody" for message in request.messages)
         if is_impossible and request.view != router_pb2.PLAN_VIEW_FULL:
-            nobody = errors.NoTarget("no target may serve this", rejected={"REGION": 2}, first=[("birch/m", "REGION")])
+            nobody = errors.NoTarget(
+                "no target may serve this", rejected={"REGION": 2}, first=[errors.Rejected("birch/m", "REGION")]
+            )
             told = refusal(RequestFailed(nobody, Facts(request_id="req-1")))
             context.set_trailing_metadata(told.trailers)
             context.abort(told.code, told.message)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from router_service.config import ConfigError
+
 from .files import SMALL, load_text, mistakes_in, the_mistake_in
 
 SEVEN = """\
@@ -65,6 +67,36 @@ def test_an_error_reads_as_one_line_for_each_mistake(tmp_path: Path) -> None:
         ("health: {recovery_shares: [0.5, 0.2, 1]}", "health.recovery_shares", "[0.05, 0.25, 1]"),
         ("health: {recovery_shares: []}", "health.recovery_shares", "[0.05, 0.25, 1]"),
         ("routing: {strategy: point}", "routing.strategy", "did you mean points?"),
+        ("routing: {weights: {costs: 2}}", "routing.weights.costs", "did you mean cost?"),
+        ("routing: {weights: {cost: 11}}", "routing.weights.cost", "at most 10"),
+        ("routing: {votes: {ensemble: 1}}", "routing.votes.ensemble", "allowed: points"),
+        ("routing: {votes: {points: 0}}", "routing.votes", "above 0"),
+        ("routing: {balance: {cost: 0, latency: 0, quality: 0}}", "routing.balance", "above 0"),
+        ("routing: {strategy: weighted}", "routing.strategy", "shares:"),
+        ("routing: {strategy: priority}", "routing.strategy", "priorities:"),
+        ("routing: {chain_length: 5}", "routing.chain_length", "at least 6"),
+        ("routing: {max_attempts: 7, chain_length: 8}", "routing.chain_length", "at least 9"),
+        (
+            "routing: {environment_points: {production: {local: 21}}}",
+            "routing.environment_points.production.local",
+            "20",
+        ),
+        ("routing: {budget_tier: cheap}", "routing.budget_tier", "allowed: free"),
+        ("routing: {rules: [{name: a}, {name: a}]}", "routing.rules[1].name", "line 6"),
+        ("routing: {rules: [{when: {task: ragg}}]}", "routing.rules[0].when.task[0]", "did you mean rag?"),
+        ("routing: {rules: [{when: {task: [rag, 3]}}]}", "routing.rules[0].when.task[1]", "allowed: chat"),
+        ("routing: {rules: [{when: {complexity: hard}}]}", "routing.rules[0].when.complexity[0]", "unknown"),
+        (
+            "routing: {rules: [{when: {input_tokens_over: 9, input_tokens_max: 9}}]}",
+            "routing.rules[0].when.input_tokens_max",
+            "at least 10",
+        ),
+        ("routing: {rules: [{onyl: [a]}]}", "routing.rules[0].onyl", "did you mean only?"),
+        ("routing: {rules: [{only: ['a b']}]}", "routing.rules[0].only[0]", "tier:local"),
+        ("budgets: {zone: Berlin}", "budgets.zone", "Europe/Berlin"),
+        ("budgets: {zone: ../passwd}", "budgets.zone", "Europe/Berlin"),
+        ("budgets: {daily_usd: -1}", "budgets.daily_usd", "at least 0"),
+        ("budgets: {providers: {adler: {daily_usd: 1}}}", "budgets.providers.adler", "did you mean alder?"),
         ("simulator: {behaviours: {Alder: {}}}", "simulator.behaviours.Alder", "a simulated provider's name"),
         ("<<: {}", "<<", "an alias can stand for a whole value"),
     ],
@@ -90,6 +122,41 @@ def test_a_mistake_comes_with_a_hint(tmp_path: Path, addition: str, path: str, h
         ("{name: b, base_url: https://a.example, models: [{id: m}], key_env: 3}", "key_env"),
         ("{name: b, base_url: http://a.example, models: [{id: m}], key_env: K}", "base_url"),
         ("{name: b, base_url: http://a.example, models: [{id: m}], key_file: k}", "base_url"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, replacement: n}]}", "models[0].replacement"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, replacement: m}]}", "models[0].replacement"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, retires: soon}]}", "models[0].retires"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, retires: 2027-02-30}]}", "models[0].retires"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, quality: {all: 1}}]}", "models[0].quality.all"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, quality: {chat: 8}}]}", "models[0].quality.chat"),
+        ("{name: b, base_url: https://a.example, models: [{id: m, kind: text}]}", "models[0].kind"),
+        (
+            "{name: b, base_url: http://b, models: [{id: m, speed: {first_token_s: 2, first_token_p90_s: 1}}]}",
+            "models[0].speed.first_token_p90_s",
+        ),
+        (
+            "{name: b, base_url: https://a.example, models: [{id: m, prices: {long_context: {input: 2}}}]}",
+            "models[0].prices.long_context.from_input_tokens",
+        ),
+        ("{name: b, base_url: https://a.example, models: [{id: m}], sla: 101}", "sla"),
+        ("{name: b, base_url: https://a.example, models: [{id: m}], dialect: grpc}", "dialect"),
+        ("{name: b, base_url: https://a.example, models: [{id: m}], overflow: pay}", "overflow"),
+        ("{name: b, base_url: https://a.example, models: [{id: m}], key_page: keys}", "key_page"),
+        (
+            "{name: b, base_url: https://a.example, models: [{id: m}], limits: [{unit: words, per: day, max: 1}]}",
+            "limits[0].unit",
+        ),
+        (
+            "{name: b, base_url: https://a.example, models: [{id: m}], limits: [{unit: tokens, per: day, max: 1.5}]}",
+            "limits[0]",
+        ),
+        (
+            "{name: b, base_url: https://a.example, models: [{id: m}], limits: [{unit: usd, per: day, max: 2000000}]}",
+            "limits[0]",
+        ),
+        (
+            "{name: b, base_url: http://b, models: [{id: m}], free: {unit: tokens, per: day, max: 1, models: [n]}}",
+            "free.models[0]",
+        ),
     ],
 )
 def test_a_provider_with_a_mistake_is_named(tmp_path: Path, provider: str, path: str) -> None:
@@ -136,3 +203,9 @@ def test_a_crosscheck_is_not_hidden_by_a_mistake_in_the_same_provider(tmp_path: 
     text = SMALL + "  - {name: alder, base_url: http://a.example, key_env: K, tier: 7, models: [{id: m}]}\n"
     paths = [problem.path for problem in mistakes_in(tmp_path, text).problems]
     assert paths == ["providers[1].base_url", "providers[1].name", "providers[1].tier"]
+
+
+def test_a_variable_that_names_no_environment_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_text(tmp_path, SMALL, {"SIGNALBOX_ENV": "staging"})
+    assert str(caught.value).startswith("$SIGNALBOX_ENV: names no environment (development or production; ")

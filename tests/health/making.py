@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 
 from router_service.core.attempt import Attempt
 from router_service.core.catalog import Model, Provider, Target
 from router_service.core.chat import Prompt, Usage
-from router_service.core.events import AttemptFinished
+from router_service.core.events import AttemptFinished, AttemptStarted
 from router_service.core.health import ProviderHealth, Snapshot, State, TargetHealth
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Standing
@@ -36,6 +37,7 @@ class BoardRig:
     def __init__(self, settings: ProberSettings | None = None) -> None:
         self.clock = Clock()
         self.board = HealthBoard(TARGETS, settings or ProberSettings(), clock=self.clock)
+        self._begun: dict[str, list[AttemptStarted]] = defaultdict(list)
 
     def attempt(
         self,
@@ -47,16 +49,20 @@ class BoardRig:
         latency_s: float = 0.5,
     ) -> None:
         for _ in range(times):
-            self.board.attempt_started(target)
-            self.board.attempt_finished(finished(target, outcome, retry_after_s=retry_after_s, latency_s=latency_s))
+            attempt(self.board, target, outcome, retry_after_s=retry_after_s, latency_s=latency_s)
 
-    def begin(self, target: str, *, calls: int) -> None:
-        for _ in range(calls):
-            self.board.attempt_started(target)
+    def begin(self, target: str, *, calls: int, is_stream: bool = False) -> list[AttemptStarted]:
+        begun = [AttemptStarted(target=target, is_stream=is_stream) for _ in range(calls)]
+        for call in begun:
+            self.board.attempt_started(call)
+        self._begun[target] += begun
+        return begun
 
     def end(self, target: str, outcome: Outcome = Outcome.OK, *, calls: int = 1, latency_s: float = 0.5) -> None:
+        """End the calls that began first."""
         for _ in range(calls):
-            self.board.attempt_finished(finished(target, outcome, latency_s=latency_s))
+            call = self._begun[target].pop(0)
+            self.board.attempt_finished(finished(call, outcome, latency_s=latency_s))
 
     def accept(self, made: Snapshot) -> Reception:
         return self.board.accept(made, merged=made.merged_sequences.get(REPORTER, 0))
@@ -73,11 +79,25 @@ class BoardRig:
         return self.standing(target).state
 
 
+def attempt(
+    board: HealthBoard,
+    target: str,
+    outcome: Outcome = Outcome.OK,
+    *,
+    retry_after_s: float | None = None,
+    latency_s: float = 0.5,
+) -> None:
+    """Tell `board` of a whole call, from its start to its end."""
+    call = AttemptStarted(target=target, is_stream=False)
+    board.attempt_started(call)
+    board.attempt_finished(finished(call, outcome, retry_after_s=retry_after_s, latency_s=latency_s))
+
+
 def finished(
-    target: str, outcome: Outcome, *, retry_after_s: float | None = None, latency_s: float = 0.5
+    call: AttemptStarted, outcome: Outcome, *, retry_after_s: float | None = None, latency_s: float = 0.5
 ) -> AttemptFinished:
-    provider, _, model = target.partition("/")
-    attempt = Attempt(
+    provider, _, model = call.target.partition("/")
+    ended = Attempt(
         number=1,
         target=Target(
             provider=Provider(name=provider, dialect="openai", base_url="http://127.0.0.1:1"), model=Model(id=model)
@@ -91,7 +111,7 @@ def finished(
         retry_after_s=retry_after_s,
     )
     request = Request(request_id="r", prompt=Prompt(messages=()), deadline=0.0)
-    return AttemptFinished(request=request, plan=None, attempt=attempt, trace=None)
+    return AttemptFinished(started=call, request=request, plan=None, attempt=ended, trace=None)
 
 
 def snapshot(

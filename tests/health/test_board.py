@@ -16,7 +16,7 @@ from router_service.core.plan import Standing
 from router_service.core.settings import ProberSettings
 from router_service.health.board import Reception
 
-from .making import REPORTER, TARGETS, BoardRig, finished, snapshot
+from .making import REPORTER, TARGETS, BoardRig, snapshot
 
 BAD = Outcome.SERVER_ERROR
 DWELL_S = ProberSettings().rules.min_dwell_s
@@ -217,7 +217,7 @@ def test_only_the_newest_empty_report_is_kept() -> None:
 
 def test_reports_carry_what_is_under_way_and_what_failed_last() -> None:
     rig = BoardRig()
-    rig.board.attempt_started("birch/small")
+    rig.begin("birch/small", calls=1)
     rig.attempt("alder/small")
     rig.attempt("alder/small", BAD, times=2)
     _, tallies = rig.board.take_report()
@@ -341,8 +341,7 @@ def test_standings_are_replaced_and_never_changed() -> None:
 
 def test_a_target_that_the_board_does_not_know_is_left_alone() -> None:
     rig = BoardRig()
-    rig.board.attempt_started("yew/small")
-    rig.board.attempt_finished(finished("yew/small", BAD))
+    rig.attempt("yew/small", BAD)
     assert set(rig.board.standings()) == set(TARGETS)
     assert rig.board.take_report()[1] == {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -18,15 +19,16 @@ from router_service.core.health import Snapshot, Source, State, TargetHealth
 from router_service.core.outcome import Outcome
 from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
-from router_service.health.channel import HealthChannel
+from router_service.health.channel import FIRST_WAIT_S, LONGEST_WAIT_S, HealthChannel
 from router_service.health.wire import snapshot_to_message
 
-from .making import REPORTER, TARGETS, finished, snapshot
+from .making import REPORTER, TARGETS, attempt, snapshot
 from .playing_prober import PlayingProber, serving
 
 pytestmark = pytest.mark.anyio
 
 RULES = HealthRules(min_dwell_s=0.05)
+TRIES_TO_THE_LONGEST_WAIT = math.ceil(math.log2(LONGEST_WAIT_S / FIRST_WAIT_S))
 QUICK = ProberSettings(report_s=0.05, stale_s=1.0, ignore_s=3.0, rules=RULES)
 
 
@@ -36,23 +38,36 @@ class Line:
 
     board: HealthBoard
     channel: HealthChannel
+    waits: Waits
 
     def state(self, target: str = "alder/small") -> State:
         return self.board.standings()[target].state
 
     def attempt(self, outcome: Outcome = Outcome.OK) -> None:
-        self.board.attempt_started("alder/small")
-        self.board.attempt_finished(finished("alder/small", outcome))
+        attempt(self.board, "alder/small", outcome)
+
+
+class Waits(Random):
+    """The channel's source of chance, which it asks once before each wait that follows a failed try."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.begun = 0
+
+    def uniform(self, a: float, b: float) -> float:
+        self.begun += 1
+        return super().uniform(a, b)
 
 
 @asynccontextmanager
 async def connected(address: str, settings: ProberSettings = QUICK) -> AsyncIterator[Line]:
     board = HealthBoard(TARGETS, settings, clock=time.monotonic)
-    channel = HealthChannel(address, board, reporter_id=REPORTER, settings=settings, rng=Random(1))
+    waits = Waits()
+    channel = HealthChannel(address, board, reporter_id=REPORTER, settings=settings, rng=waits)
     async with asyncio.TaskGroup() as group:
         running = group.create_task(channel.run())
         try:
-            yield Line(board, channel)
+            yield Line(board, channel, waits)
         finally:
             running.cancel()
 
@@ -157,7 +172,7 @@ async def test_a_busy_prober_is_reported_to_less_often(socket_path: Path) -> Non
 
 async def test_a_prober_that_comes_late_is_found_within_a_second(socket_path: Path) -> None:
     async with connected(f"unix:{socket_path}") as line:
-        await asyncio.sleep(1.2)  # long enough for the waits between tries to have grown as far as they do
+        await until(lambda: line.waits.begun >= TRIES_TO_THE_LONGEST_WAIT, "the waits between tries have not grown")
         prober = PlayingProber()
         async with serving(prober, socket_path):
             await prober.send(snapshot(1))
@@ -224,7 +239,7 @@ async def test_a_silent_prober_is_left_and_tried_again(socket_path: Path) -> Non
 async def test_an_absent_prober_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with connected(f"unix:{tmp_path}/nobody.sock") as line:
-        await asyncio.sleep(1.0)
+        await until(lambda: line.waits.begun >= 2, "the prober was not looked for again")
         line.attempt()
         assert line.state() is State.HEALTHY
     lost = [r for r in caplog.records if "lost" in r.message]

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import grpc
-from signalbox.v1 import router_pb2, router_pb2_grpc
+import pytest
+from signalbox.v1 import router_pb2_grpc
 
 from tests.harness import processes, settings
 from tests.harness.processes import SLOWER_IN_CI, Process, running, short_directory
-from tests.harness.stack import asking
+from tests.harness.stack import asking, streaming
 
 LEFT_WITHIN_S = 2.0
 PACE_S = 0.1
 WATCHED_S = 2.5
+LONG_STREAMS = {"*": {"latency_s": 0.05, "tokens_per_s": 10, "output_tokens": 30}}
+"""Whole streams take longer than a provider that hangs may keep its traffic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,26 @@ class Pair:
     stub: router_pb2_grpc.RouterStub
     first: Process
 
+    def complete(self) -> str:
+        """Who answered a unary call."""
+        return self.stub.Complete(asking(), timeout=60).target
+
+    def stream(self) -> str:
+        """Who answered a stream, which is read to its end."""
+        return list(self.stub.StreamComplete(streaming(), timeout=60))[-1].done.response.target
+
+    def begin(self) -> str:
+        """Who began to answer a stream, which is left then."""
+        call = self.stub.StreamComplete(streaming(), timeout=60)
+        target = next(call).started.target
+        call.cancel()
+        return target
+
 
 @contextmanager
-def pair() -> Iterator[Pair]:
+def pair(behaviours: object = None) -> Iterator[Pair]:
     with short_directory() as directory:
-        first, second = (processes.simulator(directory, name=name) for name in ("first", "second"))
+        first, second = (processes.simulator(directory, name=n, behaviours=behaviours) for n in ("first", "second"))
         with running(first, second):
             shipped = {"timeouts_s": {"connect": 2, "first_byte": 15, "gap": 20, "answer": 120}}
             providers = settings.simulated(first.ready["simulator"], ("alder",), **shipped)
@@ -42,21 +60,29 @@ def pair() -> Iterator[Pair]:
                 yield Pair(router_pb2_grpc.RouterStub(channel), first)
 
 
-def test_callers_are_led_past_a_provider_that_hangs_before_any_timer_is_over() -> None:
-    with pair() as made, ThreadPoolExecutor(60) as callers:
-        for _ in range(20):
-            assert made.stub.Complete(asking(), timeout=60).target == "alder/chat-small"
+@pytest.mark.parametrize(
+    ("usual", "late", "behaviours"),
+    [
+        pytest.param(Pair.complete, Pair.complete, None, id="unary"),
+        pytest.param(Pair.stream, Pair.begin, LONG_STREAMS, id="streams"),
+    ],
+)
+def test_callers_are_led_past_a_provider_that_hangs_before_any_timer_is_over(
+    usual: Callable[[Pair], str], late: Callable[[Pair], str], behaviours: object
+) -> None:
+    with pair(behaviours) as made, ThreadPoolExecutor(60) as callers:
+        assert set(callers.map(usual, [made] * 20)) == {"alder/chat-small"}
         made.first.signal(signal.SIGSTOP)
         stopped_at = time.monotonic()
-        late: list[Future[router_pb2.CompleteResponse]] = []
+        asked: list[Future[str]] = []
         while (after_s := time.monotonic() - stopped_at) < LEFT_WITHIN_S * SLOWER_IN_CI + WATCHED_S:
-            call = callers.submit(made.stub.Complete, asking(), timeout=60)
+            call = callers.submit(late, made)
             if after_s > LEFT_WITHIN_S * SLOWER_IN_CI:
-                late.append(call)
+                asked.append(call)
             time.sleep(PACE_S)
-        waiting = sum(not call.done() for call in late)
+        waiting = sum(not call.done() for call in asked)
         made.first.signal(signal.SIGCONT)
-        targets = [call.result().target for call in late]
+        targets = [call.result() for call in asked]
         assert len(targets) >= 15
-        assert waiting <= 0.4 * len(late), "calls still go to the provider that hangs"  # a tenth may
-        assert targets.count("birch/chat-small") >= 0.6 * len(late)
+        assert waiting <= 0.4 * len(asked), "calls still go to the provider that hangs"  # a tenth may
+        assert targets.count("birch/chat-small") >= 0.6 * len(asked)

@@ -14,7 +14,7 @@ from router_service.health.slices import SLICE, finish_between_others
 from router_service.health.wire import snapshot_from_message, snapshot_in_slices, snapshot_to_message
 from router_service.health.wire_limits import Corrupt
 
-from .making import Clock, finished
+from .making import Clock, attempt
 
 TARGETS = tuple(f"p{i % 7}/m{i}" for i in range(20 * SLICE))
 EARLY, LATE = TARGETS[0], TARGETS[-1]
@@ -70,8 +70,7 @@ def test_calls_that_end_between_slices_count(target: str, is_reported: bool) -> 
     work = made.accept_in_slices(large(2))
     next(work)
     for _ in range(3):
-        made.attempt_started(target)
-        made.attempt_finished(finished(target, Outcome.SERVER_ERROR))
+        attempt(made, target, Outcome.SERVER_ERROR)
     if is_reported:
         made.take_report()
     for _ in work:

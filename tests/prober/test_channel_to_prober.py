@@ -10,16 +10,11 @@ import pytest
 
 from router_service.core.health import Source, State
 from router_service.core.outcome import Outcome
-from tests.health.making import finished
+from tests.health.making import attempt
 
 from .stage import INTERVAL_S, NAMES, Line, Stage, connected
 
 pytestmark = pytest.mark.anyio
-
-
-def attempt(line: Line, name: str, outcome: Outcome = Outcome.OK) -> None:
-    line.board.attempt_started(f"{name}/chat-small")
-    line.board.attempt_finished(finished(f"{name}/chat-small", outcome))
 
 
 async def until_current(line: Line) -> float:
@@ -39,7 +34,7 @@ async def test_what_one_router_suffers_warns_all(own_stage: Stage) -> None:
         await until_current(first)
         await until_current(second)
         for _ in range(3):
-            attempt(first, "alder", Outcome.SERVER_ERROR)
+            attempt(first.board, "alder/chat-small", Outcome.SERVER_ERROR)
         assert first.state("alder") is State.UNHEALTHY
         await second.until(
             lambda: second.state("alder") is State.UNHEALTHY, within_s=1.0, what="the second router was not warned"
@@ -60,8 +55,7 @@ async def test_a_rate_limit_of_one_router_blocks_the_provider_for_all(own_stage:
     async with connected(own_stage.socket) as first, connected(own_stage.socket) as second:
         await until_current(first)
         await until_current(second)
-        first.board.attempt_started("alder/chat-small")
-        first.board.attempt_finished(finished("alder/chat-small", Outcome.RATE_LIMITED, retry_after_s=2.0))
+        attempt(first.board, "alder/chat-small", Outcome.RATE_LIMITED, retry_after_s=2.0)
         await second.until(
             lambda: second.board.standings()["alder/chat-small"].block_reason is not None,
             within_s=1.0,
@@ -75,7 +69,7 @@ async def test_a_restart_of_the_prober_is_followed_within_a_second_and_nothing_i
     async with connected(own_stage.socket) as line:
         await until_current(line)
         for _ in range(3):
-            attempt(line, "alder", Outcome.SERVER_ERROR)
+            attempt(line.board, "alder/chat-small", Outcome.SERVER_ERROR)
         await line.until(
             lambda: own_stage.health("alder").state is State.UNHEALTHY, within_s=2, what="the prober was not told"
         )
@@ -99,7 +93,7 @@ async def test_a_stopped_prober_degrades_nothing_and_is_followed_again(own_stage
         stopped_at = time.monotonic()
         while time.monotonic() - stopped_at < 3.0:
             began = time.monotonic()
-            attempt(line, "alder")
+            attempt(line.board, "alder/chat-small")
             line.board.tick()
             slowest_s = max(slowest_s, time.monotonic() - began)
             sources.add(line.board.snapshot_info().source)
@@ -117,7 +111,7 @@ async def test_a_stopped_prober_degrades_nothing_and_is_followed_again(own_stage
 async def test_over_tcp_snapshots_come_and_reports_are_refused(stage: Stage) -> None:
     async with connected(stage.tcp, "router-by-tcp") as line:
         await until_current(line)
-        attempt(line, "alder", Outcome.SERVER_ERROR)
+        attempt(line.board, "alder/chat-small", Outcome.SERVER_ERROR)
         sequence = line.board.snapshot_info().sequence
         await line.until(
             lambda: line.board.snapshot_info().sequence > sequence + 2, within_s=5, what="snapshots stopped"

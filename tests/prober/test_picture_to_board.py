@@ -9,7 +9,7 @@ from router_service.core.health import State
 from router_service.core.outcome import Outcome
 from router_service.core.settings import ProberSettings
 from router_service.health.board import HealthBoard
-from tests.health.making import Clock, finished
+from tests.health.making import Clock, attempt
 
 from .test_merge import Rig as PictureRig
 
@@ -32,8 +32,7 @@ class Pair:
         return self
 
     def attempt(self, outcome: Outcome) -> None:
-        self.board.attempt_started(TARGET)
-        self.board.attempt_finished(finished(TARGET, outcome))
+        attempt(self.board, TARGET, outcome)
 
     def publish(self) -> None:
         self._sequence += 1

@@ -98,10 +98,18 @@ def test_a_refused_key_blocks_the_provider_and_its_acceptance_frees_it(stage: St
     wait_until(lambda: _block(stage) is None, within_s=5, what="cedar stays blocked")
 
 
-def test_a_provider_without_its_key_is_never_probed() -> None:
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        pytest.param({"key_env": "SIGNALBOX_TEST_NO_SUCH_KEY"}, id="no-key"),
+        pytest.param({"enabled": False}, id="switched-off"),
+        pytest.param({"dialect": "vertex"}, id="dialect-not-built"),
+    ],
+)
+def test_a_provider_that_may_not_be_called_is_never_probed(unfit: dict[str, object]) -> None:
     def providers(address: str) -> list[dict[str, object]]:
-        keyless = settings.provider("birch", f"http://{address}/birch/v1", key_env="SIGNALBOX_TEST_NO_SUCH_KEY")
-        return [*settings.simulated(address, ("alder",)), keyless, *settings.simulated(address, ("cedar",))]
+        birch = settings.provider("birch", f"http://{address}/birch/v1") | unfit
+        return [*settings.simulated(address, ("alder",)), birch, *settings.simulated(address, ("cedar",))]
 
     with staged(providers) as stage:
         stage.until("alder", State.HEALTHY)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import aclosing, asynccontextmanager
 from random import Random
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from router_service.core.catalog import Catalog
-from router_service.core.events import AttemptFinished, RequestFinished
+from router_service.core.errors import RequestFailed
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
 from router_service.core.quota import QuotaRules
@@ -49,14 +50,23 @@ class Books:
         self.ended: list[AttemptFinished] = []
         self.requests: list[RequestFinished] = []
 
-    def attempt_started(self, target: str) -> None:
+    def attempt_started(self, call: AttemptStarted) -> None:
         self.begun += 1
+
+    def attempt_heard(self, call: AttemptStarted) -> None:
+        """The end tells of it."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        """The end tells of it."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         self.ended.append(event)
 
     def request_finished(self, event: RequestFinished) -> None:
         self.requests.append(event)
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """Nobody asks for a decision alone here."""
 
 
 class Steps:
@@ -138,6 +148,7 @@ def router(transport: AiohttpTransport, books: Books, rooms: Rooms, first: str, 
     catalog = Catalog((target("alder/x", price=1.0, base_url=first), target("birch/x", price=2.0, base_url=second)))
     return Router(
         view=lambda: View(catalog=catalog),
+        route_view=lambda: View(catalog=catalog),
         execution=Execution(
             transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, max_output_bytes=1 << 20
         ),
@@ -177,6 +188,28 @@ async def settled(open_now: set[asyncio.StreamWriter], transport: AiohttpTranspo
     async with asyncio.timeout(0.25):
         while len(open_now) > idle or transport.statistics().open_now:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+async def never_read(stream: AsyncGenerator[object, None], deadline: float) -> None:
+    """As the edge does it: the write to a caller who does not read ends with the deadline, and the stream is closed."""
+    async with aclosing(stream) as events:
+        await anext(events)
+        async with asyncio.timeout_at(deadline):
+            await asyncio.Event().wait()
+
+
+@pytest.mark.anyio
+async def test_a_deadline_that_passes_while_the_caller_reads_is_on_the_attempts_record() -> None:
+    async with providers() as (_, second, _):
+        transport, books = AiohttpTransport(), Books()
+        deadline = time.monotonic() + 0.3
+        request = Request(request_id="req-1", prompt=prompt("hello"), deadline=deadline)
+        with pytest.raises(RequestFailed) as failed:
+            await never_read(router(transport, books, Rooms(counted()), second, second).stream(request, None), deadline)
+        await transport.close()
+    assert failed.value.error.reason == "CALLER_DEADLINE"
+    [only] = books.ended
+    assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.DEADLINE, "CALLER_DEADLINE")
 
 
 @pytest.mark.anyio

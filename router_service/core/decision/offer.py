@@ -37,7 +37,9 @@ class Offer:
             return True
         provider = self.target.provider
         counted = windows.get(self.id, windows.get(provider.name))
-        return provider.free is not None if counted is None else counted
+        if counted is not None:
+            return counted
+        return provider.free is not None and provider.free.covers(self.target.model.id)
 
 
 def offers_of(catalog: Catalog) -> tuple[Offer, ...]:

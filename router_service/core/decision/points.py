@@ -12,7 +12,7 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.statistics import TargetStatistics
 from router_service.core.quota import QuotaStanding
-from router_service.core.task import Complexity
+from router_service.core.task import Complexity, TaskType
 
 COST, FREE_COST, PRICED_COST = "cost", 30.0, 24.0
 QUOTA, FULL_QUOTA = "quota", 20.0
@@ -87,10 +87,15 @@ def latency_points(seconds: float) -> float:
 
 
 def task_match(offer: Offer, profile: Profile, statistics: TargetStatistics, prior_quality: float) -> float:
-    """0 to 1: the tag for the task, less where the roles are for another complexity, moved by graded answers."""
+    """0 to 1: the tag for the task, less where the roles are for another complexity, moved by graded answers.
+
+    For a task that is not known the tag for general ones counts, so that a specialist can keep out of it.
+    """
     model = offer.target.model
     match = UNTAGGED_MATCH
-    if profile.task is not None and model.tasks:
+    if profile.task is None:
+        match = model.tasks.get(TaskType.GENERAL, UNTAGGED_MATCH)
+    elif model.tasks:
         match = model.tasks.get(profile.task, 0.0)
     roles = ROLES.get(profile.complexity) if profile.complexity is not None else None
     if roles is not None and model.roles and not model.roles & roles:

@@ -7,9 +7,10 @@ import pytest
 from router_service.core.catalog import Provider
 from router_service.core.decision.policy import EnvironmentPoints, Policy
 from router_service.core.decision.statistics import UNPROVEN_LOWER, ObservedQuality, TargetStatistics
-from router_service.core.quota import QuotaStanding
+from router_service.core.quota import Limit, QuotaStanding, Unit
 from router_service.core.request import Routing
 from router_service.core.task import Complexity, Environment, TaskType
+from router_service.core.windows import Per
 from tests.core.decision.making import asked, candidate, decided, factor, made, speed, viewed
 
 FACTORS = ["cost", "quota", "health", "latency", "task_match", "environment", "capabilities"]
@@ -41,6 +42,16 @@ def test_cost_of_what_is_local_or_in_its_free_window_is_nothing(tier: str) -> No
     assert factor(found, "a/x", "cost").points == 30
     assert found.estimate is not None
     assert (found.estimate.cost_usd_nanos, found.estimate.blended_usd_nanos_per_million) == (0, 0)
+
+
+def test_a_free_window_that_nobody_counts_is_open_to_the_models_that_share_it_alone() -> None:
+    window = Limit(unit=Unit.REQUESTS, per=Per.DAY, max=200, models=frozenset({"free"}))
+    provider = Provider(name="a", dialect="openai", base_url="", free=window)
+    found = decided(
+        asked(), viewed(made("a/free", price=60.0, provider=provider), made("a/dear", price=60.0, provider=provider))
+    )
+    assert factor(found, "a/free", "cost").points == 30
+    assert factor(found, "a/dear", "cost").points == 0
 
 
 def test_unknown_price_ranks_as_the_dearest_of_its_provider_and_is_not_told_as_a_cost() -> None:
@@ -124,6 +135,7 @@ def test_latency_is_that_to_the_end_of_the_answer(first_s: float, tokens_per_sec
         pytest.param(TaskType.REASONING, None, {TaskType.CHAT: 1.0}, "", 0, id="tagged-for-something-else"),
         pytest.param(TaskType.REASONING, None, {}, "", 7.5, id="untagged-is-neither-best-nor-worst"),
         pytest.param(None, None, {TaskType.CHAT: 1.0}, "", 7.5, id="task-not-known"),
+        pytest.param(None, None, {TaskType.GENERAL: 0.2}, "", 3, id="task-not-known-and-tagged-as-a-specialist"),
         pytest.param(TaskType.CHAT, Complexity.COMPLEX, {TaskType.CHAT: 1.0}, "complex", 15, id="role-fits"),
         pytest.param(TaskType.CHAT, Complexity.COMPLEX, {TaskType.CHAT: 1.0}, "default", 7.5, id="role-for-another"),
         pytest.param(TaskType.CHAT, Complexity.SIMPLE, {TaskType.CHAT: 1.0}, "reasoning", 7.5, id="too-much"),

@@ -365,7 +365,7 @@ Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final
 class Message(_message.Message):
-    """One turn of a conversation."""
+    """One turn of a conversation. A turn of a request holds text, parts, tool calls or reasoning, else INVALID_ARGUMENT."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -390,8 +390,9 @@ class Message(_message.Message):
     """
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
-        """The multimodal form of the turn, in reading order. Empty by default. A target without the capability `vision` is
-        rejected when a part is an image.
+        """The multimodal form of the turn, in reading order. Empty by default. All turns of a request together hold up to
+        10 000 parts and blocks of reasoning, else INVALID_ARGUMENT. A target without the capability `vision` is rejected
+        when a part is an image.
         """
 
     @_builtins.property
@@ -401,7 +402,8 @@ class Message(_message.Message):
     @_builtins.property
     def reasoning(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reasoning]:
         """What the model thought before it answered, block by block. A caller that continues a conversation sends it back
-        unchanged, so that a vendor that verifies its own reasoning accepts the turn.
+        unchanged, so that a vendor that verifies its own reasoning accepts the turn. Only ROLE_ASSISTANT has any, else
+        INVALID_ARGUMENT; the blocks of a request count with its `parts`.
         """
 
     def __init__(

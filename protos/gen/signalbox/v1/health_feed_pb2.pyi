@@ -263,7 +263,9 @@ class TargetHealth(_message.Message):
     success_rate_lower: _builtins.float
     """The lower 5 % bound of the success rate given its samples, 0 to 1."""
     consecutive_failures: _builtins.int
-    """Failures since the last success, 0 or more; they are forgotten with the half-life."""
+    """Real calls that failed since the last good one, 0 or more; probes do not count. They are forgotten by halves, a
+    half-life after the last.
+    """
     samples: _builtins.float
     """The decayed number of calls that the rates rest on, 0 or more; not a whole number."""
     in_flight: _builtins.int

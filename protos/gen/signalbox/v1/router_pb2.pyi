@@ -378,7 +378,8 @@ class Routing(_message.Message):
     MOCK_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """What to run: empty or `auto` for any model, a model's name or alias for all targets that offer it, or a target id
-    such as `groq/openai/gpt-oss-120b`. A name that stands for nothing is NOT_FOUND.
+    such as `groq/openai/gpt-oss-120b`. A name that stands for nothing is NOT_FOUND. Up to 256 characters, else
+    INVALID_ARGUMENT.
     """
     task_type: _chat_pb2.TaskType.ValueType
     """What the request is for. Unspecified means that it is inferred from the prompt."""
@@ -437,11 +438,15 @@ class Routing(_message.Message):
     """
     @_builtins.property
     def allowed_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The providers that may be used, by name. Empty means all."""
+        """The providers that may be used, by name. Up to 64 names, none of them empty, else INVALID_ARGUMENT. Empty means
+        all.
+        """
 
     @_builtins.property
     def denied_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The providers that may not be used, by name; it wins over `allowed_providers`. Empty by default."""
+        """The providers that may not be used, by name; it wins over `allowed_providers`. Up to 64 names, none of them empty,
+        else INVALID_ARGUMENT. Empty by default.
+        """
 
     @_builtins.property
     def required_compliance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -881,8 +886,9 @@ class CompleteRequest(_message.Message):
     """
     @_builtins.property
     def messages(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.Message]:
-        """The conversation so far, oldest turn first. At least one turn, else INVALID_ARGUMENT. With a session it holds only
-        the new turns.
+        """The conversation so far, oldest turn first. 1 to 10 000 turns, which together hold up to 10 000 parts and blocks of
+        reasoning, and text up to the server's setting (8 MiB by default); else INVALID_ARGUMENT. With a session it holds
+        only the new turns.
         """
 
     @_builtins.property
