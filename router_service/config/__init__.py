@@ -2,8 +2,10 @@
 
 from router_service.config.check import Chain, Checked, check
 from router_service.config.export import Form, exported, shown
+from router_service.config.litellm import Imported, imported
 from router_service.config.load import find, load, simulated, watched
 from router_service.config.problem import ConfigError, Problem
+from router_service.config.remainder import LeftOut
 from router_service.config.schema import schema
 from router_service.config.watch import Watch
 
@@ -12,11 +14,14 @@ __all__ = [
     "Checked",
     "ConfigError",
     "Form",
+    "Imported",
+    "LeftOut",
     "Problem",
     "Watch",
     "check",
     "exported",
     "find",
+    "imported",
     "load",
     "schema",
     "shown",

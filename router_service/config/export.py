@@ -46,9 +46,21 @@ def written(content: Mapping[str, object], form: Form) -> str:
             return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         case Form.YAML:
             # Collections that hold no others go into one line each.
-            return yaml.safe_dump(
-                dict(content), sort_keys=False, allow_unicode=True, default_flow_style=None, width=LINE_LENGTH
+            return yaml.dump(
+                dict(content),
+                Dumper=_PlainDumper,
+                sort_keys=False,
+                allow_unicode=True,
+                default_flow_style=None,
+                width=LINE_LENGTH,
             )
+
+
+class _PlainDumper(yaml.SafeDumper):
+    """Writes what stands in several places out in each of them."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        return True
 
 
 def _document(path: Path | None, shipped: bytes | None) -> Document:

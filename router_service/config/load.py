@@ -61,7 +61,7 @@ def load(
 def source_of(path: Path | None, shipped: bytes | None = None) -> Source:
     """The file's content, laid over the shipped one where it asks for that."""
     if path is None:
-        return parse(simulated().read_bytes(), file=SIMULATED)
+        return _shipped(shipped)
     own = parse(read(path), file=str(path))
     extends = own.data.get("extends") if isinstance(own.data, dict) else None
     return laid_over(_shipped(shipped), own) if extends == "shipped" else own

@@ -1,0 +1,183 @@
+"""The entries of LiteLLM's model_list as providers and models."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from router_service.config.addresses import checked_base_url, is_plain_http_to_far
+from router_service.config.litellm_info import model_entry
+from router_service.config.litellm_names import Home, home_of, variable_in
+from router_service.config.problem import Loc, Refusal
+from router_service.config.remainder import Remainder
+from router_service.config.source import Value
+from router_service.config.values import at
+
+Entry = dict[str, Value]
+
+PROVIDER_KEYS = ("dialect", "key_page", "tier", "region", "compliance", "sla", "open_weights", "unpriced", "speed")
+"""What of a shipped provider is a fact about it. Its limits and free windows are the operator's to add."""
+RATES = {"rpm": "requests", "tpm": "tokens"}
+PARAMETERS = ("model", "api_base", "base_url", "api_key", "weight", *RATES)
+_GROUP = re.compile(r"[!-)+-~]{1,200}")
+"""A model's name as this configuration has it, without `*`, which is LiteLLM's for any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What tells one provider of the result from another."""
+
+    home: str
+    base_url: str
+    key_env: tuple[str, ...]
+
+
+class Models:
+    """Collects providers with their models, the targets' ids by the names that callers use, and their weights."""
+
+    def __init__(self, remainder: Remainder, shipped: Value) -> None:
+        self.groups: dict[str, list[str]] = {}
+        self.shares: Entry = {}
+        self._remainder = remainder
+        self._shipped = shipped
+        self._providers: dict[Account, Entry] = {}
+        self._models: dict[str, Entry] = {}
+
+    @property
+    def providers(self) -> tuple[Entry, ...]:
+        return tuple(self._providers.values())
+
+    def add(self, entry: Value, loc: Loc) -> None:
+        """Carry one deployment over, or note why it cannot be."""
+        group, at_model = at(entry, "model_name"), (*loc, "litellm_params", "model")
+        name = at(entry, "litellm_params", "model")
+        if not isinstance(group, str) or not _GROUP.fullmatch(group) or group == "auto":
+            self._remainder.note((*loc, "model_name"), "only plain names are; name each model, not a wildcard")
+            return
+        home = home_of(name, self._shipped) if isinstance(name, str) and _GROUP.fullmatch(name) else None
+        if home is None:
+            self._remainder.note(at_model, "its provider cannot be told; write it as provider/model")
+            return
+        account = self._account(home, at(entry, "litellm_params"), (*loc, "litellm_params"))
+        if account is None:
+            return
+        provider = self._provider(account, home)
+        target = self._target(provider, home, entry, loc)
+        self.join(group, [target])
+        self._rates(provider, home.model, at(entry, "litellm_params"), (*loc, "litellm_params"))
+        self._weight(target, at(entry, "litellm_params", "weight"))
+        self._remainder.rest(
+            at(entry, "litellm_params"),
+            (*loc, "litellm_params"),
+            PARAMETERS,
+            "a request brings its own parameters; timeouts are a provider's timeouts_s",
+        )
+        known = ("model_name", "litellm_params", "model_info")
+        self._remainder.rest(entry, loc, known, "it has no counterpart")
+
+    def join(self, group: str, targets: list[str]) -> None:
+        """Let targets go by a group's name as well."""
+        for target in targets:
+            members = self.groups.setdefault(group, [])
+            if target in members:
+                continue
+            members.append(target)
+            model = self._models[target]
+            names = model.setdefault("alias", [])
+            if isinstance(names, list) and group != model["id"]:
+                names.append(group)
+
+    def _account(self, home: Home, params: Value, loc: Loc) -> Account | None:
+        base_url, is_own = self._base_url(home, params, loc)
+        if not base_url:
+            return None
+        key_env = self._key_env(home, at(params, "api_key"), (*loc, "api_key"), has_own_address=is_own)
+        if key_env and is_plain_http_to_far(base_url):
+            self._remainder.note((*loc, "api_base"), "the key would cross networks over plain http; use https")
+            return None
+        return Account(home=home.provider, base_url=base_url, key_env=key_env)
+
+    def _base_url(self, home: Home, params: Value, loc: Loc) -> tuple[str, bool]:
+        """The address, empty where there is none, and whether the file itself gives it."""
+        shipped = at(home.known_provider, "base_url")
+        key = "api_base" if at(params, "api_base") is not None else "base_url"
+        given = at(params, key)
+        if given is None and isinstance(shipped, str):
+            return shipped, False
+        if given is None:
+            self._remainder.note((*loc, "model"), "its provider is not a shipped one, and no api_base is given")
+            return "", False
+        variable = variable_in(given)
+        address = f"${{{variable}}}" if variable else given
+        try:
+            return checked_base_url(_completed(address, home, shipped)), True
+        except Refusal as refusal:
+            self._remainder.note((*loc, key), f"as an address, it {refusal}")
+            return "", False
+
+    def _key_env(self, home: Home, given: Value, loc: Loc, *, has_own_address: bool) -> tuple[str, ...]:
+        """The variables that hold the key. A shipped provider's own key never goes to another address unasked."""
+        shipped = at(home.known_provider, "key_env")
+        usual = (
+            tuple(map(str, shipped)) if isinstance(shipped, list) else (shipped,) if isinstance(shipped, str) else ()
+        )
+        if variable := variable_in(given):
+            return (variable,)
+        if given is None:
+            return () if has_own_address else usual
+        named = usual or (re.sub(r"[^A-Z0-9]", "_", home.provider.upper()) + "_API_KEY",)
+        self._remainder.note(loc, f"keys do not stand in a file; put it into the variable {named[0]}")
+        return named
+
+    def _provider(self, account: Account, home: Home) -> Entry:
+        if account in self._providers:
+            return self._providers[account]
+        count = 1 + sum(other.home == account.home for other in self._providers)
+        entry: Entry = {"name": account.home if count == 1 else f"{account.home}-{count}"}
+        if isinstance(home.known_provider, dict):
+            entry.update({key: home.known_provider[key] for key in PROVIDER_KEYS if key in home.known_provider})
+        entry["base_url"] = account.base_url
+        if account.key_env:
+            entry["key_env"] = list(account.key_env)
+        entry["models"] = []
+        self._providers[account] = entry
+        return entry
+
+    def _target(self, provider: Entry, home: Home, entry: Value, loc: Loc) -> str:
+        """The target's id. The first entry of a target says what is known of it; others add names."""
+        target = f"{provider['name']}/{home.model}"
+        if target not in self._models:
+            model = model_entry(home, at(entry, "model_info"), (*loc, "model_info"), self._remainder)
+            self._models[target] = model
+            models = provider["models"]
+            assert isinstance(models, list), "a provider begins with a list of models"
+            models.append(model)
+        return target
+
+    def _rates(self, provider: Entry, model: str, params: Value, loc: Loc) -> None:
+        limits = provider.get("limits", [])
+        assert isinstance(limits, list), "limits begin as a list"
+        for key, unit in RATES.items():
+            rate = at(params, key)
+            if rate is None:
+                continue
+            if not isinstance(rate, int) or rate < 0 or isinstance(rate, bool):
+                self._remainder.note((*loc, key), "it is no whole number")
+                continue
+            limits.append({"unit": unit, "per": "minute", "max": rate, "models": [model]})
+            provider["limits"] = limits
+
+    def _weight(self, target: str, weight: Value) -> None:
+        if isinstance(weight, int | float) and not isinstance(weight, bool) and 0 <= weight <= 1_000:
+            self.shares[target] = weight
+
+
+def _completed(address: Value, home: Home, shipped: Value) -> str:
+    """LiteLLM adds the end of some addresses by itself."""
+    text = str(address).rstrip("/")
+    if isinstance(shipped, str) and shipped.startswith("${"):
+        end = shipped.partition("}")[2]
+        return text if text.endswith(end) else text + end
+    if home.provider == "ollama" and not text.endswith("/v1"):
+        return f"{text}/v1"
+    return text
