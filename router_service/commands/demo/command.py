@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 
 import click
+from signalbox_client import SignalboxError
 
 from router_service.commands.demo.checks import Check
 from router_service.commands.demo.report import document, show, verdict
@@ -96,7 +97,7 @@ async def play(scenario: Scenario, seed: int) -> Result:
     try:
         async with staged(HERE / scenario.configuration, seed=seed) as stage:
             checks = await scenario.play(stage, Random(f"{scenario.name} {seed}"))
-    except (PartFailed, NotSettled, OSError) as error:
+    except (PartFailed, NotSettled, SignalboxError, OSError) as error:
         checks = [Check(what="the scenario can be played", expected="yes", seen=str(error), ok=False)]
     return Result(name=scenario.name, about=scenario.about, seconds=time.monotonic() - began, checks=tuple(checks))
 

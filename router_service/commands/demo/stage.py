@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.v1.router_pb2 import PLAN_VIEW_FULL, Candidate, RouteRequest
+from signalbox.v1.router_pb2 import PLAN_VIEW_FULL, Candidate
 from signalbox_client import AsyncClient
 
 from router_service.commands.demo.simulator import Simulator
@@ -88,22 +88,13 @@ async def _settled(client: AsyncClient) -> None:
     try:
         async with asyncio.timeout(SETTLED_S):
             while True:
-                ill = [candidate.target for candidate in await _candidates(client) if not _is_well(candidate)]
+                plan = await client.route(estimated_input_tokens=1, view=PLAN_VIEW_FULL)
+                ill = [candidate.target for candidate in plan.candidates if not _is_well(candidate)]
                 if not ill:
                     return
                 await asyncio.sleep(LOOK_AGAIN_S)
     except TimeoutError as error:
         raise NotSettled(f"not healthy after {SETTLED_S:g} s: {', '.join(ill)}") from error
-
-
-async def _candidates(client: AsyncClient) -> Sequence[Candidate]:
-    """Every target as the router decides about it now."""
-    request = RouteRequest(estimated_input_tokens=1, view=PLAN_VIEW_FULL)
-    call = client.raw.Route(request, timeout=SETTLED_S, metadata=client.metadata())
-    try:
-        return (await call).plan.candidates
-    finally:
-        call.cancel()
 
 
 def _is_well(candidate: Candidate) -> bool:
