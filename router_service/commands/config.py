@@ -1,4 +1,4 @@
-"""`signalbox config`: check a configuration, show what it comes to, or write it out."""
+"""`signalbox config`: check a configuration, show what it comes to, write it out, or begin with another program's."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from router_service import config
 from router_service.commands import options
 from router_service.commands.chains import table
 from router_service.commands.configuration import as_failures, find_config
-from router_service.commands.failure import ExitCode
+from router_service.commands.failure import ExitCode, usage_failure
 from router_service.commands.streams import say
 from router_service.commands.tables import console, counted
-from router_service.config import Checked, Form, Problem
+from router_service.config import Checked, Form, Imported, Problem
 
+FOREIGN = click.Choice(["litellm"])
 FORMS = click.Choice([form.value for form in Form])
 
 
 @click.group("config")
 def command() -> None:
-    """Check, show and export configurations. None of it needs a running router."""
+    """Check, show, export and import configurations. None of it needs a running router."""
 
 
 @command.command("check")
@@ -75,6 +76,22 @@ def export_command(*, form: str, config: str | None) -> None:
     click.echo(_exported(find_config(config), Form(form)), nl=False)
 
 
+@command.command("import")
+@click.option("--from", "origin", type=FOREIGN, required=True, help="Whose configuration it is.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def import_command(*, origin: str, file: Path) -> None:
+    """Turn another program's configuration FILE into one of ours, on stdout; what has no place in it is named."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise usage_failure(f"{file} cannot be read: {error.strerror}", field="FILE") from error
+    imported = _imported(content, file)
+    click.echo(imported.text, nl=False)
+    for line in imported.left_out:
+        say(str(line))
+    say(f"{counted(len(imported.left_out), 'line')} of {origin}'s {file} could not be carried")
+
+
 def told(problem: Problem) -> str:
     """`file:line: path: message. hint`, each part where there is one."""
     where = f"{problem.file}:{problem.line}" if problem.line else problem.file
@@ -94,6 +111,11 @@ def _shown(path: Path | None, form: Form) -> str:
 def _exported(path: Path | None, form: Form) -> str:
     with as_failures():
         return config.exported(path, form=form)
+
+
+def _imported(content: bytes, file: Path) -> Imported:
+    with as_failures():
+        return config.imported(content, file=str(file))
 
 
 def _document(checked: Checked) -> dict[str, object]:

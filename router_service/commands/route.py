@@ -6,10 +6,8 @@ import sys
 from collections.abc import Mapping
 
 import click
-import grpc
-from signalbox.v1.router_pb2 import PLAN_VIEW_BASIC, PLAN_VIEW_FULL, Plan, RouteRequest, Routing
+from signalbox.v1.router_pb2 import PLAN_VIEW_BASIC, PLAN_VIEW_FULL, RouteRequest, Routing
 from signalbox_client import user
-from signalbox_client.errors import from_rpc
 
 from router_service.commands import options
 from router_service.commands.calling import router_client
@@ -77,7 +75,8 @@ def command(
         raise usage_failure("give a PROMPT, or its length with --estimated-input-tokens", field="PROMPT")
     if max_output_tokens is not None:
         request.generation.max_output_tokens = max_output_tokens
-    plan = _ask(request, address)
+    with router_client(address) as client:
+        plan = client.route(request, timeout_s=TIMEOUT_S)
     if as_json:
         write_message(plan)
     elif is_explained:
@@ -85,11 +84,3 @@ def command(
     else:
         summarize(plan, console(plain_width=sys.maxsize))
     return ExitCode.GOOD if plan.target else ExitCode.REFUSED
-
-
-def _ask(request: RouteRequest, address: str | None) -> Plan:
-    with router_client(address) as client:
-        try:
-            return client.raw.Route(request, timeout=TIMEOUT_S, metadata=client.metadata()).plan
-        except grpc.RpcError as error:
-            raise from_rpc(error) from error

@@ -1,4 +1,4 @@
-"""`signalbox config`: mistakes with their places, the chains, and the effective configuration."""
+"""`signalbox config`: mistakes with their places, the chains, the effective configuration, and imports."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ providers:
     base_url: "not a url"
     models: [{id: chat-small}]
 nonsense: 1
+"""
+
+LITELLM = """\
+model_list:
+  - model_name: fast
+    litellm_params: {model: groq/llama-3.3-70b-versatile, api_key: os.environ/GROQ_API_KEY}
+general_settings: {master_key: sk-very-secret}
 """
 
 
@@ -124,9 +131,24 @@ def test_broken_file_is_exit_2(run: Run, tmp_path: Path, name: str) -> None:
     assert "providers[0].base_url" in output.err
 
 
+def test_import_carries_what_has_a_place_and_names_the_rest(run: Run, tmp_path: Path) -> None:
+    file = _written(tmp_path, "litellm.yaml", LITELLM)
+    output = run("config", "import", "--from", "litellm", file)
+    assert output.code == 0
+    assert "GROQ_API_KEY" in output.out
+    assert "llama-3.3-70b-versatile" in output.out
+    assert f"{file}:4" in output.err
+    assert "sk-very-secret" not in output.out + output.err
+    imported = _written(tmp_path, "imported.yaml", output.out)
+    assert run("config", "check", "--config", imported).code == 0
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["import", "--from", "litellm", "/nowhere/litellm.yaml"],
+        ["import", "--from", "nobody", "x"],
+        ["import", "x"],
         ["show", "--format", "toml"],
         ["check", "--config", "/nowhere/signalbox.yaml"],
         ["nonsense"],

@@ -12,12 +12,13 @@ from pathlib import Path
 from random import Random
 
 import click
+from signalbox_client import SignalboxError
 
 from router_service.commands.demo.checks import Check
 from router_service.commands.demo.report import document, show, verdict
 from router_service.commands.demo.scenario import Result, Scenario
 from router_service.commands.demo.scenarios import SCENARIOS
-from router_service.commands.demo.stage import NotHealthy, staged
+from router_service.commands.demo.stage import NotSettled, staged
 from router_service.commands.failure import ExitCode, interruption
 from router_service.commands.streams import say
 from router_service.commands.tables import console
@@ -43,6 +44,7 @@ def command(*, names: Sequence[str], wants_all: bool, seed: int, as_json: bool) 
     What counts is what the simulated providers saw. All nine take about two minutes.
     """
     chosen = _chosen(names, wants_all=wants_all, may_ask=sys.stdin.isatty() and sys.stdout.isatty() and not as_json)
+    say(f"playing {', '.join(scenario.name for scenario in chosen)}, seed {seed}")
     results = asyncio.run(_play_all(chosen, seed, is_shown=not as_json))
     if as_json:
         click.echo(json.dumps(document(results, seed), ensure_ascii=False))
@@ -95,7 +97,7 @@ async def play(scenario: Scenario, seed: int) -> Result:
     try:
         async with staged(HERE / scenario.configuration, seed=seed) as stage:
             checks = await scenario.play(stage, Random(f"{scenario.name} {seed}"))
-    except (PartFailed, NotHealthy, OSError) as error:
+    except (PartFailed, NotSettled, SignalboxError, OSError) as error:
         checks = [Check(what="the scenario can be played", expected="yes", seen=str(error), ok=False)]
     return Result(name=scenario.name, about=scenario.about, seconds=time.monotonic() - began, checks=tuple(checks))
 

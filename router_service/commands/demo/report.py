@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from router_service.commands.demo.checks import Check
 from router_service.commands.demo.scenario import Result
 from router_service.commands.tables import bare_table
 
@@ -16,20 +17,20 @@ MARKS = {True: ("ok", "green"), False: ("FAILED", "bold red")}
 
 
 def show(result: Result, console: Console) -> None:
-    """A headline, and a line for each check with what was expected and seen."""
+    """A headline, and a line for each check with what was seen, and what was expected where that differs."""
     mark, style = MARKS[result.ok]
-    head = Text.assemble((result.name, "bold"), "  ", result.about, "  ", (mark, style), f"  {result.seconds:.1f} s")
+    console.print(Text.assemble((result.name, "bold"), "  ", (mark, style), f"  {result.seconds:.1f} s"))
+    console.print(Padding(Text(result.about, style="dim"), (0, 0, 0, 2)))
     table = bare_table()
     table.show_header = False
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold", ratio=3)
-    table.add_column(overflow="fold", ratio=2)
-    table.add_column(overflow="fold", ratio=3)
+    table.add_column(overflow="fold", ratio=1)
+    table.add_column(overflow="fold", ratio=1)
     for check in result.checks:
         mark, style = MARKS[check.ok]
-        table.add_row(Text(mark, style=style), check.what, Text(check.expected, style="dim"), check.seen)
-    console.print(head)
-    console.print(Padding(table, (0, 0, 1, 2)))
+        table.add_row(Text(mark, style=style), check.what, _seen(check))
+    console.print(Padding(table, (0, 0, 0, 2)))
+    console.print()
 
 
 def verdict(results: Sequence[Result]) -> str:
@@ -49,3 +50,8 @@ def document(results: Sequence[Result], seed: int) -> dict[str, object]:
         for result in results
     ]
     return {"ok": all(result.ok for result in results), "seed": seed, "scenarios": scenarios}
+
+
+def _seen(check: Check) -> Text:
+    seen = Text(check.seen, style="" if check.ok else "red")
+    return seen if check.seen == check.expected else seen.append(f" (expected {check.expected})", style="dim")

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from signalbox.v1.health_feed_pb2 import HEALTH_STATE_HEALTHY
-from signalbox_client import AsyncAdminClient, AsyncClient
+from signalbox.v1.router_pb2 import PLAN_VIEW_FULL, Candidate
+from signalbox_client import AsyncClient
 
 from router_service.commands.demo.simulator import Simulator
 from router_service.commands.modules import module_command
@@ -19,12 +19,13 @@ from router_service.supervisor import Part, PartFailed, Supervisor
 
 ANY_PORT = "127.0.0.1:0"
 STOP_S = 8.0
-HEALTHY_S = 20.0
+SETTLED_S = 30.0
+HEALTH = "health"
 LOOK_AGAIN_S = 0.1
 CHANNELS = 2
 
 
-class NotHealthy(Exception):
+class NotSettled(Exception):
     """The targets of a scenario did not all become healthy; names those that did not."""
 
 
@@ -38,7 +39,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
-    """Everything started and every target healthy; everything stopped at the end. Raises PartFailed and NotHealthy.
+    """Everything started and every target healthy; everything stopped at the end. Raises PartFailed and NotSettled.
 
     What the processes say goes into a file, and to people only where one of them does not start.
     """
@@ -49,11 +50,15 @@ async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
                 simulator, router = await _start(supervisor, configuration, directory, seed)
             except PartFailed as error:
                 raise PartFailed(f"{error}: {_last_words(directory)}", exit_code=error.exit_code) from error
-            await _healthy(router)
             async with AsyncClient(router, channels=CHANNELS) as client:
+                await _settled(client)
                 yield Stage(client=client, simulator=Simulator(simulator))
         finally:
-            await supervisor.stop()
+            try:
+                await supervisor.stop()
+            except asyncio.CancelledError:
+                supervisor.kill()
+                raise
 
 
 async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str]:
@@ -74,19 +79,26 @@ def _part(name: str, command: list[str]) -> Part:
     return Part(name=name, command=tuple(command), address_flag=f"--{name}-address", address=ANY_PORT, stop_s=STOP_S)
 
 
-async def _healthy(router: str) -> None:
-    """Wait until the router has heard that every target is well, so that all of them begin alike."""
-    async with AsyncAdminClient(router) as admin:
-        ill: list[str] = []
-        try:
-            async with asyncio.timeout(HEALTHY_S):
-                while True:
-                    ill = [t.id async for t in admin.list_targets() if t.health.state != HEALTH_STATE_HEALTHY]
-                    if not ill:
-                        return
-                    await asyncio.sleep(LOOK_AGAIN_S)
-        except TimeoutError as error:
-            raise NotHealthy(f"not healthy within {HEALTHY_S:g} s: {', '.join(ill)}") from error
+async def _settled(client: AsyncClient) -> None:
+    """Wait until the router knows every target to be well: until each earns all the points that health gives.
+
+    What is known of one target and not yet of another would tip decisions that are close.
+    """
+    ill = ["nobody has answered"]
+    try:
+        async with asyncio.timeout(SETTLED_S):
+            while True:
+                plan = await client.route(estimated_input_tokens=1, view=PLAN_VIEW_FULL)
+                ill = [candidate.target for candidate in plan.candidates if not _is_well(candidate)]
+                if not ill:
+                    return
+                await asyncio.sleep(LOOK_AGAIN_S)
+    except TimeoutError as error:
+        raise NotSettled(f"not healthy after {SETTLED_S:g} s: {', '.join(ill)}") from error
+
+
+def _is_well(candidate: Candidate) -> bool:
+    return any(factor.name == HEALTH and factor.points >= factor.max_points for factor in candidate.factors)
 
 
 @contextmanager
