@@ -29,7 +29,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Floor:
-    """`answer` is sent for each Complete as it stands, `plan` for each Route; a stream is passed on as bytes, one message
+    """`answer` is sent for each Complete as it stands, `plan` for each Route; a stream is passed on as bytes, a message
     for each read.
     """
 
