@@ -38,6 +38,10 @@ class Floor:
         self._body = Ask(output_tokens=ANSWER_TOKENS, is_stream=False).to_upstream()
         self._stream_body = Ask(output_tokens=stream_tokens, is_stream=True).to_upstream()
 
+    async def route(self, _request: bytes, _context: Context) -> bytes:
+        """The empty unary call: what a decision adds to is the library alone."""
+        return b""
+
     async def complete(self, _request: bytes, _context: Context) -> bytes:
         async with self._session.post(self._url, data=self._body, headers=HEADERS) as response:
             await response.read()
@@ -69,6 +73,7 @@ async def _serve(options: argparse.Namespace) -> None:
         floor = Floor(session, options.upstream, answer=answer, stream_tokens=options.stream_tokens)
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         handlers: dict[str, Handler] = {
+            "Route": grpc.unary_unary_rpc_method_handler(floor.route),
             "Complete": grpc.unary_unary_rpc_method_handler(floor.complete),
             "StreamComplete": grpc.unary_stream_rpc_method_handler(floor.stream),
         }

@@ -12,7 +12,7 @@ import uvloop
 
 from benchmarks import h2load
 from benchmarks.h2load import GRPC_HEADERS, JSON_HEADERS, Load, Shot
-from benchmarks.payload import ANSWER_TOKENS, Ask
+from benchmarks.payload import ANSWER_TOKENS, Ask, question
 from benchmarks.processes import MeasurementFailed, core_busy_s
 from benchmarks.rig import STREAM_TOKENS, Rig, Subject
 from benchmarks.streams import first_chunks_s, read_many, upstream_first_chunks_s
@@ -62,7 +62,7 @@ def repeat(rig: Rig, sizes: Sizes, *, is_floor_first: bool) -> Iterator[Sample]:
         yield Sample(figure="cold_start", value=router.first_answer_s, floor=floor.first_answer_s)
         yield Sample(figure="memory_rest", value=router.resident_mib, floor=floor.resident_mib)
         pair = _Pair(rig, router, floor, is_floor_first=is_floor_first)
-        for measure in (_ceiling, _latencies, _first_chunks, _streams, _rates):
+        for measure in (_ceiling, _latencies, _first_chunks, _streams, _routes, _rates):
             yield from measure(pair, sizes)
         yield Sample(figure="foreign_cpu", value=pair.foreign_share())
 
@@ -116,6 +116,24 @@ def _ceiling(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
     yield Sample(figure="upstream_ceiling", value=rate)
 
 
+def _routes(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
+    """Decisions for each second of CPU time, in the short form, beside the floor's empty call."""
+
+    def measure(subject: Subject) -> float:
+        shot = Shot(url=subject.route_url, body=question(), headers=GRPC_HEADERS)
+        warm = h2load.rate(shot, _load(WARM_UP_CALLS), pair.rig.scratch)
+        calls, cpu_s = round(warm * sizes.rate_s), subject.cpu_s()
+        h2load.rate(shot, _load(calls), pair.rig.scratch)
+        return calls / (subject.cpu_s() - cpu_s)
+
+    router, floor = pair.each(measure)
+    yield Sample(figure="route", value=router, floor=floor)
+
+
+def _load(calls: int) -> Load:
+    return Load(calls=calls, in_flight=IN_FLIGHT, connections=CONNECTIONS)
+
+
 def _rates(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
     """Calls for each second of CPU time, which is the rate of a core that does nothing else.
 
@@ -137,7 +155,7 @@ def _rates(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
 
 
 def _rate(pair: _Pair, subject: Subject, *, calls: int, is_sampled: bool = False) -> _Rate:
-    load = Load(calls=calls, in_flight=IN_FLIGHT, connections=CONNECTIONS)
+    load = _load(calls)
     shot = _complete(subject, is_sampled=is_sampled)
     cpu_s = subject.cpu_s()
     rate = pair.judged("Complete", calls, lambda: h2load.rate(shot, load, pair.rig.scratch))

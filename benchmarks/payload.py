@@ -11,6 +11,7 @@ from router_service.core.catalog import Model, Provider, Target
 from router_service.core.chat import Generation, Message, Prompt, Role
 from router_service.providers.openai import OpenAIDialect
 
+ROUTE = "/signalbox.v1.Router/Route"
 COMPLETE = "/signalbox.v1.Router/Complete"
 STREAM_COMPLETE = "/signalbox.v1.Router/StreamComplete"
 PROVIDER, MODEL = "alder", "chat-small"
@@ -39,6 +40,13 @@ class Ask:
         provider = Provider(name=PROVIDER, dialect="openai", base_url="")
         target = Target(provider, Model(id=MODEL))
         return OpenAIDialect().encode(prompt, target, attempt_id="", is_stream=self.is_stream).body
+
+
+def question() -> bytes:
+    """The same prompt for Route, in the short form, as it stands in a DATA frame."""
+    request = router_pb2.RouteRequest(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, content=TEXT)])
+    request.generation.max_output_tokens = ANSWER_TOKENS
+    return framed(request.SerializeToString())
 
 
 def framed(message: bytes) -> bytes:

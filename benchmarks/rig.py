@@ -13,7 +13,7 @@ import uvloop
 import yaml
 
 from benchmarks.judge import Judge
-from benchmarks.payload import ANSWER_TOKENS, COMPLETE, MODEL, PROVIDER, Ask
+from benchmarks.payload import ANSWER_TOKENS, COMPLETE, MODEL, PROVIDER, ROUTE, Ask
 from benchmarks.processes import MeasurementFailed, Process, serving
 from benchmarks.streams import first_answer
 
@@ -39,6 +39,10 @@ class Subject:
     @property
     def complete_url(self) -> str:
         return f"http://{self.address}{COMPLETE}"
+
+    @property
+    def route_url(self) -> str:
+        return f"http://{self.address}{ROUTE}"
 
     def cpu_s(self) -> float:
         return sum(process.cpu_s() for process in self.processes)
