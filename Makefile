@@ -16,8 +16,9 @@ help:
 
 setup: $(VENV)/installed
 
+# The trap keeps the shell there until all is stopped; an interrupt is how this is meant to end.
 run: setup
-	@$(BIN)/signalbox up
+	@trap : INT; $(BIN)/signalbox up --simulated || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 test: check
 	@$(BIN)/pytest -n 2

@@ -7,6 +7,7 @@ import asyncio
 import fcntl
 import os
 import secrets
+import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -26,16 +27,16 @@ from prober.probe import HttpProbe
 from prober.publish import HEALTH_FEED, EpochLost, Feed, next_epoch
 from prober.schedule import Schedule
 from router_service import config
-from router_service.core.catalog import BUILT_DIALECTS, Provider
+from router_service.core.catalog import Provider
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import hearing_signals, write_ready_file
+from router_service.rpc.process import CannotSayReady, check_ready_file, exit_code, hearing_signals, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
 
-GOOD, USAGE = 0, 2
+USAGE = 2
 MAX_MESSAGE_MIB = 4
 STOP_S = 0.3
 """How long calls may go on once the end is asked for: what is said last is a heartbeat, and nobody misses it."""
@@ -45,11 +46,25 @@ LONGEST_SOCKET_PATH_BYTES = 107
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProberOptions:
-    """What the command line says beside the settings."""
+    """What the command line says beside the settings; no address leaves it to them."""
 
-    address: str
+    config: str | None = None
+    address: str | None = None
     data_dir: Path
     ready_file: Path | None = None
+    simulator_address: str = SimulatorSettings().address
+
+    def load(self) -> Settings:
+        """What the configuration file says now. Raises ConfigError."""
+        return config.load(
+            config.find(self.config, os.environ),
+            environ=os.environ,
+            today=datetime.now(UTC).date(),
+            simulator_address=self.simulator_address,
+        )
+
+    def files(self, settings: Settings) -> Sequence[Path]:
+        return config.watched(config.find(self.config, os.environ), settings)
 
 
 class CannotStart(Exception):
@@ -60,30 +75,29 @@ def main(argv: Sequence[str]) -> int:
     """Run the prober until it is told to stop; returns the process's exit code."""
     arguments = _parser().parse_args(argv)
     logs.setup(arguments.log_level)
+    options = ProberOptions(
+        config=arguments.config,
+        address=arguments.prober_address,
+        data_dir=arguments.data_dir,
+        ready_file=arguments.ready_file,
+        simulator_address=arguments.simulator_address,
+    )
     try:
-        settings = config.load(
-            config.find(arguments.config, os.environ),
-            environ=os.environ,
-            today=datetime.now(UTC).date(),
-            simulator_address=arguments.simulator_address,
-        )
+        settings = options.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
-    options = ProberOptions(
-        address=arguments.prober_address or settings.prober.address,
-        data_dir=arguments.data_dir,
-        ready_file=arguments.ready_file,
-    )
     return run(settings, options)
 
 
 def run(settings: Settings, options: ProberOptions) -> int:
-    """Serve and probe until SIGTERM or SIGINT."""
+    """Serve and probe until SIGTERM or SIGINT; 130 after the latter."""
     try:
+        if options.ready_file is not None:
+            check_ready_file(options.ready_file)
         with _own_directory(options.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(settings, options))
-    except (CannotStart, CannotListen, EpochLost) as e:
+    except (CannotStart, CannotListen, CannotSayReady, EpochLost) as e:
         sys.stderr.write(f"prober: {e}\n")
         return USAGE
 
@@ -105,12 +119,12 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     server = new_server(frame, max_message_mib=MAX_MESSAGE_MIB)
     health_feed_pb2_grpc.add_HealthFeedServicer_to_server(feed, server)
     standard = StandardServices(server, (HEALTH_FEED,), has_reflection=True)
-    address = listen(server, options.address, allow_remote=settings.prober.allow_remote)
+    address = listen(server, options.address or settings.prober.address, allow_remote=settings.prober.allow_remote)
     listen(server, f"unix:{_socket_path(options.data_dir)}", allow_remote=False)
     tracer = trace.get_tracer("signalbox.prober") if spans is None else spans.get_tracer("signalbox.prober")
     try:
-        stop = asyncio.Event()
-        with hearing_signals(lambda _: stop.set()):
+        heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
+        with hearing_signals(heard.put_nowait):
             async with HttpProbe(timeout_s=settings.prober.timeout_s, tracer=tracer) as probe:
                 schedule = Schedule(
                     filter(_is_probed, settings.catalog.providers),
@@ -121,24 +135,35 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
                     rng=rng,
                     clock=clock,
                 )
+
+                def adopt(new: Settings) -> None:
+                    picture.adopt(new.catalog, clock())
+                    schedule.adopt(filter(_is_probed, new.catalog.providers))
+                    feed.changed()
+
+                watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
                 await server.start()
-                async with asyncio.TaskGroup() as group:
-                    background = [group.create_task(schedule.run()), group.create_task(feed.run())]
+                try:
                     await standard.ready()
                     if options.ready_file is not None:
                         write_ready_file(options.ready_file, [("prober", address)])
-                    await stop.wait()
+                    with watch.hearing_hangups():
+                        async with asyncio.TaskGroup() as group:
+                            running = (schedule.run(), feed.run(), watch.run())
+                            background = [group.create_task(each) for each in running]
+                            told = await heard.get()
+                            for task in background:
+                                task.cancel()
+                finally:
                     await _stop(server, standard, frame)
-                    for task in background:
-                        task.cancel()
     finally:
         tracing.shutdown(spans)
-    return GOOD
+    return exit_code([told])
 
 
 def _is_probed(provider: Provider) -> bool:
     """Only who may be called: nothing is sent to who is switched off, and no key where its dialect is not built."""
-    return provider.is_enabled and provider.is_usable and provider.dialect in BUILT_DIALECTS
+    return provider.is_callable
 
 
 async def _stop(server: grpc.aio.Server, standard: StandardServices, frame: CallFrame) -> None:

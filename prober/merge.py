@@ -35,7 +35,7 @@ class Picture:
 
     def adopt(self, catalog: Catalog, now: float) -> None:
         """Go by another catalogue from now on; what is known of a target that stays is kept."""
-        probed = frozenset(t.id for t in catalog.targets if t.provider.is_usable)
+        probed = frozenset(t.id for t in catalog.targets if t.provider.is_callable)
         before = {name: record for name, record in self._records.items() if (name in self._probed) == (name in probed)}
         self._probed = probed
         self._records = {

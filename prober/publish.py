@@ -23,6 +23,8 @@ from router_service.health.wire_report import report_from_message
 
 HEALTH_FEED = "signalbox.v1.HealthFeed"
 HEARTBEAT_S = 1.0
+MAX_EPOCH = 2**63 - 1
+"""What a snapshot has room for."""
 CHANGE_CHECK_S = 0.1
 """How late a change may be noticed that time alone brings about, such as the next step of a recovery."""
 
@@ -126,8 +128,8 @@ def next_epoch(directory: Path) -> int:
     path = directory / "prober.epoch"
     try:
         last = int(path.read_text(encoding="ascii")) if path.exists() else 0
-        if last < 0:
-            raise EpochLost(f"{path} holds a negative number; {_REMEDY}")
+        if not 0 <= last < MAX_EPOCH:
+            raise EpochLost(f"{path} holds a number that is not between 0 and {MAX_EPOCH - 1}; {_REMEDY}")
         _write_durably(path, f"{last + 1}\n")
     except ValueError as e:
         raise EpochLost(f"{path} does not hold a number; {_REMEDY}") from e
@@ -136,7 +138,10 @@ def next_epoch(directory: Path) -> int:
     return last + 1
 
 
-_REMEDY = "write a number into it that is higher than any epoch before, or remove it and restart the routers"
+_REMEDY = (
+    "write a number into it that is higher than any epoch before; or remove it, and running routers take the new count "
+    "once the last snapshot that they have is stale"
+)
 
 
 def _write_durably(path: Path, text: str) -> None:

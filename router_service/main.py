@@ -34,7 +34,7 @@ from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import hearing_signals, write_ready_file
+from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution
@@ -85,6 +85,7 @@ class ServeOptions:
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
     lines = logs.setup(options.log_level)
+    raise_open_files()
     try:
         settings = options.load()
     except config.ConfigError as e:
@@ -95,7 +96,7 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except CannotListen as e:
+        except (CannotListen, CannotSayReady) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
@@ -117,19 +118,18 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         rooms=rooms,
         turn=rng.randrange(1000),
     )
-    in_force = _InForce(board=board, statistics=statistics, quotas=quotas, views=views)
-    in_force.adopt(settings)
+    execution = Execution(
+        transport=transport,
+        dialects=dialects,
+        rooms=rooms,
+        max_output_bytes=settings.routing.max_output_mib * MIB,
+    )
     admission = Admission(max_in_flight=settings.server.max_in_flight)
     observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: views.to_run(tenant=NOBODY),
         route_view=lambda: views.to_plan(tenant=NOBODY),
-        execution=Execution(
-            transport=transport,
-            dialects=dialects,
-            rooms=rooms,
-            max_output_bytes=settings.routing.max_output_mib * MIB,
-        ),
+        execution=execution,
         admission=admission,
         observer=observer,
         max_attempts=settings.routing.max_attempts,
@@ -150,19 +150,32 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         settings=settings.prober,
         rng=rng,
     )
-    watch = config.Watch(settings, load=options.load, files=options.files, adopt=in_force.adopt)
+
+    def adopt(new: Settings) -> None:
+        """One stretch without an await: no request sees half of it."""
+        catalog, routing = new.catalog, new.routing
+        board.adopt([t.id for t in catalog.targets])
+        statistics.adopt(catalog, new.policy)
+        quotas.adopt(terms_of(catalog, zone=new.budgets.zone), new.budgets)
+        views.adopt(catalog, new.policy)
+        router.adopt(max_attempts=routing.max_attempts)
+        execution.adopt(max_output_bytes=routing.max_output_mib * MIB)
+        servicer.adopt(max_attempts=routing.max_attempts)
+
+    adopt(settings)
+    watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
     try:
         wanted = options.router_address or settings.server.address
         address = listen(server, wanted, allow_remote=settings.server.allow_remote)
         stop = Stop()
-        with hearing_signals(stop.heard):
+        with hearing_signals(stop.heard), watch.hearing_hangups():
             await server.start()
+            await quotas.load()
+            await standard.ready()
+            _tell_ready(options.ready_file, address)
             async with asyncio.TaskGroup() as group:
-                await quotas.load()
                 running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run())
                 background = [group.create_task(each) for each in running]
-                await standard.ready()
-                _tell_ready(options.ready_file, address)
                 code = await serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
                 for task in background:
                     task.cancel()
@@ -177,24 +190,6 @@ def _quotas(data_dir: Path) -> QuotaBook:
     """Counts in the data directory's file, so that they outlive the process."""
     clock = Clock(wall=time.time, monotonic=time.monotonic)
     return QuotaBook([], BudgetRules(), store=SqliteQuotaStore(data_dir / "quota.db"), clock=clock)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _InForce:
-    """Everybody who goes by the configuration and can go by another one without a restart."""
-
-    board: HealthBoard
-    statistics: Statistics
-    quotas: QuotaBook
-    views: Views
-
-    def adopt(self, settings: Settings) -> None:
-        """One stretch without an await: no request sees half of it."""
-        catalog = settings.catalog
-        self.board.adopt([t.id for t in catalog.targets])
-        self.statistics.adopt(catalog, settings.policy)
-        self.quotas.adopt(terms_of(catalog, zone=settings.budgets.zone), settings.budgets)
-        self.views.adopt(catalog, settings.policy)
 
 
 def _call_tracing(spans: TracerProvider | None, settings: TelemetrySettings, rng: Random) -> CallTracing | None:

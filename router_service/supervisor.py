@@ -1,6 +1,8 @@
 """Keeps a handful of processes running beside each other: starts them in order, restarts one that dies, stops them all.
 
 Each part runs in a session of its own, so that Ctrl-C reaches the supervisor alone, which then stops them one by one.
+Its standard input is a pipe from the supervisor, on which nothing is ever sent: that it ends tells a part that the
+supervisor is gone.
 """
 
 from __future__ import annotations
@@ -13,10 +15,6 @@ from asyncio.subprocess import Process
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from router_service.rpc.process import write_ready_file
-
-__all__ = ["Part", "PartFailed", "Supervisor", "write_ready_file"]
 
 READY_S = 30.0
 LOOK_AGAIN_S = 0.02
@@ -118,7 +116,7 @@ class Supervisor:
         process = await asyncio.create_subprocess_exec(
             *arguments,
             start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=self._output,
             stderr=self._output,
         )

@@ -173,8 +173,8 @@ def test_refused_requests_have_a_line_each(stack: Stack) -> None:
     [
         (COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
         (STREAM_COMPLETE, b"\xff\xff\xff", "MALFORMED_MESSAGE"),
-        ("/signalbox.v1.Router/BatchComplete", b"", "NOT_BUILT"),
-        ("/signalbox.v1.Router/BatchComplete", b"\xff\xff\xff", "MALFORMED_MESSAGE"),
+        ("/signalbox.v1.Router/Embed", b"", "NOT_BUILT"),
+        ("/signalbox.v1.Router/Embed", b"\xff\xff\xff", "MALFORMED_MESSAGE"),
     ],
 )
 def test_calls_that_nobody_read_have_a_line_each(stack: Stack, method: str, data: bytes, outcome: str) -> None:

@@ -30,7 +30,10 @@ from router_service.commands.invocation import program
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
+ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
+SOON_S = 2.0
+"""At once, on a busy machine; any part's own time to stop is longer."""
 COMMAND = [sys.executable, "-P", "-m", "router_service.cli"]
 NOBODY = "127.0.0.1:1"
 
@@ -493,6 +496,8 @@ def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
         (["up", "--data-dir", "/proc/nothing"], "/proc/nothing"),
         (["up", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
         (["serve", "--ready-file", "/proc/nothing/ready"], "/proc/nothing/ready"),
+        (["simulate", "--ready-file", "/proc/nothing/ready"], "--ready-file: /proc/nothing/ready cannot be written"),
+        (["simulate", "--ready-file", "{file}/ready"], "--ready-file: {file}/ready cannot be written: Not a directory"),
         (["up", "--data-dir", "{file}"], "{file}"),
         (["serve", "--ready-file", "{file}/ready"], "{file}/ready"),
     ],
@@ -542,6 +547,53 @@ def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> N
     assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
 
 
+def test_up_that_is_killed_takes_its_parts_along(tmp_path: Path) -> None:
+    with _up(tmp_path, "--no-demo") as up:
+        addresses = [address for name, address in up.ready.items() if name != "pid"]
+        assert len(addresses) == 3
+        assert all(map(_is_served, addresses))
+        up.process.kill()
+        up.process.wait(PATIENCE_S)
+        _wait_until(lambda: not any(map(_is_served, addresses)))
+    assert "Traceback" not in up.said()
+
+
+def test_up_that_is_told_twice_ends_at_once(tmp_path: Path) -> None:
+    with _up(tmp_path, "--no-demo") as up:
+        pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
+        os.kill(pids["prober"], signal.SIGSTOP)  # the router is stopped before it, and then it is waited for
+        up.process.send_signal(signal.SIGINT)
+        _wait_until(lambda: not _is_running(pids["router"]))
+        told_at = time.monotonic()
+        up.process.send_signal(signal.SIGINT)
+        assert up.process.wait(PATIENCE_S) == 130
+        assert time.monotonic() - told_at < SOON_S
+    assert not [name for name, pid in pids.items() if _is_running(pid)]
+
+
+PLAYED = """#!/bin/sh
+trap 'sleep 0.2; echo stopped; exit 130' INT
+echo started
+while :; do sleep 0.02; done
+"""
+
+
+def test_make_run_ends_quietly_and_last_when_it_is_interrupted(tmp_path: Path) -> None:
+    with _making(tmp_path, PLAYED) as make:
+        assert make.stdout is not None
+        assert make.stdout.readline() == "started\n"
+        os.killpg(make.pid, signal.SIGINT)  # as a terminal does it: make, its shell and the command
+        make.wait(PATIENCE_S)
+        assert make.stdout.read() == "stopped\n"
+
+
+def test_make_run_keeps_the_exit_code_of_what_went_wrong(tmp_path: Path) -> None:
+    with _making(tmp_path, "#!/bin/sh\nexit 3\n") as make:
+        assert make.wait(PATIENCE_S) != 0
+        assert make.stdout is not None
+        assert "Error 3" in make.stdout.read()
+
+
 STUBBORN = """
 import pathlib, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -578,6 +630,21 @@ def started(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     """A command in a process of its own, gone at the end."""
     with subprocess.Popen(
         [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _making(directory: Path, program: str) -> Iterator[subprocess.Popen[str]]:
+    """`make run` with `program` in the place of signalbox, and nothing to set up."""
+    (directory / "signalbox").write_text(program)
+    (directory / "signalbox").chmod(0o755)
+    command = ["make", "--directory", str(ROOT), "--no-print-directory", "--old-file=setup", "run", f"BIN={directory}"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
     ) as process:
         try:
             yield process
@@ -684,6 +751,15 @@ def _is_running(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
+        return False
+    return True
+
+
+def _is_served(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+    except ConnectionRefusedError:
         return False
     return True
 

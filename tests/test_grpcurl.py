@@ -135,9 +135,7 @@ def test_a_deadline_of_a_millisecond_calls_nobody(running: Running) -> None:
     assert running.witness.rows() == []
 
 
-@pytest.mark.parametrize(
-    "method", ["Router/BatchComplete", "Router/Embed", "Router/BatchComplete", "Admin/CreateTarget"]
-)
+@pytest.mark.parametrize("method", ["Router/Embed", "Router/BatchComplete", "Admin/CreateTarget"])
 def test_what_is_not_built_says_so(running: Running, method: str) -> None:
     printed = grpcurl(f"signalbox.v1.{method}", address=running.router, code=76)
     assert "Code: Unimplemented" in printed

@@ -52,7 +52,7 @@ class Running:
 @pytest.fixture(scope="module")
 def running() -> Iterator[Running]:
     with processes.short_directory() as directory:
-        command = [SIGNALBOX, "up", *_ports()]
+        command = [SIGNALBOX, "up", "--simulated", *_ports()]
         up = Process(command=command, directory=directory, name="up", environment={"PATH": PATH})
         with processes.running(up):
             yield Running(up, directory)

@@ -17,8 +17,19 @@ NO_SIMULATOR = "127.0.0.1:0"
 
 
 def find_config(flag: str | None) -> Path | None:
-    """The file that `--config` and the environment stand for; None is the built-in configuration."""
+    """The file that `--config` and the environment stand for; None is the shipped configuration."""
     return config.find(flag, os.environ)
+
+
+def config_or_simulated(flag: str | None) -> Path | None:
+    """The same, but the simulated providers where nothing is configured and no shipped provider has a key.
+
+    Raises a Failure where the environment cannot be used.
+    """
+    path = find_config(flag)
+    if path is None and not any(provider.key for provider in load_settings(None).catalog.providers):
+        return config.simulated()
+    return path
 
 
 def load_settings(path: Path | None, *, simulator_address: str = NO_SIMULATOR) -> Settings:

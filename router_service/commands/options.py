@@ -38,7 +38,7 @@ def _may_be_written(_ctx: click.Context, _param: click.Parameter, value: Path | 
 
 
 config = click.option(
-    "--config", metavar="FILE", help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what is built in."
+    "--config", metavar="FILE", help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what ships."
 )
 
 data_dir = click.option(

@@ -24,7 +24,7 @@ from signalbox.v1.health_feed_pb2 import (
 
 from router_service.commands import options
 from router_service.commands.calling import find_prober, prober_client
-from router_service.commands.configuration import find_config, load_settings
+from router_service.commands.configuration import config_or_simulated, load_settings
 from router_service.commands.failure import Failure
 from router_service.commands.figures import MISSING, seconds
 from router_service.commands.streams import say
@@ -46,7 +46,7 @@ WORST_FIRST = (
 @options.data_dir
 def command(*, as_json: bool, config: str | None, prober_address: str | None, data_dir: Path) -> None:
     """List the configured providers, which keys they want, and what the prober says of them."""
-    settings = load_settings(find_config(config))
+    settings = load_settings(config_or_simulated(config))
     snapshot = _snapshot(prober_address, data_dir, settings.prober.address)
     rows = provider_rows(settings.catalog, snapshot)
     if as_json:

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from router_service import config as configuration
 from router_service.commands import options
-from router_service.commands.configuration import find_config, load_settings, needs_simulator
+from router_service.commands.configuration import config_or_simulated, find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.invocation import program
@@ -25,7 +26,8 @@ from router_service.commands.modules import module_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
-from router_service.supervisor import Part, PartFailed, Supervisor, write_ready_file
+from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
+from router_service.supervisor import Part, PartFailed, Supervisor
 
 QUIET = "warning"
 """A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
@@ -35,6 +37,12 @@ STOP_S = 5.0
 
 @click.command
 @options.config
+@click.option(
+    "--simulated", "wants_simulated", is_flag=True, help="Run three simulated providers, whatever is configured."
+)
+@click.option(
+    "--llm7", "wants_llm7", is_flag=True, help="Run what ships with LLM7.io on: no key, and strangers read prompts."
+)
 @click.option("--router-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
 @click.option("--prober-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
 @click.option("--simulator-address", metavar="HOST:PORT", help="Else 127.0.0.1:8790; port 0 takes a free one.")
@@ -44,6 +52,8 @@ STOP_S = 5.0
 def command(
     *,
     config: str | None,
+    wants_simulated: bool,
+    wants_llm7: bool,
     router_address: str | None,
     prober_address: str | None,
     simulator_address: str | None,
@@ -52,20 +62,59 @@ def command(
     has_demo: bool,
 ) -> int:
     """Run everything on this machine until Ctrl-C. The simulator runs only where the configuration asks for it."""
-    path = find_config(config)
-    settings = load_settings(path)
-    wishes = _Wishes(
-        config=path,
-        settings=settings,
-        router_address=router_address or settings.server.address,
-        prober_address=prober_address or settings.prober.address,
-        simulator_address=simulator_address or SimulatorSettings().address,
-        data_dir=data_dir,
-        ready_file=ready_file,
-        has_demo=has_demo,
-    )
+    raise_open_files()  # for the parts, which inherit it
+    chosen = _Chosen(config=config, wants_simulated=wants_simulated, wants_llm7=wants_llm7)
     with _run_directory(data_dir) as directory:
+        path = _configuration(chosen, directory)
+        settings = load_settings(path)
+        wishes = _Wishes(
+            config=path,
+            settings=settings,
+            router_address=router_address or settings.server.address,
+            prober_address=prober_address or settings.prober.address,
+            simulator_address=simulator_address or SimulatorSettings().address,
+            data_dir=data_dir,
+            ready_file=ready_file,
+            has_demo=has_demo,
+        )
         return asyncio.run(_up(wishes, directory))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Chosen:
+    """What the command line says about which configuration runs."""
+
+    config: str | None
+    wants_simulated: bool
+    wants_llm7: bool
+
+
+def _configuration(chosen: _Chosen, directory: Path) -> Path | None:
+    """The file to run, None for the shipped one. What nobody named is said."""
+    if sum((chosen.config is not None, chosen.wants_simulated, chosen.wants_llm7)) > 1:
+        raise usage_failure("--config, --simulated and --llm7 exclude each other", field="--config")
+    if chosen.wants_simulated:
+        return configuration.simulated()
+    if chosen.wants_llm7:
+        return _with_llm7(directory)
+    path = config_or_simulated(chosen.config)
+    if path == configuration.simulated():
+        say("There is no configuration, and no key of a shipped provider: running on simulated providers.")
+    return path
+
+
+def _with_llm7(directory: Path) -> Path:
+    """A file of this run that switches the shipped provider on."""
+    if own := find_config(None):
+        raise usage_failure(
+            f"--llm7 is for the shipped configuration; write into {own}: providers: [{{name: llm7, enabled: true}}]",
+            field="--llm7",
+        )
+    say("LLM7.io is on: it wants no key, and whatever is sent there is in strangers' hands.")
+    file = directory / "signalbox.yaml"
+    with _writing(file):
+        file.write_text("version: 1\nextends: shipped\nproviders: [{name: llm7, enabled: true}]\n")
+    return file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +142,13 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
             raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice="its own words stand above") from error
         finally:
             await supervisor.stop()
-    return ExitCode.INTERRUPTED if signal.SIGINT in told.heard else ExitCode.GOOD
+    return exit_code(told.heard)
 
 
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
     if wishes.ready_file is not None:
-        with _writing(wishes.ready_file):
-            write_ready_file(wishes.ready_file, addresses.named())
+        _write_ready_file(wishes.ready_file, addresses)
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
@@ -118,19 +166,20 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     prober = await supervisor.start(
         Part(
             name="prober",
-            command=tuple(module_command("prober", common)),
+            command=_tethered("prober", common, STOP_S),
             address_flag="--prober-address",
             address=wishes.prober_address,
             stop_s=STOP_S,
         )
     )
+    router_stop_s = wishes.settings.server.drain_s + STOP_S
     router = await supervisor.start(
         Part(
             name="router",
-            command=tuple(module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"])),
+            command=_tethered("router_service.cli", ["serve", *common, "--lame-duck", "0"], router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
-            stop_s=wishes.settings.server.drain_s + STOP_S,
+            stop_s=router_stop_s,
         )
     )
     return Addresses(simulator=simulator, prober=prober, router=router)
@@ -139,13 +188,18 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
     return Part(
         name="simulator",
-        command=tuple(
-            module_command("router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory))
+        command=_tethered(
+            "router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory), STOP_S
         ),
         address_flag="--simulator-address",
         address=wishes.simulator_address,
         stop_s=STOP_S,
     )
+
+
+def _tethered(module: str, arguments: Sequence[str], stop_s: float) -> tuple[str, ...]:
+    """The command line for a module of ours that ends with this process, also where that is killed."""
+    return tuple(module_command("router_service.commands.tethered", [str(stop_s), module, *arguments]))
 
 
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:
@@ -204,6 +258,13 @@ def _listening(supervisor: Supervisor) -> Iterator[_Told]:
     finally:
         for number in _ENDINGS:
             loop.remove_signal_handler(number)
+
+
+def _write_ready_file(path: Path, addresses: Addresses) -> None:
+    try:
+        write_ready_file(path, addresses.named())
+    except CannotSayReady as error:
+        raise usage_failure(str(error), field="--ready-file") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from router_service.config.problem import Refusal
+from router_service.core.addresses import is_local
 
 SIMULATOR_SCHEME = "simulator:"
 MAX_UNIX_PATH_BYTES = 107
@@ -33,15 +34,10 @@ def checked_listen_address(address: str) -> str:
     return address
 
 
-def is_local_address(address: str) -> bool:
-    """Whether only this machine reaches a listener at `address`: a Unix socket or a loopback address."""
-    return address.startswith("unix:") or _is_loopback(address.rpartition(":")[0].strip("[]"))
-
-
 def is_far_address(address: str) -> bool:
     """Whether other machines reach a listener at `address`; False too where that is no address at all."""
     try:
-        return not is_local_address(checked_listen_address(address))
+        return not is_local(checked_listen_address(address))
     except Refusal:
         return False
 
@@ -138,11 +134,6 @@ def _is_private(host: str) -> bool:
     if address is None:
         return "." not in host or host.lower().endswith(_PRIVATE_SUFFIXES)
     return address.is_loopback or (address.is_private and not address.is_link_local and not address.is_unspecified)
-
-
-def _is_loopback(host: str) -> bool:
-    address = _ip(host)
-    return host.lower() == "localhost" if address is None else address.is_loopback
 
 
 def _ip(host: str) -> IPv4Address | IPv6Address | None:

@@ -77,18 +77,12 @@ def _remedy(skipped: Skipped) -> str:
 def _is_in_vain(selectors: Sequence[str], targets: Sequence[Target]) -> bool:
     """Whether the selectors mean targets of which none is usable. What means nothing at all is told elsewhere."""
     meant = _meant(selectors, targets)
-    return bool(meant) and not any(map(_is_callable, meant))
+    return bool(meant) and not any(target.model.is_enabled and target.provider.is_callable for target in meant)
 
 
 def _meant(selectors: Sequence[str], targets: Sequence[Target]) -> list[Target]:
     """Which targets are free changes from hour to hour, so for `free` any of them may do."""
     return [t for t in targets if any(selects(s, t, is_free=s == FREE) for s in selectors)]
-
-
-def _is_callable(target: Target) -> bool:
-    provider = target.provider
-    is_on = provider.is_enabled and target.model.is_enabled
-    return is_on and provider.is_usable and provider.dialect in BUILT_DIALECTS
 
 
 def _rules(names: Sequence[str]) -> str:

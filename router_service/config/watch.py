@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from router_service.config.problem import ConfigError
@@ -45,6 +48,19 @@ class Watch:
         """Load again at once, whatever the files look like: a variable of the environment may have changed."""
         self._asked.set()
 
+    @contextmanager
+    def hearing_hangups(self) -> Iterator[None]:
+        """Take SIGHUP for a wish to load again, as daemons do; where a terminal hung up it ends the process as ever."""
+        if sys.stdin is not None and sys.stdin.isatty():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self.ask)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGHUP)
+
     async def run(self) -> None:
         """Look once a second until cancelled. A file is loaded when it has stood still from one look to the next, so
         that nobody reads half of one.
@@ -73,6 +89,8 @@ class Watch:
             return
         for warning in settings.warnings:
             logger.warning("%s", warning)
+        if named := _needing_restart(self._settings, settings):
+            logger.warning("what changed in %s holds from the next start on", ", ".join(named))
         self._settings = settings
         self._adopt(settings)
         self._seen = self._stamps()
@@ -80,6 +98,17 @@ class Watch:
 
     def _stamps(self) -> dict[Path, Stamp]:
         return {path: _stamp(path) for path in self._files(self._settings)}
+
+
+def _needing_restart(old: Settings, new: Settings) -> list[str]:
+    """The sections whose values are read once, at the start, and differ."""
+    pairs = {
+        "server": (old.server, new.server),
+        "prober and health": (old.prober, new.prober),
+        "telemetry": (old.telemetry, new.telemetry),
+        "simulator": (old.simulator, new.simulator),
+    }
+    return [name for name, (before, after) in pairs.items() if before != after]
 
 
 def _stamp(path: Path) -> Stamp:

@@ -139,6 +139,11 @@ class Provider:
         """False when its key, or a part of its address, is not in the environment: it is then skipped, no error."""
         return not self.missing_variables and (bool(self.key) or not (self.key_env or self.key_file))
 
+    @property
+    def is_callable(self) -> bool:
+        """Whether anything is ever sent to it, a probe included."""
+        return self.is_enabled and self.is_usable and self.dialect in BUILT_DIALECTS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:

@@ -20,7 +20,7 @@ SignalboxError
 ├── AttemptsFailed            every attempt failed before anything was delivered; holds their causes
 ├── StreamInterrupted         a stream broke after something was delivered; holds its cause
 └── UpstreamError             one attempt failed
-    ├── ConnectFailed         provider unreachable         next target
+    ├── ConnectFailed         provider unreachable         next target; ours where we had no socket left
     ├── NameNotResolved       provider unreachable         next target
     ├── TlsFailed             provider's certificate       next target, not by waiting
     ├── UpstreamTimeout       the target's own time limit  next target, maybe billed
@@ -40,6 +40,7 @@ SignalboxError
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -199,7 +200,7 @@ class Draining(SignalboxError):
 class UpstreamError(SignalboxError):
     """One attempt failed. `maybe_billed`: the provider may have worked for it although no answer came of it."""
 
-    outcome: ClassVar[Outcome]
+    outcome: Outcome
     call_reason: ClassVar[str] = ""
     """What the call as a whole is said to have failed with, where that is not `reason`."""
     fails_over: ClassVar[bool] = True
@@ -221,9 +222,21 @@ class UpstreamError(SignalboxError):
         self.retry_after_s = retry_after_s
 
 
+OWN_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""The operating system's words for what this process or machine is short of; they say nothing about a peer."""
+
+
 class ConnectFailed(UpstreamError):
     reason = "UPSTREAM_CONNECT"
     outcome = Outcome.CONNECT
+
+    @classmethod
+    def for_want_of_our_own(cls) -> ConnectFailed:
+        """Nobody was asked, since this process has no socket left: no fault of the provider, and none is counted."""
+        text = "this router has as many files and connections open as it may; raise its limit (ulimit -n)"
+        error = cls(text, stage=Stage.CONNECT)
+        error.outcome = Outcome.CANCELLED
+        return error
 
 
 class NameNotResolved(UpstreamError):

@@ -6,7 +6,6 @@ only when somebody asks the plan for it.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -92,7 +91,7 @@ class Plan:
     @cached_property
     def rejected_counts(self) -> Mapping[Rejection, int]:
         """How many targets each reason rejected, the most frequent first."""
-        return dict(Counter(self.rejected.values()).most_common())
+        return explain.counts(self.decision)
 
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
@@ -106,7 +105,7 @@ class Plan:
     @cached_property
     def reason(self) -> str:
         """Why the first target is first, in a sentence for people."""
-        return explain.sentence(self.decision, self.rejected)
+        return explain.sentence(self.decision, self.rejected_counts)
 
 
 def replan(order: Sequence[str], request: Request, view: View, rng: Random) -> Plan:

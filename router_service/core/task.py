@@ -1,4 +1,7 @@
-"""What a request is for: its task, its complexity, the price tier it may use, and where its caller runs."""
+"""What a request is for: its task, its complexity, the price tier it may use, and where its caller runs.
+
+Members hash by identity: an enumeration's own way, by the name, runs in Python, and a decision hashes many of them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ from enum import Enum
 
 class TaskType(Enum):
     """The kind of work. None, never a member, stands for a task that was neither given nor inferred."""
+
+    __hash__ = object.__hash__
 
     CHAT = "chat"
     REASONING = "reasoning"
@@ -29,6 +34,8 @@ class TaskType(Enum):
 class Complexity(Enum):
     """How many steps depend on each other: one, a few, or many."""
 
+    __hash__ = object.__hash__
+
     SIMPLE = "simple"
     MEDIUM = "medium"
     COMPLEX = "complex"
@@ -36,6 +43,8 @@ class Complexity(Enum):
 
 class BudgetTier(Enum):
     """A price ceiling in USD per million blended tokens (three of input to one of output)."""
+
+    __hash__ = object.__hash__
 
     FREE = "free"
     LOW = "low"
@@ -46,6 +55,8 @@ class BudgetTier(Enum):
 
 class Environment(Enum):
     """Where the caller runs. Development saves quotas, production wants the fastest and best."""
+
+    __hash__ = object.__hash__
 
     DEVELOPMENT = "development"
     PRODUCTION = "production"

@@ -26,6 +26,9 @@ class Script(Enum):
     SYLLABIC are kana and hangul.
     """
 
+    __hash__ = object.__hash__
+    """Members are their own; the way by their names costs more than all else in a look-up."""
+
     LATIN = "latin"
     ACCENTED = "accented"
     CODE = "code"
@@ -98,7 +101,7 @@ class TokenEstimator:
             return
         error = math.log(min(_MOST_OFF, max(1 / _MOST_OFF, reported / expected)))
         trust = expected / (expected + _HALF_TRUSTED_TOKENS)
-        shares = {script: trust * tokens[script] / expected for script in Script}
+        shares = {script: trust * count / expected for script, count in tokens.items()}
         self._learnt[model] = known.moved(shares, error, self._weight)
         self._learnt.move_to_end(model)
         if len(self._learnt) > self._most_models:
@@ -114,11 +117,12 @@ class _Learnt:
 
     def moved(self, shares: Mapping[Script, float], error: float, weight: float) -> _Learnt:
         """Ratios after an answer whose tokens were e^error times what was expected."""
-        steps = {s: shares[s] * error * max(weight, 1 / (_SEED_ANSWERS + self.evidence[s])) for s in Script}
-        return _Learnt(
-            ratios={s: _bounded(self.ratios[s] * math.exp(-steps[s])) for s in Script},
-            evidence={s: self.evidence[s] + shares[s] for s in Script},
-        )
+        ratios, evidence = dict(self.ratios), dict(self.evidence)
+        for script, share in shares.items():
+            step = share * error * max(weight, 1 / (_SEED_ANSWERS + evidence[script]))
+            ratios[script] = _bounded(ratios[script] * math.exp(-step))
+            evidence[script] += share
+        return _Learnt(ratios=ratios, evidence=evidence)
 
 
 def seeds(model: str) -> Mapping[Script, float]:
@@ -237,7 +241,8 @@ def _estimate(profile: TextProfile, ratios: Mapping[Script, float]) -> int:
 
 
 def _tokens(profile: TextProfile, ratios: Mapping[Script, float]) -> Mapping[Script, float]:
-    return {script: profile.characters.get(script, 0) / ratios[script] for script in Script}
+    """Of those scripts that the text has."""
+    return {script: count / ratios[script] for script, count in profile.characters.items() if count}
 
 
 def _frame_tokens(profile: TextProfile) -> int:

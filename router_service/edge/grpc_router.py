@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import grpc
@@ -39,6 +40,10 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         self._observer = observer
         self._limits = Limits(max_prompt_bytes=server.max_prompt_mib * MIB, max_attempts=routing.max_attempts)
         refuse_unbuilt(self, router_pb2_grpc.RouterServicer)
+
+    def adopt(self, *, max_attempts: int) -> None:
+        """Let requests ask for so many attempts from now on."""
+        self._limits = replace(self._limits, max_attempts=max_attempts)
 
     async def Route(self, request: router_pb2.RouteRequest, context: Context) -> router_pb2.RouteResponse:
         asked = self._question(request, context)

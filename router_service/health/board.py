@@ -138,7 +138,8 @@ class HealthBoard:
         """A decision has no attempts."""
 
     def accept(self, snapshot: Snapshot, *, merged: int = 0) -> Reception:
-        """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees.
+        """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees. Where the
+        last one is stale, the prober that sent it is taken for gone: another may begin with a lower epoch.
 
         `merged` is the sequence of this router's last report that the snapshot holds; 0 where it holds none.
         """
@@ -148,17 +149,17 @@ class HealthBoard:
         """What `accept` does, a few targets at a time. Calls may begin and end in between: each target is told anew of
         all that the snapshot does not hold, as of the moment at which its turn comes.
         """
-        last = self._snapshot
-        if last is not None and snapshot.order <= last.order:
-            return Reception.NOT_NEWER
         now = self._clock()
+        last = self._snapshot
+        if last is not None and snapshot.order <= last.order and not self._succeeds(snapshot, last, now):
+            return Reception.NOT_NEWER
         if self._contradicts_experience(snapshot, now):
             return Reception.CONTRADICTED
-        if last is not None and last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
-            logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
-        is_new_epoch = last is None or last.epoch != snapshot.epoch
+        if last is not None:
+            self._warn_of_epochs(snapshot, last)
+        is_same_start = last is not None and (last.epoch, last.prober_id) == (snapshot.epoch, snapshot.prober_id)
         self._snapshot, self._arrived_at = snapshot, now
-        self._journal.merged(merged, is_new_epoch=is_new_epoch)
+        self._journal.merged(merged, is_new_epoch=not is_same_start)
         self._told_blocks.replace(snapshot.providers.values(), now)
         entries = tuple(self._entries.values())
         for i in range(0, len(entries), SLICE):
@@ -232,6 +233,23 @@ class HealthBoard:
                     entry.replay(tally, closed.closed_at)
             if (tally := self._tallies.get(entry.target)) is not None:
                 entry.replay(tally, now)
+
+    def _succeeds(self, snapshot: Snapshot, last: Snapshot, now: float) -> bool:
+        """Whether it comes from a prober that lost the count of its starts, after the one before it fell silent.
+
+        Else a prober whose epoch file is gone would be refused until this router's end. What is refused all the same
+        is a late word of the prober that spoke last, and one of another while that one still speaks.
+        """
+        return snapshot.prober_id != last.prober_id and now - self._arrived_at > self._settings.stale_s
+
+    def _warn_of_epochs(self, snapshot: Snapshot, last: Snapshot) -> None:
+        if snapshot.order <= last.order:
+            text = (
+                "the prober counts from epoch %d again after %d, as if its file prober.epoch was lost; it is believed"
+            )
+            logger.warning(text, snapshot.epoch, last.epoch)
+        elif last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
+            logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
 
     def _contradicts_experience(self, snapshot: Snapshot, now: float) -> bool:
         """Whether more than half of the providers are down in it while one of them serves this router well.

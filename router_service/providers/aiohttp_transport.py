@@ -19,6 +19,7 @@ from aiohttp.tracing import Trace
 from yarl import URL
 
 from router_service.core.errors import (
+    OWN_SHORTAGES,
     BadResponse,
     ConnectFailed,
     NameNotResolved,
@@ -195,6 +196,8 @@ class _Chunks:
 def _mapped(error: Exception, opening: _Opening) -> UpstreamError:
     """aiohttp's errors before a head arrived. Texts are ours: theirs name hosts, and URLs with their queries."""
     match error:
+        case OSError() if _is_own_shortage(error):
+            return ConnectFailed.for_want_of_our_own()
         case aiohttp.ClientConnectorDNSError():
             return NameNotResolved("the provider's host name could not be resolved", stage=Stage.CONNECT)
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
@@ -210,6 +213,20 @@ def _mapped(error: Exception, opening: _Opening) -> UpstreamError:
             return BadResponse("the provider's answer is not valid HTTP", stage=Stage.FIRST_BYTE, maybe_billed=True)
         case _:
             raise error
+
+
+def _is_own_shortage(error: OSError) -> bool:
+    """Whether the call failed for want of something of ours, a socket as a rule, before it went anywhere.
+
+    A look-up that fails does not tell why: then it is tried whether a socket is to be had.
+    """
+    if not isinstance(error, aiohttp.ClientConnectorDNSError):
+        return isinstance(error, aiohttp.ClientConnectorError) and error.errno in OWN_SHORTAGES
+    try:
+        socket.socket().close()
+    except OSError as e:
+        return e.errno in OWN_SHORTAGES
+    return False
 
 
 def _too_late(opening: _Opening) -> UpstreamError:

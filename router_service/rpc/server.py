@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
@@ -12,6 +11,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from router_service.core.addresses import is_local
 from router_service.rpc.call import CallFrame, Handler
 from router_service.rpc.health import HealthService
 
@@ -128,19 +128,6 @@ def _is_place(address: str) -> bool:
         return address != "unix:"
     host, _, port = address.rpartition(":")
     return bool(host) and port.isascii() and port.isdigit() and int(port) <= MAX_PORT
-
-
-def is_local(address: str) -> bool:
-    """Whether only processes of this machine can reach it."""
-    if address.startswith("unix:"):
-        return True
-    host = address.rpartition(":")[0].strip("[]")
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class StandardServices:

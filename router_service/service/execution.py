@@ -65,6 +65,10 @@ class Execution:
         self._rooms = rooms
         self._max_output_bytes = max_output_bytes
 
+    def adopt(self, *, max_output_bytes: int) -> None:
+        """Bound answers by so much from now on."""
+        self._max_output_bytes = max_output_bytes
+
     async def complete(self, run: Run) -> Answer:
         """One whole answer. Raises AttemptsFailed or CallerDeadline."""
         for attempt in run.tries(self._rooms, is_stream=False):

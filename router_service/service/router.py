@@ -59,6 +59,10 @@ class Router:
         self._observer = observer
         self._max_attempts = max_attempts
 
+    def adopt(self, *, max_attempts: int) -> None:
+        """Allow so many attempts from now on."""
+        self._max_attempts = max_attempts
+
     def route(self, request: Request, trace: object, *, may_be_empty: bool) -> Plan:
         """A decision alone. With `may_be_empty` a plan without any target is an answer as well, not an error."""
         started = time.monotonic()

@@ -61,6 +61,7 @@ class QuotaBook:
         """Go by other rules from now on. What has been counted stays counted where the same thing is still limited."""
         self._accounts = {terms.provider: Account(terms, self._counts_of) for terms in rules}
         self._purse = Purse(budgets, self._counts_of)
+        self._touched.clear()
         self._forget_standings()
 
     def reserve(

@@ -13,6 +13,7 @@ from router_service.core import errors
 from router_service.core.errors import (
     AttemptsFailed,
     BadCredentials,
+    ConnectFailed,
     Facts,
     InvalidRequest,
     MoneyGone,
@@ -26,7 +27,7 @@ from router_service.core.errors import (
     UpstreamError,
     Violation,
 )
-from router_service.core.outcome import Outcome
+from router_service.core.outcome import BLOCKS, FAILURES, Outcome
 
 
 def tree(root: type[SignalboxError]) -> Iterator[type[SignalboxError]]:
@@ -65,6 +66,13 @@ def test_upstream_error_keeps_its_facts() -> None:
     error = ServerFailed("down", stage=Stage.STREAM, status_code=503, maybe_billed=True, retry_after_s=2.0)
     assert (str(error), error.stage, error.status_code) == ("down", Stage.STREAM, 503)
     assert (error.maybe_billed, error.retry_after_s) == (True, 2.0)
+
+
+def test_want_of_our_own_sockets_counts_against_nobody() -> None:
+    error = ConnectFailed.for_want_of_our_own()
+    assert error.outcome not in FAILURES | set(BLOCKS)
+    assert (error.stage, error.maybe_billed, error.fails_over) == (Stage.CONNECT, False, True)
+    assert ConnectFailed("refused", stage=Stage.CONNECT).outcome is Outcome.CONNECT
 
 
 def test_attempts_failed_names_each_target_once_and_the_last_cause() -> None:

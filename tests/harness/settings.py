@@ -24,7 +24,9 @@ def provider(
 
 
 def write(directory: Path, providers: list[dict[str, object]], **sections: Mapping[str, object]) -> Path:
-    """A signalbox.yaml in `directory`; `sections` replace or add top-level ones."""
+    """A signalbox.yaml in `directory`; `sections` replace or add top-level ones. Nothing is explored unless asked for,
+    so that the same requests go to the same targets every time.
+    """
     document: dict[str, object] = {
         "version": 1,
         "server": {"drain_s": 5, "lame_duck_s": 0.2},
@@ -32,6 +34,7 @@ def write(directory: Path, providers: list[dict[str, object]], **sections: Mappi
         "health": QUICK_HEALTH,
         "providers": providers,
         **sections,
+        "routing": {"exploration": 0, **sections.get("routing", {})},
     }
     path = directory / "signalbox.yaml"
     path.write_text(yaml.safe_dump(document))

@@ -20,6 +20,7 @@ from .making import REPORTER, TARGETS, BoardRig, snapshot
 
 BAD = Outcome.SERVER_ERROR
 DWELL_S = ProberSettings().rules.min_dwell_s
+STALE_S = ProberSettings().stale_s
 
 
 def test_before_anything_is_known_everything_is_unknown_and_open() -> None:
@@ -117,6 +118,36 @@ def test_a_snapshot_that_is_not_newer_changes_nothing(epoch: int, sequence: int)
     assert rig.accept(made) is Reception.NOT_NEWER
     assert rig.state("alder/small") is State.HEALTHY
     assert rig.board.snapshot_info().age_s == 5.0
+
+
+@pytest.mark.parametrize(("prober_id", "silent_s"), [("prober-1", 60.0), ("prober-2", 5.0)])
+def test_a_lower_epoch_is_refused_of_the_same_prober_and_while_another_still_speaks(
+    prober_id: str, silent_s: float
+) -> None:
+    rig = BoardRig()
+    rig.accept(snapshot(5, epoch=7))
+    rig.after(silent_s)
+    assert rig.accept(replace(snapshot(1, epoch=1), prober_id=prober_id)) is Reception.NOT_NEWER
+
+
+@pytest.mark.parametrize("epoch", [1, 7])
+def test_a_prober_that_lost_its_count_of_starts_is_taken_once_the_last_snapshot_is_stale(
+    epoch: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = BoardRig()
+    rig.accept(snapshot(5, epoch=7))
+    rig.attempt("birch/small")
+    sequence, _ = rig.board.take_report()
+    rig.board.report_accepted(sequence)
+    again = replace(snapshot(1, epoch=epoch, alder=State.DEGRADED), prober_id="prober-2")
+    assert rig.after(STALE_S).accept(again) is Reception.NOT_NEWER
+    assert rig.after(0.1).accept(again) is Reception.TAKEN
+    assert rig.state("alder/small") is State.DEGRADED
+    assert rig.board.snapshot_info().source is Source.PROBER
+    assert [r.sequence for r in rig.board.unsent_reports(REPORTER)] == [sequence], "it was told to the prober before"
+    assert rig.accept(replace(again, sequence=2)) is Reception.TAKEN
+    [told] = [r.message for r in caplog.records if "prober.epoch" in r.message]
+    assert f"counts from epoch {epoch} again after 7" in told
 
 
 def test_a_silent_prober_fades_to_neutral_and_is_then_forgotten() -> None:

@@ -12,7 +12,7 @@ from router_service.core.health import Source, State
 from router_service.core.outcome import Outcome
 from tests.health.making import attempt
 
-from .stage import INTERVAL_S, NAMES, Line, Stage, connected
+from .stage import CHANNEL, INTERVAL_S, NAMES, Line, Stage, connected
 
 pytestmark = pytest.mark.anyio
 
@@ -83,6 +83,30 @@ async def test_a_restart_of_the_prober_is_followed_within_a_second_and_nothing_i
             lambda: own_stage.health("alder").state is State.UNHEALTHY, within_s=2, what="the new prober was not told"
         )
         assert time.monotonic() - began < 3.0
+
+
+async def test_a_prober_that_lost_its_count_of_starts_is_followed_again(own_stage: Stage) -> None:
+    reporter_id = "router-lost-count"
+    (own_stage.directory / "prober.epoch").write_text("6\n")
+    await asyncio.to_thread(own_stage.prober.kill)
+    await asyncio.to_thread(own_stage.prober.start)
+    async with connected(own_stage.socket, reporter_id) as line:
+        await line.until(lambda: line.board.snapshot_info().epoch == 7, within_s=2, what="no seventh epoch")
+        await asyncio.to_thread(own_stage.prober.kill)
+        (own_stage.directory / "prober.epoch").unlink()
+        await asyncio.to_thread(own_stage.prober.start)
+        attempt(line.board, "alder/chat-small")
+        await line.until(
+            lambda: line.board.snapshot_info().epoch == 1,
+            within_s=CHANNEL.stale_s + 1,
+            what="the prober was not followed once the last snapshot was stale",
+        )
+        assert line.board.snapshot_info().source is Source.PROBER
+        await line.until(
+            lambda: reporter_id in own_stage.snapshot().merged_sequences,
+            within_s=2,
+            what="the prober was not told",
+        )
 
 
 async def test_a_stopped_prober_degrades_nothing_and_is_followed_again(own_stage: Stage) -> None:

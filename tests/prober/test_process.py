@@ -218,9 +218,9 @@ def test_the_end_is_clean_and_quick_also_with_watchers(own_stage: Stage) -> None
     with grpc.insecure_channel(own_stage.tcp) as channel:
         call = health_feed_pb2_grpc.HealthFeedStub(channel).Watch(pb.WatchRequest(), timeout=20)
         next(call)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number, code in ((signal.SIGTERM, 0), (signal.SIGINT, 130)):
             own_stage.prober.signal(number)
-            assert own_stage.prober.wait(within_s=1.0 * SLOWER_IN_CI) == 0
+            assert own_stage.prober.wait(within_s=1.0 * SLOWER_IN_CI) == code
             own_stage.prober.start()
         with pytest.raises(grpc.RpcError) as caught:
             list(call)
@@ -258,6 +258,8 @@ def test_a_taken_port_is_refused(stage: Stage) -> None:
         (["--config", "missing.yaml"], "missing.yaml"),
         (["--prober-address", "0.0.0.0:0"], "0.0.0.0:0"),
         (["--prober-address", "nonsense"], "nonsense"),
+        (["--ready-file", "/proc/nothing/ready"], "--ready-file: /proc/nothing/ready cannot be written: No such file"),
+        (["--ready-file", "/proc"], "--ready-file: /proc cannot be written: Is a directory"),
     ],
 )
 def test_a_bad_start_exits_with_2_and_says_why(arguments: list[str], said: str) -> None:
@@ -268,12 +270,29 @@ def test_a_bad_start_exits_with_2_and_says_why(arguments: list[str], said: str) 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("content", ["many", "-3", ""])
+@pytest.mark.parametrize(
+    "content", ["many", "-3", "", str(2**63 - 1), str(2**64), "9" * 5000, "\N{DIGIT ONE}\N{ARABIC-INDIC DIGIT TWO}"]
+)
 def test_a_spoilt_count_of_starts_is_not_guessed(tmp_path: Path, content: str) -> None:
     (tmp_path / "prober.epoch").write_text(content)
     with pytest.raises(EpochLost, match=r"prober\.epoch"):
         next_epoch(tmp_path)
     assert (tmp_path / "prober.epoch").read_text() == content
+
+
+@pytest.mark.parametrize("content", [b"many", b"18446744073709551616", b"\xff\xfe\x00"])
+def test_a_spoilt_count_of_starts_ends_the_prober_with_2_and_what_to_do(content: bytes) -> None:
+    with short_directory() as directory:
+        (directory / "prober.epoch").write_bytes(content)
+        done = _run(directory, "--prober-address", "127.0.0.1:0")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "prober.epoch" in done.stderr
+    assert "or remove it" in done.stderr
+
+
+def test_the_count_of_starts_goes_up_to_what_a_snapshot_has_room_for(tmp_path: Path) -> None:
+    (tmp_path / "prober.epoch").write_text(str(2**63 - 2))
+    assert next_epoch(tmp_path) == 2**63 - 1
 
 
 def test_the_count_of_starts_rises_by_one(tmp_path: Path) -> None:

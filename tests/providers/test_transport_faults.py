@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from router_service.core.errors import BadResponse, ConnectFailed, NameNotResolved, Stage, TlsFailed
+from router_service.core.outcome import Outcome
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.transport import Transport
 from tests.providers.calls import CANARY, CLOSE_S, Told, body_of, failing, opened, url
@@ -62,6 +66,29 @@ async def test_name_that_does_not_resolve(transport: Transport) -> None:
     assert type(error) is NameNotResolved
     assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
     assert "onion" not in str(error)
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """This process may open none, for as long as the block lasts."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as lowest_free:
+        free = lowest_free.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1/v1", "http://provider.onion/v1"])
+async def test_want_of_a_socket_is_no_fault_of_the_provider(transport: Transport, address: str) -> None:
+    with no_more_files():
+        error = await failing(transport, f"{address}?key={CANARY}")
+    assert type(error) is ConnectFailed
+    assert error.outcome is Outcome.CANCELLED
+    assert "as many files and connections open as it may" in str(error)
+    assert (error.stage, error.maybe_billed) == (Stage.CONNECT, False)
 
 
 async def test_look_up_that_hangs_is_bounded(anyio_backend: tuple[str, dict[str, bool]]) -> None:

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2
 
 from router_service.rpc.call import CallFrame
-from router_service.rpc.server import CannotListen, is_local, listen, new_server
+from router_service.rpc.server import CannotListen, listen, new_server
 from tests.harness.stack import routing
 from tests.rpc.playing import PATIENCE_S, ROUTER, Serving, serving
 
@@ -24,27 +24,6 @@ pytestmark = pytest.mark.anyio
 
 Status = health_pb2.HealthCheckResponse
 REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
-
-
-@pytest.mark.parametrize(
-    ("address", "local"),
-    [
-        ("127.0.0.1:50051", True),
-        ("127.9.9.9:0", True),
-        ("localhost:50051", True),
-        ("[::1]:50051", True),
-        ("unix:/tmp/x.sock", True),
-        ("0.0.0.0:50051", False),
-        ("[::]:50051", False),
-        ("10.0.0.1:50051", False),
-        ("example.org:50051", False),
-        ("localhost.example.org:50051", False),
-        (":50051", False),
-        ("", False),
-    ],
-)
-def test_is_local(address: str, *, local: bool) -> None:
-    assert is_local(address) is local
 
 
 @asynccontextmanager

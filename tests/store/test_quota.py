@@ -299,3 +299,12 @@ def test_terms_come_from_the_catalogue() -> None:
         ),
         QuotaRules(provider="ollama", is_unpriced=True),
     )
+
+
+def test_a_provider_that_goes_leaves_nothing_behind() -> None:
+    clock = HandClock()
+    counts = book(QuotaRules(provider="alder", limits=(limit(10),)), clock=clock)
+    held = reserved(counts.reserve("alder", "m", ONE))
+    counts.adopt([QuotaRules(provider="birch", limits=(limit(10),))], BudgetRules())
+    counts.settle(held, ONE)
+    assert counts.standings().keys() == {"birch"}

@@ -49,12 +49,27 @@ def candidates(decision: Decision, most: int) -> tuple[Candidate, ...]:
 
 def rejections(decision: Decision) -> Mapping[str, Rejection]:
     """By target id, the first gate that each one failed."""
-    rejected = dict(decision.ranking.table.shortlist.rejected)
-    eligible = {score[3] for score in everyone(decision.scan, decision.prepared)}
-    for entry in decision.ranking.table.shortlist.entries:
-        if entry.offer.index not in eligible:
-            rejected[entry.offer.id] = _refusal(decision, entry.offer).reason
-    return rejected
+    offers = decision.prepared.offers
+    return {
+        **decision.ranking.table.shortlist.rejected,
+        **{offers[index].id: reason for index, reason in _refused(decision)},
+    }
+
+
+def counts(decision: Decision) -> Mapping[Rejection, int]:
+    """How many targets each reason rejected, the most frequent first."""
+    counted = Counter(decision.ranking.table.shortlist.counts)
+    counted.update([reason for _, reason in _refused(decision)])
+    return dict(counted.most_common())
+
+
+def _refused(decision: Decision) -> list[tuple[int, Rejection]]:
+    """Those of the shortlist that this request or this moment turned away, by index."""
+    offers = decision.prepared.offers
+    dropped = [
+        (index, reason or _refusal(decision, offers[index]).reason) for index, reason in decision.ranking.table.dropped
+    ]
+    return dropped + decision.scan.refused()
 
 
 def detail(decision: Decision, target: Target) -> str:
@@ -72,8 +87,8 @@ def estimate(decision: Decision, offer: Offer) -> Estimate:
     )
 
 
-def sentence(decision: Decision, rejected: Mapping[str, Rejection]) -> str:
-    """Why the first target is first, for people; `rejected` is what `rejections` gave."""
+def sentence(decision: Decision, rejected: Mapping[Rejection, int]) -> str:
+    """Why the first target is first, for people; `rejected` is what `counts` gave."""
     if not decision.chain:
         return f"No target may serve this request: {_counted(rejected)}."
     first = decision.chain[0]
@@ -83,7 +98,7 @@ def sentence(decision: Decision, rejected: Mapping[str, Rejection]) -> str:
         parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}")
     elif rule is not None and rule.only:
         parts.append(f"the rule {rule.name!r} keeps to {', '.join(rule.only)}")
-    others = len(decision.prepared.offers) - len(rejected) - 1
+    others = len(decision.prepared.offers) - sum(rejected.values()) - 1
     parts.append(f"{others} more could serve" if others else "no other may serve")
     if rejected:
         parts.append(f"rejected: {_counted(rejected)}")
@@ -152,8 +167,5 @@ def _merit(decision: Decision, first: Offer) -> str:
     return f"has {total:.1f} points, most of them for {shares}"
 
 
-def _counted(rejected: Mapping[str, Rejection]) -> str:
-    counts = Counter(rejected.values())
-    return (
-        ", ".join(f"{n} by {reason.value.replace('_', ' ')}" for reason, n in counts.most_common()) or "none is there"
-    )
+def _counted(rejected: Mapping[Rejection, int]) -> str:
+    return ", ".join(f"{n} by {reason.value.replace('_', ' ')}" for reason, n in rejected.items()) or "none is there"

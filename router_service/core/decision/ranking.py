@@ -6,6 +6,7 @@ thousands of targets, and changes no result.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -25,10 +26,22 @@ class Ranked:
 
 
 @dataclass(frozen=True, slots=True)
+class Extremes:
+    """Of all rows: what a request stays within for which no row is too small, too slow, too dear or too full."""
+
+    least_room: float
+    most_s: float
+    most_input_nanos: float
+    most_answer_nanos: float
+    least_in_flight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ranking:
     table: Table
     fit: tuple[Ranked, ...]
     unfit: Ranked
+    extremes: Extremes
 
 
 def octave(input_tokens: int) -> int:
@@ -42,6 +55,18 @@ def ranking(table: Table, input_tokens: int) -> Ranking:
         table,
         tuple(_ranked(rows, table, input_tokens) for rows in table.fit),
         _ranked(table.unfit, table, input_tokens),
+        _extremes(table, [row for rows in (*table.fit, table.unfit) for row in rows]),
+    )
+
+
+def _extremes(table: Table, rows: Sequence[Row]) -> Extremes:
+    bounds = [entry.offer.max_in_flight for entry in table.shortlist.entries]
+    return Extremes(
+        least_room=min((row[4] for row in rows), default=math.inf),
+        most_s=max((row[5] for row in rows), default=0.0),
+        most_input_nanos=max((row[1] for row in rows), default=0.0),
+        most_answer_nanos=max((row[2] for row in rows), default=0.0),
+        least_in_flight=min((bound for bound in bounds if bound is not None), default=math.inf),
     )
 
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from random import Random
 
 from router_service.core.decision import appraisal, estimates, points
-from router_service.core.decision.moment import OPEN, Moment
+from router_service.core.decision.moment import CLOSED, OPEN, Moment
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlooks
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import Question
 from router_service.core.decision.ranking import Ranked, Ranking
+from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.table import Row
 
 SURELY_IN_TIME = 4.0
 """A deadline so many times the median is met with more than even odds, since percentiles are held to a width."""
@@ -34,6 +36,7 @@ class Scan:
         "_late",
         "_moment",
         "_most_nanos",
+        "_most_s",
         "_offers",
         "_outlooks",
         "_policy",
@@ -62,6 +65,7 @@ class Scan:
         self._ranking = ranking
         self._demoted = demoted
         self._late: list[Score] = []
+        self._most_s = math.inf if question.max_latency_s is None else question.max_latency_s
         self._surely_in_s = _surely_in_s(question, policy)
         bounds = (question.max_cost_usd_nanos, moment.budget.daily_left_usd_nanos)
         self._most_nanos = min((b + estimates.NANO_DUST for b in bounds if b is not None), default=math.inf)
@@ -84,6 +88,58 @@ class Scan:
                 seen |= {self._offers[score[3]].slot for score in eligible}
         return found + sorted(self._late)
 
+    def refused(self) -> list[tuple[int, Rejection]]:
+        """Who of the rows is turned away, by index, with the first gate that he fails. Mostly nobody is, and that is
+        seen without reading them.
+        """
+        if not self._may_refuse():
+            return []
+        refused: list[tuple[int, Rejection]] = []
+        is_anyone_fit = False
+        for ranked in self._ranking.fit:
+            found = self._refused_of(ranked, None)
+            is_anyone_fit = is_anyone_fit or len(found) < len(ranked.rows)
+            refused += found
+        last = Rejection.HEALTH if is_anyone_fit and self._policy.excludes_unhealthy else None
+        return refused + self._refused_of(self._ranking.unfit, last)
+
+    def _may_refuse(self) -> bool:
+        question, extremes = self._question, self._ranking.extremes
+        nanos = extremes.most_input_nanos * question.input_tokens + extremes.most_answer_nanos
+        if question.input_tokens > extremes.least_room or nanos > self._most_nanos or extremes.most_s > self._most_s:
+            return True
+        if extremes.most_s > self._surely_in_s or any(bound < nanos for _, bound in self._moment.states.values()):
+            return True
+        if self._policy.excludes_unhealthy and self._ranking.unfit.rows:
+            return True
+        return any(running >= extremes.least_in_flight for running in self._in_flight.values())
+
+    def _refused_of(self, ranked: Ranked, otherwise: Rejection | None) -> list[tuple[int, Rejection]]:
+        reasons = [(row[7], self._refusal(row) or otherwise) for row in ranked.rows]
+        return [(index, reason) for index, reason in reasons if reason is not None]
+
+    def _refusal(self, row: Row) -> Rejection | None:
+        """The gates in their order, as `gates.passing` has them in words."""
+        _, input_nanos, answer_nanos, _, room, time_s, slot, index = row
+        question, offer, budget = self._question, self._offers[index], self._moment.budget
+        nanos = input_nanos * question.input_tokens + answer_nanos
+        bounds = (question.max_cost_usd_nanos, budget.request_limits.get(offer.target.provider.name))
+        _, bound_nanos = self._moment.states.get(slot, OPEN)
+        if question.input_tokens > room:
+            return Rejection.CONTEXT_WINDOW
+        if nanos > 0.0 and any(bound is not None and nanos > bound + estimates.NANO_DUST for bound in bounds):
+            return Rejection.COST_PER_REQUEST
+        if time_s > self._most_s:
+            return Rejection.LATENCY
+        if time_s > self._surely_in_s and not self._has_chance(offer):
+            return Rejection.DEADLINE
+        if nanos > self._most_nanos:
+            return Rejection.SPEND_LIMIT
+        if bound_nanos == CLOSED:
+            return Rejection.QUOTA
+        is_full = offer.max_in_flight is not None and self._in_flight.get(offer.id, 0) >= offer.max_in_flight
+        return Rejection.CONCURRENCY if is_full else None
+
     def unfit(self) -> list[Score]:
         """The eligible among the unhealthy, best first."""
         ranked, number = self._ranking.unfit, len(self._ranking.fit) + 1
@@ -96,7 +152,7 @@ class Scan:
         question, offers, demoted, state_of = self._question, self._offers, self._demoted, self._moment.states.get
         in_flight, left_s = self._in_flight, self._surely_in_s
         tokens, most_nanos = question.input_tokens, self._most_nanos
-        most_s = math.inf if question.max_latency_s is None else question.max_latency_s
+        most_s = self._most_s
         quota_weight = self._ranking.table.weights.quota
         cost_per_log = self._ranking.table.weights.cost * points.COST_PER_LOG
         cheapest, dearest, log = points.CHEAPEST_USD, points.DEAREST_USD, math.log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,11 +26,12 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """`rejected` holds every other target of the catalogue, by id."""
+    """`rejected` holds every other target of the catalogue, by id, and `counts` how many of them each reason has."""
 
     rule: Rule | None
     entries: tuple[Entry, ...]
     rejected: Mapping[str, Rejection]
+    counts: Mapping[Rejection, int]
 
 
 def shortlist(
@@ -44,7 +46,7 @@ def shortlist(
             rejected[offer.id] = refusal.reason
         else:
             entries.append(Entry(offer, preference_class(offer, profile, rule, is_free=is_free), is_free))
-    return Shortlist(rule, tuple(entries), rejected)
+    return Shortlist(rule, tuple(entries), rejected, Counter(rejected.values()))
 
 
 def preference_class(offer: Offer, profile: Profile, rule: Rule | None, *, is_free: bool) -> int:

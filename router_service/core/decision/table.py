@@ -14,6 +14,7 @@ from router_service.core.decision.outlook import Outlook, Outlooks
 from router_service.core.decision.points import Weights
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import Question
+from router_service.core.decision.rejection import Rejection
 from router_service.core.decision.shortlist import Entry, Shortlist
 from router_service.core.health import State
 
@@ -27,14 +28,16 @@ index. A plain tuple, because a decision reads dozens of them."""
 class Table:
     """`fit` has the rows of each class, the first class first; `unfit` are the unhealthy, without a class.
 
-    `shares` are the targets that take only a share of the traffic, from 0 to 1, in the catalogue's order, and
-    `providers` is how many providers the fit ones belong to.
+    `dropped` are those that can serve none of these requests, by index, with the reason where it does not hang on the
+    single request. `shares` are the targets that take only a share of the traffic, from 0 to 1, in the catalogue's
+    order, and `providers` is how many providers the fit ones belong to.
     """
 
     shortlist: Shortlist
     weights: Weights
     fit: tuple[tuple[Row, ...], ...]
     unfit: tuple[Row, ...]
+    dropped: tuple[tuple[int, Rejection | None], ...]
     shares: tuple[tuple[int, float], ...]
     providers: int
 
@@ -46,12 +49,15 @@ def table(
     weights = points.weights_of(question.profile)
     classes: dict[int, list[Row]] = {}
     unfit: list[Row] = []
+    dropped: list[tuple[int, Rejection | None]] = []
     shares: list[tuple[int, float]] = []
     providers: set[int] = set()
     for entry in found.entries:
         outlook = outlooks.of[entry.offer.index]
-        row = _row(entry, question, policy, outlook, moment, slots, weights)
+        is_good = appraisal.quality(entry.offer, question, policy, outlook) >= question.profile.min_quality
+        row = _row(entry, question, policy, outlook, moment, slots, weights) if is_good else None
         if row is None:
+            dropped.append((entry.offer.index, None if is_good else Rejection.QUALITY))
             continue
         if outlook.standing.state is State.UNHEALTHY:
             unfit.append(row)
@@ -65,6 +71,7 @@ def table(
         weights=weights,
         fit=tuple(tuple(classes[number]) for number in sorted(classes)),
         unfit=tuple(unfit),
+        dropped=tuple(dropped),
         shares=tuple(shares),
         providers=len(providers),
     )
@@ -79,13 +86,11 @@ def _row(
     slots: Slots,
     weights: Weights,
 ) -> Row | None:
-    """None for a target that health, money or quality keep away from all of these requests."""
+    """None for a target that health or money keep away from all of these requests."""
     offer, provider = entry.offer, entry.offer.target.provider.name
     if outlook.standing.block_reason is not None:
         return None
     if not entry.is_free and not moment.may_be_paid(provider):
-        return None
-    if appraisal.quality(offer, question, policy, outlook) < question.profile.min_quality:
         return None
     length = appraisal.lengths(offer, question, policy, outlook)
     price = appraisal.terms(offer, question, outlook, length.paid, is_free=entry.is_free)

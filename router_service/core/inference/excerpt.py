@@ -34,6 +34,23 @@ _CODE_LINE = re.compile(
     r"|(?P<said>[^\n:{};()=]{12,200}: )?.*[;{}][ \t]*|[ \t]*[\w.]{1,80}\(.*\)[;,]?[ \t]*)$",
     re.MULTILINE,
 )
+_QUOTES = ("'", '"', "“", "„", "«", "「")
+_CODE_MARKS = (
+    ";",
+    "(",
+    "{",
+    "}",
+    "import",
+    "class ",
+    "const ",
+    "let ",
+    "var ",
+    "public ",
+    "#include",
+    "export ",
+    "fn ",
+)
+"""No pattern of quotations or lines of code matches a text without one of these."""
 _LEAD = re.compile(r"^(?P<lead>[^:：\n]{3,300}[:：])(?P<rest>.*\S.*)$")
 
 
@@ -70,9 +87,9 @@ def excerpt(prompt: Prompt) -> Excerpt:
     last = _last_user(prompt)
     whole = "" if last is None else _text(last)
     raw = _bounded(whole)
-    spoken = _QUOTATION.sub(" ", _QUOTED_LINE.sub(" ", _FENCE.sub(" ", raw)))
-    without_lines = _CODE_LINE.sub(r"\g<said>", spoken)
-    bare = _CALL.sub(" ", without_lines)
+    spoken = _spoken(raw)
+    without_lines = _CODE_LINE.sub(r"\g<said>", spoken) if has_any(_CODE_MARKS, spoken) else spoken
+    bare = _CALL.sub(" ", without_lines) if "(" in without_lines else without_lines
     has_code = "```" in raw or without_lines != spoken
     earlier = _earlier(prompt, last)
     return Excerpt(
@@ -88,6 +105,23 @@ def excerpt(prompt: Prompt) -> Excerpt:
         has_quotation=len(spoken) < len(raw) - 20,
         is_follow_up=bool(earlier) and len(whole) <= FOLLOW_UP_CHARACTERS,
     )
+
+
+def _spoken(text: str) -> str:
+    """Without what others wrote. Looking for a mark costs a fraction of a pattern, and most prompts have none."""
+    if "```" in text:
+        text = _FENCE.sub(" ", text)
+    if ">" in text:
+        text = _QUOTED_LINE.sub(" ", text)
+    return _QUOTATION.sub(" ", text) if has_any(_QUOTES, text) else text
+
+
+def has_any(marks: tuple[str, ...], text: str) -> bool:
+    """Whether one of `marks` stands anywhere in `text`."""
+    for mark in marks:  # noqa: SIM110 - a generator would cost more than all of the marks
+        if mark in text:
+            return True
+    return False
 
 
 def _last_user(prompt: Prompt) -> Message | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 from router_service.core.chat import Prompt
 from router_service.core.inference.complexity import grade
@@ -18,6 +19,9 @@ MIN_CONFIDENCE = 0.5
 MIN_COMPLEXITY_CONFIDENCE = 0.5
 
 _TASKS = tuple(task for task in TaskType if task is not TaskType.EMBEDDING)
+_TASK_NAMES = tuple(task.value for task in _TASKS)
+_weight = attrgetter("weight")
+_MATERIAL_SHARE = 0.25
 _MOST_STRENGTH = 12.0
 _NOTHING_KNOWN = 1.2
 _SYSTEM_DECIDES = 3.0
@@ -70,12 +74,14 @@ def infer(
 def _strengths(seen: Excerpt) -> Mapping[str, float]:
     """How strongly words and shape speak for each task and sign."""
     tally = Tally()
-    tally.read(seen.system)
-    is_decided = any(tally.strengths[task.value] >= _SYSTEM_DECIDES for task in _TASKS)
-    # Under a system message that says what to do with every message, the message itself is material.
-    share = 0.25 if is_decided else 1.0
-    for segment in sorted(seen.segments, key=lambda segment: -segment.weight):
-        tally.read(Segment(text=segment.text, weight=segment.weight * share))
+    segments = sorted(seen.segments, key=_weight, reverse=True)
+    if seen.system.text:
+        tally.read(seen.system)
+        if any(tally.strengths[name] >= _SYSTEM_DECIDES for name in _TASK_NAMES):
+            # Under a system message that says what to do with every message, the message itself is material.
+            segments = [Segment(text=s.text, weight=s.weight * _MATERIAL_SHARE) for s in segments]
+    for segment in segments:
+        tally.read(segment)
     if seen.is_follow_up:
         tally.read(Segment(text=seen.earlier.text, weight=_FOLLOW_UP_WEIGHT))
     strengths = tally.strengths
@@ -92,6 +98,6 @@ def _brevity(seen: Excerpt) -> float:
 
 def _likeliest(strengths: Mapping[str, float]) -> tuple[TaskType, float]:
     """The strongest task and its share in a softmax over all tasks and the chance that none of them is meant."""
-    weights = [math.exp(min(strengths[task.value], _MOST_STRENGTH)) for task in _TASKS]
+    weights = [math.exp(min(strengths[name], _MOST_STRENGTH)) for name in _TASK_NAMES]
     best = max(range(len(_TASKS)), key=weights.__getitem__)
     return _TASKS[best], weights[best] / (sum(weights) + math.exp(_NOTHING_KNOWN))

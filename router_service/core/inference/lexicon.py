@@ -39,6 +39,8 @@ class Tally:
         The decay is for tasks alone; a technical word is as technical at the end. A strong verb that opens an
         instruction governs it: in "condense the changelog" the changelog is what is condensed.
         """
+        if not segment.text:
+            return
         self._read_words(_words(segment.text), segment.weight)
         if not segment.text.isascii():
             self._read_chinese(segment)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from router_service.core.inference.cues import LANGUAGES, Meaning, Sign
-from router_service.core.inference.excerpt import Excerpt
+from router_service.core.inference.excerpt import Excerpt, has_any
 from router_service.core.task import TaskType
 
 _SHORT_QUESTION_CHARACTERS = 110
@@ -21,6 +21,8 @@ _TRACE_MARKS = (
     *("\n\tat ", "\n    at ", "\n  at "),
 )
 _TAG_MARKS = ("<context", "<doc", "<entry", "<passage", "<source", "<chunk", "<excerpt", "chunk_id", "--- excerpt")
+_PASSAGE_SIGNS = (":", "：", "<", "[", "(", "_", "--- ")
+"""Labels, references and tags of passages all have one of these."""
 _PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp")
 _ARROWS = ("->", "=>", "→")
 
@@ -70,7 +72,7 @@ def _pictures(excerpt: Excerpt) -> Iterator[tuple[Meaning, float]]:
 
 
 def _code(excerpt: Excerpt) -> Iterator[tuple[Meaning, float]]:
-    if any(mark in excerpt.raw for mark in _TRACE_MARKS):
+    if has_any(_TRACE_MARKS, excerpt.raw):
         yield TaskType.REASONING, 5.0
         yield Sign.TECHNICAL, 3.0
         yield Sign.DEMANDING, 3.0
@@ -87,9 +89,11 @@ def _code(excerpt: Excerpt) -> Iterator[tuple[Meaning, float]]:
 
 def _passages(text: str, weight: float) -> Iterator[tuple[Meaning, float]]:
     """Passages that were retrieved before, and the question about them."""
+    if not has_any(_PASSAGE_SIGNS, text):
+        return
     lines = _lines(text)
     lowered = text.lower()
-    is_marked = any(mark in lowered for mark in _TAG_MARKS) or any(_PASSAGE_LABEL.match(line) for line in lines)
+    is_marked = has_any(_TAG_MARKS, lowered) or any(_PASSAGE_LABEL.match(line) for line in lines)
     if is_marked:
         yield TaskType.RAG, 2.5 * weight
     if is_marked and "?" in text:
@@ -116,9 +120,9 @@ def _links(text: str) -> Iterator[tuple[Meaning, float]]:
 
 
 def _form(text: str) -> Iterator[tuple[Meaning, float]]:
-    if sum(_TABLE_ROW.match(line) is not None for line in _lines(text)) > 1:
+    if "\n" in text and sum(_TABLE_ROW.match(line) is not None for line in _lines(text)) > 1:
         yield TaskType.ANALYSIS, 1.5
-    if any(arrow in text for arrow in _ARROWS) and any(_is_pair(match) for match in _PAIR.finditer(text)):
+    if has_any(_ARROWS, text) and any(_is_pair(match) for match in _PAIR.finditer(text)):
         yield TaskType.TRANSLATION, 5.0
 
 
@@ -151,7 +155,7 @@ def _problem(excerpt: Excerpt) -> Iterator[tuple[Meaning, float]]:
     text = excerpt.raw.rstrip()
     if len(text) > _PROBLEM_CHARACTERS or excerpt.has_code:
         return
-    if _EQUATION.search(text):
+    if "=" in text and _EQUATION.search(text):
         yield TaskType.REASONING, 2.5
     if text.endswith("?") and any(end in text for end in (". ", ", ", "; ", ".\n")):
         yield TaskType.REASONING, 1.0 + (2.0 if len(_QUANTITY.findall(text)) >= _QUANTITIES else 0.0)

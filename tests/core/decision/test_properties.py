@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from random import Random
 
@@ -53,6 +54,15 @@ def test_no_target_that_a_gate_excludes_is_planned_and_everyone_else_is_eligible
             assert offer.id not in order_of(found)
             is_down = outlook.standing.state is State.UNHEALTHY and view.policy.excludes_unhealthy
             assert candidate.refusal.reason.name != "HEALTH" or (is_down and found.targets)
+
+
+@THOROUGH
+@given(world=st.one_of(WORLDS, OPEN_WORLDS), seed=SEEDS)
+def test_the_quick_count_of_the_rejected_is_that_of_their_explanations(world: World, seed: int) -> None:
+    found = plan(world.request, world.view, Random(seed))
+    explained = {c.target.id: c.refusal.reason for c in found.candidates if c.refusal is not None}
+    assert found.rejected == explained
+    assert found.rejected_counts == Counter(explained.values())
 
 
 @THOROUGH
