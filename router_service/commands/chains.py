@@ -16,15 +16,18 @@ NO_TIER = "none"
 ALL_TIERS = "all"
 
 
-def table(chains: Iterable[Chain]) -> Table:
-    """A line for each chain. Tasks that come to the same in every tier share their lines, and so do tiers."""
+def table(chains: Iterable[Chain], *, width: int) -> Table:
+    """A line for each chain; half of the width, in characters, is the targets'.
+
+    Tasks that come to the same in every tier share their lines, and so do tiers.
+    """
     chains = list(chains)
     has_rules = any(chain.rule for chain in chains)
     shown = bare_table()
-    shown.add_column("task", overflow="fold", max_width=18)
-    shown.add_column("budget tier", overflow="fold", max_width=21)
+    shown.add_column("task", overflow="fold", max_width=max(14, width // 6))
+    shown.add_column("budget tier", overflow="fold", max_width=max(10, width // 8))
     if has_rules:
-        shown.add_column("rule", overflow="fold", max_width=22)
+        shown.add_column("rule", overflow="fold", max_width=max(14, width // 6))
     shown.add_column("targets in order", overflow="fold", ratio=1)
     tasks: dict[tuple[object, ...], list[list[Chain]]] = {}
     for _, of_task in groupby(chains, key=lambda chain: chain.task):

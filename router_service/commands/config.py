@@ -49,7 +49,8 @@ def check_command(*, as_json: bool, config: str | None) -> int:
     if not checked.is_good:
         say(f"{counted(len(checked.errors), 'mistake')} in {path or 'the shipped configuration'}")
         return ExitCode.USAGE
-    console().print(table(checked.chains))
+    shown = console()
+    shown.print(table(checked.chains, width=shown.width))
     say(f"{path or 'the shipped configuration'} is good, version {checked.version}")
     return ExitCode.GOOD
 

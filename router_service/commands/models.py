@@ -19,10 +19,9 @@ from signalbox.v1.admin_pb2 import (
 from router_service.commands import options
 from router_service.commands.calling import admin_client
 from router_service.commands.figures import MISSING
-from router_service.commands.providers import state_name
+from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
 from router_service.commands.tables import bare_table, console, counted
-from router_service.commands.top import STYLES
 from router_service.core.task import TaskType
 
 NANOS_PER_USD = 1_000_000_000
@@ -124,7 +123,7 @@ def _match(target: Target, task: str) -> float:
 def _standing(target: Target) -> Text:
     """How a target is that may be called; why it may not be, of one that may not."""
     if target.availability == AVAILABILITY_ENABLED:
-        return Text(state_name(target.health.state), style=STYLES.get(target.health.state, ""))
+        return Text(state_name(target.health.state), style=STATE_STYLES.get(target.health.state, ""))
     return Text(state(target).replace("_", " "), style="dim")
 
 

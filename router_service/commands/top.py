@@ -15,10 +15,6 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 from signalbox.v1.health_feed_pb2 import (
-    HEALTH_STATE_DEGRADED,
-    HEALTH_STATE_HEALTHY,
-    HEALTH_STATE_RECOVERING,
-    HEALTH_STATE_UNHEALTHY,
     BlockReason,
     HealthState,
     ProviderHealth,
@@ -31,7 +27,7 @@ from router_service.commands import options
 from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.documents import write_message
 from router_service.commands.figures import MISSING, duration, seconds
-from router_service.commands.providers import state_name
+from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
 
 PAUSE_S = 0.5
@@ -40,13 +36,6 @@ REDRAWS_PER_S = 2
 SILENT_AFTER_S = 3.0
 """A prober publishes at least once a second; from this age on, a snapshot is shown with it."""
 PLAIN_WIDTH = 140
-
-STYLES = {
-    HEALTH_STATE_HEALTHY: "green",
-    HEALTH_STATE_DEGRADED: "yellow",
-    HEALTH_STATE_RECOVERING: "yellow",
-    HEALTH_STATE_UNHEALTHY: "red",
-}
 
 
 @click.command
@@ -153,7 +142,7 @@ def _cells(target: TargetHealth, snapshot: Snapshot, provider: ProviderHealth | 
     has_samples = target.samples > 0
     return (
         target.target,
-        Text(state_name(target.state or HealthState.HEALTH_STATE_UNKNOWN), style=STYLES.get(target.state, "")),
+        Text(state_name(target.state or HealthState.HEALTH_STATE_UNKNOWN), style=STATE_STYLES.get(target.state, "")),
         f"{target.traffic_share:.0%}",
         f"{target.success_rate:.1%}" if has_samples else MISSING,
         duration(target.latency.p50) if target.latency.HasField("p50") else MISSING,

@@ -64,10 +64,16 @@ def availability(value: catalog.Target, dialects: Collection[str]) -> tuple[admi
     if not value.model.is_enabled:
         return admin_pb2.AVAILABILITY_DISABLED, "it is switched off in the configuration"
     if not provider.is_usable:
-        return admin_pb2.AVAILABILITY_NO_KEY, f"there is no key in {' or '.join(provider.key_env) or 'its key file'}"
+        return admin_pb2.AVAILABILITY_NO_KEY, _lack(provider)
     if provider.dialect not in dialects:
         return admin_pb2.AVAILABILITY_UNSUPPORTED, f"this router does not speak the dialect {provider.dialect}"
     return admin_pb2.AVAILABILITY_ENABLED, ""
+
+
+def _lack(provider: catalog.Provider) -> str:
+    if provider.missing_variables:
+        return f"its address needs {' and '.join(provider.missing_variables)} in the environment"
+    return f"there is no key in {' or '.join(provider.key_env) or 'its key file'}"
 
 
 def _prices(value: catalog.Target) -> admin_pb2.Prices:

@@ -67,11 +67,16 @@ def test_target_is_told_whole_and_without_its_key() -> None:
     [
         (TARGET, admin_pb2.AVAILABILITY_ENABLED, ""),
         (Target(replace(PROVIDER, key=Secret(_value="")), MODEL), admin_pb2.AVAILABILITY_NO_KEY, "ALDER_KEY"),
+        (
+            Target(replace(PROVIDER, missing_variables=("ALDER_URL",)), MODEL),
+            admin_pb2.AVAILABILITY_NO_KEY,
+            "ALDER_URL",
+        ),
         (Target(replace(PROVIDER, is_enabled=False), MODEL), admin_pb2.AVAILABILITY_DISABLED, "the provider alder"),
         (Target(PROVIDER, replace(MODEL, is_enabled=False)), admin_pb2.AVAILABILITY_DISABLED, "switched off"),
         (Target(replace(PROVIDER, dialect="gemini"), MODEL), admin_pb2.AVAILABILITY_UNSUPPORTED, "gemini"),
     ],
-    ids=["enabled", "no key", "provider off", "model off", "dialect"],
+    ids=["enabled", "no key", "no address", "provider off", "model off", "dialect"],
 )
 def test_availability_says_why(target: Target, availability: int, detail: str) -> None:
     message = shown(target)

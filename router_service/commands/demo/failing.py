@@ -52,15 +52,15 @@ async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
     as good, a few failures that have not faded yet are reason enough to stay there.
     """
     began_s = await stage.simulator.now_s()
-    fault = {"provider": "groq", "fault": BROKEN, "probability": 0.5, "from_s": OUTAGE_FROM_S, "for_s": OUTAGE_S}
+    fault = {"provider": "groq", "path": "chat", "fault": BROKEN, "probability": 0.5, "from_s": OUTAGE_FROM_S, "for_s": OUTAGE_S}
     await stage.simulator.show([fault])
     wanted = asks("urgent", REQUESTS, Routing(task_type=TASK_TYPE_CHAT, speed_critical=True))
     heard = await at_rate(stage.client, wanted, per_s=REQUESTS / LASTS_S)
     first = [row for row in await stage.simulator.rows() if row.attempt == 1]
     failed_s = min((row.started_s for row in first if row.status != 200), default=began_s + OUTAGE_FROM_S)
     recovered_s = began_s + OUTAGE_FROM_S + OUTAGE_S
-    usual = _share(first, began_s, began_s + OUTAGE_FROM_S)
-    back_s = _back_after_s(first, recovered_s, USUAL_SHARE * usual)
+    usual = share_of(first, began_s, began_s + OUTAGE_FROM_S)
+    back_s = back_after_s(first, recovered_s, USUAL_SHARE * usual)
     return [
         same("requests", REQUESTS, len(first)),
         none_failed(heard),
@@ -68,7 +68,7 @@ async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
         at_most(
             "share in the outage, from 2 s after its first failure",
             LEFT_SHARE,
-            _share(first, failed_s + NOTICED_S, recovered_s),
+            share_of(first, failed_s + NOTICED_S, recovered_s),
         ),
         at_most("time until the usual share is back", BACK_S, back_s, "s"),
     ]
@@ -95,18 +95,18 @@ async def compliance(stage: Stage, _rng: Random) -> Sequence[Check]:
     ]
 
 
-def _share(first: Sequence[Row], from_s: float, to_s: float) -> float:
+def share_of(first: Sequence[Row], from_s: float, to_s: float) -> float:
     """The first choice's share of the first attempts in a time."""
     within = [row for row in first if from_s <= row.started_s < to_s]
     return sum(row.provider == "groq" for row in within) / len(within) if within else 0.0
 
 
-def _back_after_s(first: Sequence[Row], recovered_s: float, wanted: float) -> float:
+def back_after_s(first: Sequence[Row], recovered_s: float, wanted: float) -> float:
     """How long after the recovery the share of the last few seconds is what it was; past the end where it never is."""
     last_s = max((row.started_s for row in first), default=recovered_s)
     end_s = recovered_s + WINDOW_S
     while end_s <= last_s:
-        if _share(first, end_s - WINDOW_S, end_s) >= wanted:
+        if share_of(first, end_s - WINDOW_S, end_s) >= wanted:
             return end_s - recovered_s
         end_s += 0.5
     return float("inf")
