@@ -52,7 +52,14 @@ async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
     as good, a few failures that have not faded yet are reason enough to stay there.
     """
     began_s = await stage.simulator.now_s()
-    fault = {"provider": "groq", "path": "chat", "fault": BROKEN, "probability": 0.5, "from_s": OUTAGE_FROM_S, "for_s": OUTAGE_S}
+    fault = {
+        "provider": "groq",
+        "path": "chat",
+        "fault": BROKEN,
+        "probability": 0.5,
+        "from_s": OUTAGE_FROM_S,
+        "for_s": OUTAGE_S,
+    }
     await stage.simulator.show([fault])
     wanted = asks("urgent", REQUESTS, Routing(task_type=TASK_TYPE_CHAT, speed_critical=True))
     heard = await at_rate(stage.client, wanted, per_s=REQUESTS / LASTS_S)
