@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
 
 import msgspec
 
@@ -12,7 +11,6 @@ from router_service.core.chat import (
     Completion,
     Delta,
     FinishReason,
-    Generation,
     Message,
     Prompt,
     Reasoning,
@@ -24,7 +22,10 @@ from router_service.core.chat import (
 )
 from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
 from router_service.providers import openai_errors
+from router_service.providers import openai_shapes as shapes
 from router_service.providers.dialect import HttpCall, HttpHead
+from router_service.providers.openai_request import encoded
+from router_service.providers.openai_shapes import ANSWERS
 from router_service.providers.sse import EventSplitter, EventTooLarge
 
 NAME = "openai"
@@ -47,12 +48,12 @@ class OpenAIDialect:
             method="POST",
             url=f"{target.provider.base_url}/chat/completions",
             headers=headers,
-            body=_ENCODER.encode(_request(prompt, target.model.id, is_stream=is_stream)),
+            body=encoded(prompt, target.model.id, is_stream=is_stream),
         )
 
     def decode(self, body: bytes) -> Completion:
         try:
-            answer = _ANSWER.decode(body)
+            answer = ANSWERS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
         if answer.error:
@@ -82,7 +83,7 @@ class OpenAIStreamDecoder:
     def __init__(self) -> None:
         self._splitter = EventSplitter(max_event_bytes=MAX_EVENT_BYTES)
         self._finish_reason: str | None = None
-        self._usage: _Usage | None = None
+        self._usage: shapes.Usage | None = None
         self._model = ""
         self._is_done = False
 
@@ -107,7 +108,7 @@ class OpenAIStreamDecoder:
             self._is_done = True
             return _NOTHING
         try:
-            chunk = _CHUNK.decode(data)
+            chunk = ANSWERS.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
         groq = chunk.x_groq
@@ -125,75 +126,6 @@ class OpenAIStreamDecoder:
         return _NOTHING if choice.delta is None else _delta(choice.delta)
 
 
-class _ToolFunction(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _ToolFunction | None = None
-
-
-class _Text(msgspec.Struct):
-    """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways."""
-
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Text | None = None
-    delta: _Text | None = None
-    finish_reason: str | None = None
-
-
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: _Tokens | None = None
-    cache_write_tokens: _Tokens | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: _Tokens | None = None
-
-
-class _Usage(msgspec.Struct):
-    """Cached tokens stand in the details, and at DeepSeek beside the others."""
-
-    prompt_tokens: _Tokens = 0
-    completion_tokens: _Tokens = 0
-    prompt_cache_hit_tokens: _Tokens | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-
-
-class _Groq(msgspec.Struct):
-    """What Groq adds to a chunk: the usage of a whole stream, or the error that ended it."""
-
-    usage: _Usage | None = None
-    error: Any = None
-
-
-class _Answer(msgspec.Struct):
-    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200, and be of any type."""
-
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    model: str | None = None
-    error: Any = None
-    x_groq: _Groq | None = None
-
-
-_ENCODER = msgspec.json.Encoder()
-_ANSWER = msgspec.json.Decoder(_Answer)
-_CHUNK = _ANSWER
 _NOTHING = Delta()
 _FINISH_REASONS = {
     "stop": FinishReason.STOP,
@@ -206,40 +138,7 @@ _FINISH_REASONS = {
 }
 
 
-def _request(prompt: Prompt, model: str, *, is_stream: bool) -> dict[str, object]:
-    request: dict[str, object] = {"model": model, "messages": [_written(m) for m in prompt.messages]}
-    request.update(_written_generation(prompt.generation))
-    if is_stream:
-        request["stream"] = True
-        request["stream_options"] = {"include_usage": True}
-    return request
-
-
-def _written(message: Message) -> dict[str, str]:
-    written = {"role": message.role.value, "content": message.content or "".join(p.text for p in message.parts)}
-    if message.name:
-        written["name"] = message.name
-    if message.role is Role.TOOL:
-        written["tool_call_id"] = message.tool_call_id
-    return written
-
-
-def _written_generation(generation: Generation) -> dict[str, object]:
-    """Only what the caller set: a provider's own defaults stay in force."""
-    fields: dict[str, object] = {
-        "max_completion_tokens": generation.max_output_tokens,
-        "temperature": generation.temperature,
-        "top_p": generation.top_p,
-        "seed": generation.seed,
-        "frequency_penalty": generation.frequency_penalty,
-        "presence_penalty": generation.presence_penalty,
-        "stop": list(generation.stop) or None,
-        "reasoning_effort": generation.reasoning_effort or None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _message(text: _Text | None, model: str) -> Message:
+def _message(text: shapes.Text | None, model: str) -> Message:
     assert text is not None
     calls = text.tool_calls or []
     thought = text.reasoning_content or text.reasoning
@@ -255,7 +154,7 @@ def _message(text: _Text | None, model: str) -> Message:
     )
 
 
-def _delta(text: _Text) -> Delta:
+def _delta(text: shapes.Text) -> Delta:
     content = text.content or text.refusal or ""
     reasoning = text.reasoning_content or text.reasoning or ""
     if not text.tool_calls:
@@ -263,9 +162,9 @@ def _delta(text: _Text) -> Delta:
     return Delta(content, reasoning, tuple(_tool_call_delta(c, i) for i, c in enumerate(text.tool_calls)))
 
 
-def _tool_call_delta(call: _ToolCall, position: int) -> ToolCallDelta:
+def _tool_call_delta(call: shapes.ToolCall, position: int) -> ToolCallDelta:
     """Clones of the API leave the index out; the position in the list is what they mean."""
-    function = call.function or _ToolFunction()
+    function = call.function or shapes.ToolFunction()
     return ToolCallDelta(
         index=position if call.index is None else call.index,
         id=call.id or "",
@@ -285,11 +184,11 @@ def _finish_reason(text: str | None) -> FinishReason:
     return _FINISH_REASONS.get(text, FinishReason.STOP)
 
 
-def _usage(usage: _Usage | None) -> Usage | None:
+def _usage(usage: shapes.Usage | None) -> Usage | None:
     if usage is None:
         return None
-    into = usage.prompt_tokens_details or _InputDetails()
-    out = usage.completion_tokens_details or _OutputDetails()
+    into = usage.prompt_tokens_details or shapes.InputDetails()
+    out = usage.completion_tokens_details or shapes.OutputDetails()
     return Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,
