@@ -10,7 +10,6 @@ from router_service.core.catalog import Target
 from router_service.core.chat import (
     Completion,
     Delta,
-    FinishReason,
     Message,
     Prompt,
     Reasoning,
@@ -20,10 +19,11 @@ from router_service.core.chat import (
     ToolCallDelta,
     Usage,
 )
-from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
+from router_service.core.errors import BadResponse, ResponseTooLarge, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers import openai_shapes as shapes
 from router_service.providers.dialect import HttpCall, HttpHead
+from router_service.providers.openai_finish import finish_reason
 from router_service.providers.openai_request import encoded
 from router_service.providers.openai_shapes import ANSWERS
 from router_service.providers.sse import EventSplitter, EventTooLarge
@@ -63,7 +63,7 @@ class OpenAIDialect:
         choice = answer.choices[0]
         return Completion(
             message=_message(choice.message, answer.model or ""),
-            finish_reason=_finish_reason(choice.finish_reason),
+            finish_reason=finish_reason(choice.finish_reason),
             usage=_usage(answer.usage),
             model=answer.model or "",
         )
@@ -99,9 +99,7 @@ class OpenAIStreamDecoder:
         """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
         if not self._is_done or self._finish_reason is None:
             return None
-        return StreamEnd(
-            finish_reason=_finish_reason(self._finish_reason), usage=_usage(self._usage), model=self._model
-        )
+        return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=_usage(self._usage), model=self._model)
 
     def _event(self, data: bytes) -> Delta:
         if data == TERMINAL:
@@ -121,21 +119,12 @@ class OpenAIStreamDecoder:
         if not chunk.choices:
             return _NOTHING
         choice = chunk.choices[0]
-        if choice.finish_reason is not None:
+        if choice.finish_reason:
             self._finish_reason = choice.finish_reason
         return _NOTHING if choice.delta is None else _delta(choice.delta)
 
 
 _NOTHING = Delta()
-_FINISH_REASONS = {
-    "stop": FinishReason.STOP,
-    "eos": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
 
 
 def _message(text: shapes.Text | None, model: str) -> Message:
@@ -171,17 +160,6 @@ def _tool_call_delta(call: shapes.ToolCall, position: int) -> ToolCallDelta:
         name=function.name or "",
         arguments_json_fragment=function.arguments or "",
     )
-
-
-def _finish_reason(text: str | None) -> FinishReason:
-    """An unknown word is taken for a plain stop, except those by which a vendor says that its model failed."""
-    if text == "insufficient_system_resource":
-        raise ServerFailed("the provider ran out of resources inside its answer", stage=Stage.STREAM, maybe_billed=True)
-    if text == "error":
-        raise BadResponse("the provider ended the answer with an error", stage=Stage.STREAM, maybe_billed=True)
-    if text is None:
-        raise BadResponse("the answer has no finish reason", stage=Stage.DECODE, maybe_billed=True)
-    return _FINISH_REASONS.get(text, FinishReason.STOP)
 
 
 def _usage(usage: shapes.Usage | None) -> Usage | None:
