@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
+from signalbox.v1 import chat_pb2, router_pb2
 
 from tests.harness.raw import (
     DONE,
     USAGE,
     Case,
-    RawProviders,
+    RawStack,
     delta,
     event,
     raw_providers,
@@ -30,7 +30,17 @@ def finishing(word: str) -> Case:
     return Case([whole("hel", word)], [stream(*events)])
 
 
+def using(usage: object) -> Case:
+    """An answer of 5000 characters with this said of its usage."""
+    events = [delta("hello" * 1000), delta("", "stop", usage=usage), DONE]
+    return Case([whole("hello" * 1000, usage=usage)], [stream(*events)])
+
+
 CASES = {
+    "usage-empty": using({}),
+    "usage-nought": using({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
+    "usage-half": using({"prompt_tokens": 90}),
+    "usage-none": using(None),
     "finish-length": finishing("MAX_TOKENS"),
     "finish-filter": finishing("SAFETY"),
     "finish-abort": finishing("abort"),
@@ -39,27 +49,21 @@ CASES = {
 
 
 @pytest.fixture(scope="module")
-def raw() -> Iterator[RawProviders]:
-    with raw_providers(CASES) as providers:
-        yield providers
-
-
-@pytest.fixture(scope="module")
-def stub(raw: RawProviders) -> Iterator[router_pb2_grpc.RouterStub]:
-    with routing_to_each(raw, health=ATTENTIVE) as stub:
-        yield stub
+def stack() -> Iterator[RawStack]:
+    with raw_providers(CASES) as raw, routing_to_each(raw, health=ATTENTIVE) as stack:
+        yield stack
 
 
 def complete(
-    stub: router_pb2_grpc.RouterStub, case: str, *, is_stream: bool
+    stack: RawStack, case: str, *, is_stream: bool, request_id: str = ""
 ) -> tuple[str, router_pb2.CompleteResponse | Refused]:
     """What was delivered, and how it ended."""
     model, text = f"{case}/chat-small", ""
     try:
         if not is_stream:
-            answer = stub.Complete(asking(model=model), timeout=10)
+            answer = stack.stub.Complete(asking(model=model, request_id=request_id), timeout=10)
             return answer.message.content, answer
-        for happened in stub.StreamComplete(streaming(model=model), timeout=10):
+        for happened in stack.stub.StreamComplete(streaming(model=model, request_id=request_id), timeout=10):
             text += happened.delta.content
             if happened.HasField("done"):
                 return text, happened.done.response
@@ -68,14 +72,14 @@ def complete(
     raise AssertionError("the stream ended without a last word")
 
 
-def answered(stub: router_pb2_grpc.RouterStub, case: str, *, is_stream: bool) -> router_pb2.CompleteResponse:
-    _, end = complete(stub, case, is_stream=is_stream)
+def answered(stack: RawStack, case: str, *, is_stream: bool) -> router_pb2.CompleteResponse:
+    _, end = complete(stack, case, is_stream=is_stream)
     assert isinstance(end, router_pb2.CompleteResponse), end
     return end
 
 
-def failed(stub: router_pb2_grpc.RouterStub, case: str, *, is_stream: bool) -> Refused:
-    _, end = complete(stub, case, is_stream=is_stream)
+def failed(stack: RawStack, case: str, *, is_stream: bool, request_id: str = "") -> Refused:
+    _, end = complete(stack, case, is_stream=is_stream, request_id=request_id)
     assert isinstance(end, Refused), end
     return end
 
@@ -88,17 +92,28 @@ def failed(stub: router_pb2_grpc.RouterStub, case: str, *, is_stream: bool) -> R
         ("finish-filter", chat_pb2.FINISH_REASON_CONTENT_FILTER),
     ],
 )
-def test_an_answer_that_was_cut_says_so(
-    stub: router_pb2_grpc.RouterStub, case: str, reason: int, *, is_stream: bool
-) -> None:
-    assert answered(stub, case, is_stream=is_stream).finish_reason == reason
+def test_an_answer_that_was_cut_says_so(stack: RawStack, case: str, reason: int, *, is_stream: bool) -> None:
+    assert answered(stack, case, is_stream=is_stream).finish_reason == reason
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
 @pytest.mark.parametrize("case", ["finish-abort", "finish-unknown"])
-def test_an_answer_that_may_have_been_cut_is_none(
-    stub: router_pb2_grpc.RouterStub, case: str, *, is_stream: bool
-) -> None:
-    error = failed(stub, case, is_stream=is_stream)
+def test_an_answer_that_may_have_been_cut_is_none(stack: RawStack, case: str, *, is_stream: bool) -> None:
+    error = failed(stack, case, is_stream=is_stream)
     assert error.info.reason in ("UPSTREAM_BAD_RESPONSE", "STREAM_INTERRUPTED")
     assert error.facts["maybe_billed"] == "true"
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize(
+    ("case", "input_tokens", "output_tokens"),
+    [("usage-empty", None, 1250), ("usage-nought", None, 1250), ("usage-half", 90, 1250), ("usage-none", None, 1250)],
+)
+def test_what_usage_leaves_out_is_estimated_not_free(
+    stack: RawStack, case: str, input_tokens: int | None, output_tokens: int, *, is_stream: bool
+) -> None:
+    answer = answered(stack, case, is_stream=is_stream)
+    assert answer.usage.estimated
+    assert answer.usage.output_tokens == output_tokens
+    assert answer.usage.input_tokens == (input_tokens or answer.usage.input_tokens) > 0
+    assert answer.cost_usd_nanos == answer.usage.input_tokens * 1000 + answer.usage.output_tokens * 2000

@@ -111,7 +111,7 @@ class Execution:
                 raise dialect.failure(response.head, await _beginning(response))
             body = await self._whole(response)
         completion = dialect.decode(body)
-        if _characters(completion) > MAX_ANSWER_CHARACTERS:
+        if completion.message.characters() > MAX_ANSWER_CHARACTERS:
             raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
         return completion
 
@@ -288,12 +288,6 @@ def _in_pieces(delta: Delta) -> Sequence[Delta]:
 
 def _cut(text: str) -> list[str]:
     return [text[i : i + MAX_DELTA_CHARACTERS] for i in range(0, len(text), MAX_DELTA_CHARACTERS)]
-
-
-def _characters(completion: Completion) -> int:
-    message = completion.message
-    calls = sum(len(c.arguments_json) for c in message.tool_calls)
-    return len(message.content) + calls + sum(len(r.text) for r in message.reasoning)
 
 
 def _too_large(what: str, *, stage: Stage) -> ResponseTooLarge:

@@ -27,7 +27,7 @@ from router_service.core.errors import (
 from router_service.core.events import AttemptFinished, AttemptStarted, Observer
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan, Standing
-from router_service.core.prices import estimated_usage
+from router_service.core.prices import estimated_usage, filled_usage
 from router_service.core.request import Request
 from router_service.service.refusals import no_room
 from router_service.service.rooms import Room, Rooms, Unroomed
@@ -190,14 +190,13 @@ class Run:
         self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
-        message = completion.message
-        attempt.output_characters = len(message.content) + sum(len(r.text) for r in message.reasoning)
-        usage = completion.usage or self._estimate(attempt)
+        attempt.output_characters = completion.message.characters()
+        usage = filled_usage(completion.usage, self._estimate(attempt))
         self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
         return self._answer(attempt, completion.message, completion.finish_reason, usage)
 
     def streamed(self, attempt: Try, end: StreamEnd) -> Answer:
-        usage = end.usage or self._estimate(attempt)
+        usage = filled_usage(end.usage, self._estimate(attempt))
         self._record(attempt, Outcome.OK, usage=usage, finish=end.finish_reason, model=end.model)
         return self._answer(attempt, STREAMED_MESSAGE, end.finish_reason, usage)
 

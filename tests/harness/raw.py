@@ -15,6 +15,7 @@ import grpc
 from signalbox.v1 import router_pb2_grpc
 
 from tests.harness import processes, settings
+from tests.harness.processes import wait_until
 from tests.harness.stack import RECEIVE_ALL
 
 USAGE: Mapping[str, object] = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
@@ -120,9 +121,24 @@ def raw_providers(cases: Mapping[str, Case], *, pause_s: float = 0.05) -> Iterat
             thread.join(5)
 
 
+@dataclass(frozen=True, slots=True)
+class RawStack:
+    """A router on raw providers, with one target for each case, called `CASE/chat-small`."""
+
+    raw: RawProviders
+    router: processes.Process
+    stub: router_pb2_grpc.RouterStub
+
+    def logged(self, request_id: str) -> dict[str, object]:
+        """The log's line on a request, whatever became of it."""
+        wait_until(lambda: f'"{request_id}"' in self.router.stderr(), within_s=5, what="the request is on record")
+        [line] = [json.loads(line) for line in self.router.stderr().splitlines() if f'"{request_id}"' in line]
+        assert isinstance(line, dict)
+        return line
+
+
 @contextmanager
-def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iterator[router_pb2_grpc.RouterStub]:
-    """A router with one target for each case, called `CASE/chat-small`."""
+def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iterator[RawStack]:
     with processes.short_directory() as directory:
         providers = [
             settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0)) for name in raw.cases
@@ -133,4 +149,4 @@ def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iter
             processes.running(router),
             grpc.insecure_channel(router.ready["router"], RECEIVE_ALL) as channel,
         ):
-            yield router_pb2_grpc.RouterStub(channel)
+            yield RawStack(raw, router, router_pb2_grpc.RouterStub(channel))
