@@ -9,12 +9,14 @@ import pytest
 from signalbox.v1 import chat_pb2, router_pb2
 
 from tests.harness.raw import (
+    CHUNKED,
     DONE,
     USAGE,
     Case,
     RawStack,
     delta,
     event,
+    framed,
     raw_providers,
     routing_to_each,
     stream,
@@ -37,6 +39,24 @@ def using(usage: object) -> Case:
 
 
 CASES = {
+    "usage-then-cut": Case(
+        streamed=[
+            CHUNKED,
+            *(framed(delta("word ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+        ]
+    ),
+    "usage-then-error": Case(
+        [whole("hel", "error", usage={"prompt_tokens": 50_000, "completion_tokens": 20})],
+        [
+            stream(
+                delta("hel"),
+                delta("", "error"),
+                event({"choices": [], "usage": {"prompt_tokens": 50_000, "completion_tokens": 20}}),
+                DONE,
+            )
+        ],
+    ),
+    "usage-of-too-much": Case([whole("x" * 1_000_001, usage={"prompt_tokens": 50_000, "completion_tokens": 20})]),
     "usage-empty": using({}),
     "usage-nought": using({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
     "usage-half": using({"prompt_tokens": 90}),
@@ -117,3 +137,20 @@ def test_what_usage_leaves_out_is_estimated_not_free(
     assert answer.usage.output_tokens == output_tokens
     assert answer.usage.input_tokens == (input_tokens or answer.usage.input_tokens) > 0
     assert answer.cost_usd_nanos == answer.usage.input_tokens * 1000 + answer.usage.output_tokens * 2000
+
+
+@pytest.mark.parametrize(
+    ("case", "is_stream"),
+    [
+        ("usage-then-cut", True),
+        ("usage-then-error", True),
+        ("usage-then-error", False),
+        ("usage-of-too-much", False),
+    ],
+)
+def test_what_a_failed_attempt_reported_is_its_bill(stack: RawStack, case: str, *, is_stream: bool) -> None:
+    request_id = f"req-{case}-{is_stream}"
+    failed(stack, case, is_stream=is_stream, request_id=request_id)
+    line = stack.logged(request_id)
+    assert (line["input_tokens"], line["output_tokens"]) == (50_000, 20)
+    assert line["cost_usd_nanos"] == 50_000 * 1000 + 20 * 2000

@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+from router_service.core.chat import Usage
 from router_service.core.outcome import BlockReason, Outcome
 
 
@@ -219,6 +220,13 @@ class UpstreamError(SignalboxError):
         self.status_code = status_code
         self.maybe_billed = maybe_billed
         self.retry_after_s = retry_after_s
+        self.usage: Usage | None = None
+        self.output_characters = 0
+
+    def found_in(self, usage: Usage | None, *, output_characters: int) -> None:
+        """The answer that it was found in had reported `usage` and had so much text: the bill goes by that."""
+        self.usage = usage
+        self.output_characters = output_characters
 
 
 class ConnectFailed(UpstreamError):

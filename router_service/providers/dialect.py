@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router_service.core.catalog import Target
-from router_service.core.chat import Completion, Delta, Prompt, StreamEnd
+from router_service.core.chat import Completion, Delta, Prompt, StreamEnd, Usage
 from router_service.core.errors import UpstreamError
 
 
@@ -38,6 +38,9 @@ class StreamDecoder(Protocol):
         Raises an UpstreamError where the stream says that it failed, or makes no sense.
         """
 
+    def usage(self) -> Usage | None:
+        """What the stream has reported of its usage so far, for the bill of one that ends before its end."""
+
     def end(self) -> StreamEnd | None:
         """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole."""
 
@@ -49,7 +52,7 @@ class Dialect(Protocol):
         """The call to make. `attempt_id` goes along as `x-request-id`, so that both sides' books can be joined."""
 
     def decode(self, body: bytes) -> Completion:
-        """A whole unary answer; raises BadResponse where it is none."""
+        """A whole unary answer; raises an UpstreamError where it is none, with what that reports of its usage."""
 
     def decoder(self) -> StreamDecoder:
         """A fresh decoder for one streamed answer."""

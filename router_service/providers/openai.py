@@ -56,17 +56,18 @@ class OpenAIDialect:
             answer = ANSWERS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
-        if answer.error:
-            raise openai_errors.inside_success(answer.error)
-        if not answer.choices or answer.choices[0].message is None:
-            raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
-        choice = answer.choices[0]
-        return Completion(
-            message=_message(choice.message, answer.model or ""),
-            finish_reason=finish_reason(choice.finish_reason),
-            usage=_usage(answer.usage),
-            model=answer.model or "",
-        )
+        usage, model = _usage(answer.usage), answer.model or ""
+        message = Message(role=Role.ASSISTANT)
+        try:
+            if answer.error:
+                raise openai_errors.inside_success(answer.error)
+            choice = _choice(answer)
+            message = _message(choice.message, model)
+            finish = finish_reason(choice.finish_reason)
+        except UpstreamError as error:
+            error.found_in(usage, output_characters=message.characters())
+            raise
+        return Completion(message=message, finish_reason=finish, usage=usage, model=model)
 
     def decoder(self) -> OpenAIStreamDecoder:
         return OpenAIStreamDecoder()
@@ -95,11 +96,14 @@ class OpenAIStreamDecoder:
         # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
         return [self._event(event) for event in events if event.strip() and not self._is_done]
 
+    def usage(self) -> Usage | None:
+        return _usage(self._usage)
+
     def end(self) -> StreamEnd | None:
         """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
         if not self._is_done or self._finish_reason is None:
             return None
-        return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=_usage(self._usage), model=self._model)
+        return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=self.usage(), model=self._model)
 
     def _event(self, data: bytes) -> Delta:
         if data == TERMINAL:
@@ -110,10 +114,10 @@ class OpenAIStreamDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
         groq = chunk.x_groq
-        if error := chunk.error or (groq and groq.error):
-            raise openai_errors.inside_success(error)
         if usage := chunk.usage or (groq and groq.usage):
             self._usage = usage
+        if error := chunk.error or (groq and groq.error):
+            raise openai_errors.inside_success(error)
         if not self._model and chunk.model:
             self._model = chunk.model
         if not chunk.choices:
@@ -125,6 +129,12 @@ class OpenAIStreamDecoder:
 
 
 _NOTHING = Delta()
+
+
+def _choice(answer: shapes.Answer) -> shapes.Choice:
+    if not answer.choices or answer.choices[0].message is None:
+        raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
+    return answer.choices[0]
 
 
 def _message(text: shapes.Text | None, model: str) -> Message:

@@ -111,7 +111,8 @@ class Execution:
                 raise dialect.failure(response.head, await _beginning(response))
             body = await self._whole(response)
         completion = dialect.decode(body)
-        if completion.message.characters() > MAX_ANSWER_CHARACTERS:
+        attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
+        if attempt.output_characters > MAX_ANSWER_CHARACTERS:
             raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
         return completion
 
@@ -134,7 +135,11 @@ class Execution:
                 received += len(data)
                 if received > self._max_output_bytes:
                     raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.STREAM)
-                if not (deltas := decoder.feed(data)):
+                try:
+                    deltas = decoder.feed(data)
+                finally:
+                    attempt.usage = decoder.usage()
+                if not deltas:
                     continue
                 if delta := _merged(deltas):
                     attempt.stage = Stage.STREAM

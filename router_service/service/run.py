@@ -39,7 +39,9 @@ STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
 
 @dataclass(slots=True, kw_only=True)
 class Try:
-    """An attempt under way. `stage` and `output_characters` grow with it; clocks are monotonic but `start_time`."""
+    """An attempt under way. `stage` and `output_characters` grow with it, and so does `usage`, what the provider has
+    reported so far; clocks are monotonic but `start_time`.
+    """
 
     number: int
     target: Target
@@ -53,6 +55,7 @@ class Try:
     status_code: int = 0
     first_token: float | None = None
     output_characters: int = 0
+    usage: Usage | None = None
 
     @property
     def was_sent(self) -> bool:
@@ -160,9 +163,11 @@ class Run:
         return kind("the provider did not answer in time", stage=attempt.stage, maybe_billed=attempt.was_sent)
 
     def failed(self, attempt: Try, error: UpstreamError) -> None:
-        """The attempt's own error. What it may have cost is estimated, since nobody reports it."""
+        """The attempt's own error. What it may have cost is estimated as far as the provider has not reported it."""
         self._causes.append((attempt.target.id, error))
-        usage = self._estimate(attempt) if error.maybe_billed else None
+        attempt.usage = error.usage or attempt.usage
+        attempt.output_characters = max(error.output_characters, attempt.output_characters)
+        usage = self._used(attempt) if error.maybe_billed or attempt.usage is not None else None
         self._record(
             attempt,
             error.outcome if attempt.first_token is None else Outcome.INTERRUPTED,
@@ -186,17 +191,16 @@ class Run:
                 outcome = Outcome.BAD_RESPONSE
             case _:
                 outcome = Outcome.CANCELLED
-        usage = self._estimate(attempt) if attempt.was_sent else None
+        usage = self._used(attempt) if attempt.was_sent else None
         self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
-        attempt.output_characters = completion.message.characters()
-        usage = filled_usage(completion.usage, self._estimate(attempt))
+        usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
         return self._answer(attempt, completion.message, completion.finish_reason, usage)
 
     def streamed(self, attempt: Try, end: StreamEnd) -> Answer:
-        usage = filled_usage(end.usage, self._estimate(attempt))
+        usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=end.finish_reason, model=end.model)
         return self._answer(attempt, STREAMED_MESSAGE, end.finish_reason, usage)
 
@@ -233,8 +237,9 @@ class Run:
             p95_s=usual_s or unmeasured_s,
         )
 
-    def _estimate(self, attempt: Try) -> Usage:
-        return estimated_usage(input_tokens=attempt.room.input_tokens, output_characters=attempt.output_characters)
+    def _used(self, attempt: Try) -> Usage:
+        tokens, characters = attempt.room.input_tokens, attempt.output_characters
+        return filled_usage(attempt.usage, estimated_usage(input_tokens=tokens, output_characters=characters))
 
     def _record(
         self,
