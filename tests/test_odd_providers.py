@@ -11,6 +11,7 @@ from signalbox.v1 import chat_pb2, router_pb2
 from tests.harness.raw import (
     CHUNKED,
     DONE,
+    END,
     USAGE,
     Case,
     RawStack,
@@ -38,7 +39,15 @@ def using(usage: object) -> Case:
     return Case([whole("hello" * 1000, usage=usage)], [stream(*events)])
 
 
+def breaking_off(*error: bytes) -> Case:
+    """A stream that reports an error after its first words, and goes on as if nothing had been."""
+    return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(b"".join([*error, delta("", "stop"), DONE])) + END])
+
+
 CASES = {
+    "error-named": breaking_off(b'event: error\ndata: {"message":"boom","code":500}\n\n'),
+    "error-field": breaking_off(b'error: {"code":500,"message":"boom"}\n\n'),
+    "error-object": breaking_off(event({"object": "error", "message": "boom", "code": 500})),
     "usage-then-cut": Case(
         streamed=[
             CHUNKED,
@@ -154,3 +163,10 @@ def test_what_a_failed_attempt_reported_is_its_bill(stack: RawStack, case: str, 
     line = stack.logged(request_id)
     assert (line["input_tokens"], line["output_tokens"]) == (50_000, 20)
     assert line["cost_usd_nanos"] == 50_000 * 1000 + 20 * 2000
+
+
+@pytest.mark.parametrize("case", ["error-named", "error-field", "error-object"])
+def test_an_error_ends_a_stream_however_it_is_framed(stack: RawStack, case: str) -> None:
+    text, end = complete(stack, case, is_stream=True)
+    assert isinstance(end, Refused), end
+    assert (end.info.reason, end.facts["cause"], text) == ("STREAM_INTERRUPTED", "UPSTREAM_5XX", "hi ")

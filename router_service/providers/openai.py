@@ -26,7 +26,7 @@ from router_service.providers.dialect import HttpCall, HttpHead
 from router_service.providers.openai_finish import finish_reason
 from router_service.providers.openai_request import encoded
 from router_service.providers.openai_shapes import ANSWERS
-from router_service.providers.sse import EventSplitter, EventTooLarge
+from router_service.providers.sse import Event, EventSplitter, EventTooLarge
 
 NAME = "openai"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -61,6 +61,8 @@ class OpenAIDialect:
         try:
             if answer.error:
                 raise openai_errors.inside_success(answer.error)
+            if answer.kind == shapes.ERROR:
+                raise openai_errors.told_inside_success(body)
             choice = _choice(answer)
             message = _message(choice.message, model)
             finish = finish_reason(choice.finish_reason)
@@ -90,11 +92,11 @@ class OpenAIStreamDecoder:
 
     def feed(self, data: bytes) -> Sequence[Delta]:
         try:
-            events = self._splitter.feed(data)
+            events = list(self._splitter.feed(data))
         except EventTooLarge as e:
             raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
         # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
-        return [self._event(event) for event in events if event.strip() and not self._is_done]
+        return [self._event(event) for event in events if event.data.strip() and not self._is_done]
 
     def usage(self) -> Usage | None:
         return _usage(self._usage)
@@ -105,12 +107,14 @@ class OpenAIStreamDecoder:
             return None
         return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=self.usage(), model=self._model)
 
-    def _event(self, data: bytes) -> Delta:
-        if data == TERMINAL:
+    def _event(self, event: Event) -> Delta:
+        if event.is_error:
+            raise openai_errors.told_inside_success(event.data)
+        if event.data == TERMINAL:
             self._is_done = True
             return _NOTHING
         try:
-            chunk = ANSWERS.decode(data)
+            chunk = ANSWERS.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
         groq = chunk.x_groq
@@ -118,6 +122,8 @@ class OpenAIStreamDecoder:
             self._usage = usage
         if error := chunk.error or (groq and groq.error):
             raise openai_errors.inside_success(error)
+        if chunk.kind == shapes.ERROR:
+            raise openai_errors.told_inside_success(event.data)
         if not self._model and chunk.model:
             self._model = chunk.model
         if not chunk.choices:

@@ -64,8 +64,11 @@ class Groq(msgspec.Struct):
 
 
 class Answer(msgspec.Struct):
-    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200, and be of any type."""
+    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200, and be of any type; or
+    the whole of it is an error, and says so as its `kind`.
+    """
 
+    kind: Any = msgspec.field(name="object", default=None)
     choices: list[Choice] | None = None
     usage: Usage | None = None
     model: str | None = None
@@ -73,4 +76,5 @@ class Answer(msgspec.Struct):
     x_groq: Groq | None = None
 
 
+ERROR = "error"
 ANSWERS = msgspec.json.Decoder(Answer)

@@ -186,6 +186,12 @@ def test_error_inside_a_whole_answer(said: object, kind: type[UpstreamError]) ->
     assert CANARY not in str(caught.value)
 
 
+def test_answer_that_is_an_error_itself() -> None:
+    with pytest.raises(ServerFailed) as caught:
+        decoded(json.dumps({"object": "error", "message": CANARY, "type": "X", "code": 500}).encode())
+    assert CANARY not in str(caught.value)
+
+
 @pytest.mark.parametrize("said", [None, "", {}, [], False, 0])
 def test_error_that_says_nothing_is_none(said: object) -> None:
     assert decoded(answer(error=said)).message.content == "Hi"

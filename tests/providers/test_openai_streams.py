@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_service.core.chat import Delta, FinishReason, StreamEnd, ToolCallDelta, Usage
-from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
+from router_service.core.errors import (
+    BadResponse,
+    ContextTooLong,
+    RateLimited,
+    ResponseTooLarge,
+    ServerFailed,
+    Stage,
+    UpstreamError,
+)
 from router_service.providers import openai
 from router_service.providers.openai import OpenAIDialect
 from tests.providers.openai_bodies import CANARY, ERRORS, WRONG, Json, chunk, lines, streamed
@@ -178,6 +186,24 @@ def test_error_inside_a_stream(said: object, kind: type[UpstreamError]) -> None:
 def test_error_of_groq_inside_a_stream() -> None:
     with pytest.raises(ServerFailed) as caught:
         OpenAIDialect().decoder().feed(lines(chunk("Hi", x_groq={"id": "r", "error": CANARY})))
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (b'event: error\ndata: {"message":"CANARY-7f3a","code":500}\n\n', ServerFailed),
+        (b'event: error\ndata: {"error":{"code":429}}\n\n', RateLimited),
+        (b"event: error\ndata: CANARY-7f3a\n\n", ServerFailed),
+        (b'error: {"code":500,"message":"CANARY-7f3a","type":"server_error"}\n\n', ServerFailed),
+        (b'data: {"object":"error","message":"CANARY-7f3a","type":"InternalServerError","code":500}\n\n', ServerFailed),
+        (b'data: {"object":"error","message":"maximum context length is 7","code":400}\n\n', ContextTooLong),
+    ],
+)
+def test_error_that_is_framed_in_another_way(event: bytes, kind: type[UpstreamError]) -> None:
+    with pytest.raises(kind) as caught:
+        streamed([lines(chunk("Hi")) + event + lines(chunk("", "stop"), "[DONE]")])
+    assert caught.value.maybe_billed
     assert CANARY not in str(caught.value)
 
 
