@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import grpc
 import pytest
 from signalbox.v1 import chat_pb2, router_pb2
 
+from tests.harness import settings
 from tests.harness.raw import (
     CHUNKED,
     DONE,
@@ -27,6 +29,9 @@ from tests.harness.stack import Refused, asking, refused, streaming
 
 ATTENTIVE = {"down_after": 1000, "degraded_failures": 1000, "healthy_ratio": 0.0}
 
+READ_APART_S = 0.3
+"""So much later, what comes is read by itself even on a busy machine."""
+
 
 def finishing(word: str) -> Case:
     events = [delta("hel"), delta("", word), event({"choices": [], "usage": USAGE}), DONE]
@@ -41,10 +46,16 @@ def using(usage: object) -> Case:
 
 def breaking_off(*error: bytes) -> Case:
     """A stream that reports an error after its first words, and goes on as if nothing had been."""
-    return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(b"".join([*error, delta("", "stop"), DONE])) + END])
+    rest = b"".join([*error, delta("", "stop"), DONE])
+    return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(rest) + END], pause_s=READ_APART_S)
 
 
 CASES = {
+    "done-alone": Case(streamed=[CHUNKED + framed(delta("hello")) + framed(DONE), b""], keeps=True),
+    "text-with-fault": Case(
+        streamed=[CHUNKED + framed(delta("one ")), framed(delta("two ") + event({"error": "x"}))], pause_s=READ_APART_S
+    ),
+    "fault-at-once": Case(streamed=[stream(delta("x" * 400), event({"error": "x"}))]),
     "error-named": breaking_off(b'event: error\ndata: {"message":"boom","code":500}\n\n'),
     "error-field": breaking_off(b'error: {"code":500,"message":"boom"}\n\n'),
     "error-object": breaking_off(event({"object": "error", "message": "boom", "code": 500})),
@@ -170,3 +181,25 @@ def test_an_error_ends_a_stream_however_it_is_framed(stack: RawStack, case: str)
     text, end = complete(stack, case, is_stream=True)
     assert isinstance(end, Refused), end
     assert (end.info.reason, end.facts["cause"], text) == ("STREAM_INTERRUPTED", "UPSTREAM_5XX", "hi ")
+
+
+def test_a_stream_that_is_done_without_a_finish_reason_ends_at_once(stack: RawStack) -> None:
+    began = time.monotonic()
+    text, end = complete(stack, "done-alone", is_stream=True)
+    assert isinstance(end, Refused), end
+    assert end.info.reason in ("STREAM_INTERRUPTED", "UPSTREAM_BAD_RESPONSE")
+    assert text in ("", "hello")
+    assert time.monotonic() - began < settings.TIMEOUTS["gap"] / 2
+
+
+def test_text_that_came_with_a_fault_is_delivered_after_text_and_billed(stack: RawStack) -> None:
+    text, end = complete(stack, "text-with-fault", is_stream=True)
+    assert isinstance(end, Refused), end
+    assert (text, end.info.reason, end.facts["cause"]) == ("one two ", "STREAM_INTERRUPTED", "UPSTREAM_5XX")
+
+
+def test_text_that_came_with_a_fault_first_of_all_is_billed_and_not_delivered(stack: RawStack) -> None:
+    text, end = complete(stack, "fault-at-once", is_stream=True, request_id="req-fault-at-once")
+    assert isinstance(end, Refused), end
+    assert (text, end.info.reason, end.facts["maybe_billed"]) == ("", "UPSTREAM_5XX", "true")
+    assert stack.logged("req-fault-at-once")["output_tokens"] == 100

@@ -33,16 +33,18 @@ class StreamDecoder(Protocol):
     """Decodes one stream. Fed in the order of arrival, in pieces cut anywhere."""
 
     def feed(self, data: bytes) -> Sequence[Delta]:
-        """What the bytes completed: one Delta for each valid event, an empty one where an event says nothing new.
-
-        Raises an UpstreamError where the stream says that it failed, or makes no sense.
+        """What the bytes completed: one Delta for each valid event, an empty one where an event says nothing new; none
+        from where the stream failed on.
         """
 
     def usage(self) -> Usage | None:
         """What the stream has reported of its usage so far, for the bill of one that ends before its end."""
 
     def end(self) -> StreamEnd | None:
-        """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole."""
+        """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole.
+
+        Raises an UpstreamError once the stream has said that it failed, or made no sense, be it at its very end.
+        """
 
 
 class Dialect(Protocol):

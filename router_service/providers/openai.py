@@ -81,7 +81,7 @@ class OpenAIDialect:
 class OpenAIStreamDecoder:
     """Holds what one stream has said so far."""
 
-    __slots__ = ("_finish_reason", "_is_done", "_model", "_splitter", "_usage")
+    __slots__ = ("_failure", "_finish_reason", "_is_done", "_model", "_splitter", "_usage")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter(max_event_bytes=MAX_EVENT_BYTES)
@@ -89,28 +89,38 @@ class OpenAIStreamDecoder:
         self._usage: shapes.Usage | None = None
         self._model = ""
         self._is_done = False
+        self._failure: UpstreamError | None = None
 
     def feed(self, data: bytes) -> Sequence[Delta]:
+        deltas: list[Delta] = []
+        if self._is_done or self._failure is not None:
+            return deltas
         try:
-            events = list(self._splitter.feed(data))
+            for event in self._splitter.feed(data):
+                if event.data.strip():  # without data it is a ping: no event of this dialect, and nobody's silence ends
+                    deltas.append(self._event(event))
+                if self._is_done:
+                    break
         except EventTooLarge as e:
-            raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
-        # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
-        return [self._event(event) for event in events if event.data.strip() and not self._is_done]
+            self._failure = ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True)
+        except UpstreamError as e:
+            self._failure = e
+        return deltas
 
     def usage(self) -> Usage | None:
         return _usage(self._usage)
 
     def end(self) -> StreamEnd | None:
-        """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
-        if not self._is_done or self._finish_reason is None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._is_done:
             return None
         return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=self.usage(), model=self._model)
 
     def _event(self, event: Event) -> Delta:
         if event.is_error:
             raise openai_errors.told_inside_success(event.data)
-        if event.data == TERMINAL:
+        if event.data.strip() == TERMINAL:
             self._is_done = True
             return _NOTHING
         try:

@@ -135,15 +135,16 @@ class Execution:
                 received += len(data)
                 if received > self._max_output_bytes:
                     raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.STREAM)
-                try:
-                    deltas = decoder.feed(data)
-                finally:
-                    attempt.usage = decoder.usage()
+                deltas = decoder.feed(data)
+                attempt.usage = decoder.usage()
                 if not deltas:
                     continue
                 if delta := _merged(deltas):
+                    attempt.count(delta)
+                    if not run.delivered_chunks:
+                        decoder.end()  # raises where the stream has failed already: then the next target may serve
                     attempt.stage = Stage.STREAM
-                    run.heard(attempt, delta)
+                    run.heard(attempt)
                     timer.pause()
                     for piece in _in_pieces(delta):
                         yield piece

@@ -65,10 +65,8 @@ class Try:
         """The transport has a connection: from here on the provider may have seen the request."""
         self.stage = Stage.FIRST_BYTE
 
-    def note(self, delta: Delta) -> None:
-        """Something of the answer has come."""
-        if self.first_token is None:
-            self.first_token = time.monotonic()
+    def count(self, delta: Delta) -> None:
+        """Something of the answer has come, for the bill."""
         self.output_characters += len(delta.content) + len(delta.reasoning)
         self.output_characters += sum(len(call.arguments_json_fragment) for call in delta.tool_calls)
 
@@ -132,9 +130,10 @@ class Run:
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
 
-    def heard(self, attempt: Try, delta: Delta) -> None:
+    def heard(self, attempt: Try) -> None:
         """A part of a stream's answer has come, for the caller to read."""
-        attempt.note(delta)
+        if attempt.first_token is None:
+            attempt.first_token = time.monotonic()
         self._observer.attempt_heard(attempt.call)
 
     def waits(self, attempt: Try) -> None:

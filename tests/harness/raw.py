@@ -58,11 +58,12 @@ def stream(*events: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one provider answers, in pieces that are read apart from each other; `keeps` the connection after it."""
+    """What one provider answers, in pieces `pause_s` apart; `keeps` the connection after it."""
 
     unary: Sequence[bytes] = ()
     streamed: Sequence[bytes] = ()
     keeps: bool = False
+    pause_s: float = 0.02
 
 
 @dataclass(slots=True)
@@ -76,8 +77,8 @@ class RawProviders:
 
 
 @contextmanager
-def raw_providers(cases: Mapping[str, Case], *, pause_s: float = 0.05) -> Iterator[RawProviders]:
-    """Serves for as long as the block lasts; `pause_s` lies between the pieces of an answer."""
+def raw_providers(cases: Mapping[str, Case]) -> Iterator[RawProviders]:
+    """Serves for as long as the block lasts."""
     raw = RawProviders(cases)
     is_over = threading.Event()
 
@@ -98,7 +99,7 @@ def raw_providers(cases: Mapping[str, Case], *, pause_s: float = 0.05) -> Iterat
             case = raw.cases[name]
             for number, piece in enumerate(case.streamed if body.get("stream") else case.unary):
                 if number:
-                    is_over.wait(pause_s)
+                    is_over.wait(case.pause_s)
                 self.wfile.write(piece)
             return case.keeps
 

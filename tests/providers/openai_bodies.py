@@ -92,6 +92,7 @@ ERRORS = [
 
 
 def streamed(pieces: Sequence[bytes]) -> tuple[list[Delta], StreamEnd | None]:
+    """All deltas and the end; raises what the stream failed of."""
     decoder = OpenAIDialect().decoder()
     deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
     return deltas, decoder.end()
