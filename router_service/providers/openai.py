@@ -136,10 +136,10 @@ class OpenAIStreamDecoder:
             raise openai_errors.told_inside_success(event.data)
         if not self._model and chunk.model:
             self._model = chunk.model
-        if not chunk.choices:
+        choice = _first(chunk)
+        if choice is None:
             return _NOTHING
-        choice = chunk.choices[0]
-        if choice.finish_reason:
+        if choice.finish_reason and self._finish_reason is None:
             self._finish_reason = choice.finish_reason
         return _NOTHING if choice.delta is None else _delta(choice.delta)
 
@@ -148,9 +148,17 @@ _NOTHING = Delta()
 
 
 def _choice(answer: shapes.Answer) -> shapes.Choice:
-    if not answer.choices or answer.choices[0].message is None:
+    choice = _first(answer)
+    if choice is None or choice.message is None:
         raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
-    return answer.choices[0]
+    return choice
+
+
+def _first(answer: shapes.Answer) -> shapes.Choice | None:
+    for choice in answer.choices or ():
+        if choice.index in shapes.FIRST:
+            return choice
+    return None
 
 
 def _message(text: shapes.Text | None, model: str) -> Message:

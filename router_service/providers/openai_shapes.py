@@ -29,6 +29,9 @@ class Text(msgspec.Struct):
 
 
 class Choice(msgspec.Struct):
+    """`index` tells alternatives apart, of which only the first was asked for; clones leave it out."""
+
+    index: int | str | None = None
     message: Text | None = None
     delta: Text | None = None
     finish_reason: str | None = None
@@ -77,4 +80,5 @@ class Answer(msgspec.Struct):
 
 
 ERROR = "error"
+FIRST = (None, 0, "0")
 ANSWERS = msgspec.json.Decoder(Answer)

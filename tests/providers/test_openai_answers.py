@@ -145,6 +145,12 @@ def test_usage(usage: Json | None, expected: Usage | None) -> None:
     assert decoded(answer(usage=usage)).usage == expected
 
 
+def test_of_several_choices_the_first_by_its_index_counts() -> None:
+    other = {"index": 1, "message": {"content": "other"}, "finish_reason": "length"}
+    completion = decoded(answer(choices=[other, *choice(content="Hi")]))
+    assert (completion.message.content, completion.finish_reason) == ("Hi", FinishReason.STOP)
+
+
 # A stream may say as little as this in a chunk, a whole answer may not.
 WRONG_AS_A_WHOLE = [
     pytest.param(answer(choices=[{"message": None, "finish_reason": "stop"}]), id="null-message"),

@@ -124,6 +124,23 @@ def test_stream_cut_off_before_its_end_has_none() -> None:
             id="azure",
         ),
         pytest.param(
+            lines(
+                '{"choices":[{"index":1,"delta":{"content":"other"}},{"index":0,"delta":{"content":"H"}}]}',
+                '{"choices":[{"index":1,"delta":{"content":"other"},"finish_reason":"length"}]}',
+                '{"choices":[{"index":"0","delta":{"content":"i"},"finish_reason":"stop"}]}',
+                "[DONE]",
+            ),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=None),
+            id="another-choice",
+        ),
+        pytest.param(
+            lines(chunk("Hi", "length"), chunk("", "stop"), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.LENGTH, usage=None),
+            id="the-first-finish-reason-stays",
+        ),
+        pytest.param(
             lines('{"choices":null}', chunk("Hi", "length", obfuscation="xyz"), "[DONE]"),
             "Hi",
             StreamEnd(finish_reason=FinishReason.LENGTH, usage=None),
@@ -166,7 +183,15 @@ def test_wrong_shape_in_a_stream_never_makes_a_whole_answer(body: bytes) -> None
     assert CANARY not in str(caught.value)
 
 
-@pytest.mark.parametrize("events", [[chunk("Hi"), "[DONE]"], ["[DONE]"], [chunk("Hi", ""), "[DONE]"]])
+@pytest.mark.parametrize(
+    "events",
+    [
+        [chunk("Hi"), "[DONE]"],
+        ["[DONE]"],
+        [chunk("Hi", ""), "[DONE]"],
+        [chunk("Hi"), '{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}', "[DONE]"],
+    ],
+)
 def test_done_without_a_finish_reason_is_no_whole_answer(events: list[str]) -> None:
     decoder = OpenAIDialect().decoder()
     assert "".join(d.content for d in decoder.feed(lines(*events))) == ("Hi" if len(events) > 1 else "")
