@@ -50,7 +50,17 @@ def breaking_off(*error: bytes) -> Case:
     return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(rest) + END], pause_s=READ_APART_S)
 
 
+def calling(index: int) -> Case:
+    """A stream with a tool's call at that place."""
+    calls = [{"index": index, "id": "c", "function": {"name": "f", "arguments": "{}"}}]
+    return Case(
+        streamed=[stream(event({"choices": [{"delta": {"tool_calls": calls}}]}), delta("", "tool_calls"), DONE)]
+    )
+
+
 CASES = {
+    "index-negative": calling(-5),
+    "index-absurd": calling(99_999_999_999),
     "done-alone": Case(streamed=[CHUNKED + framed(delta("hello")) + framed(DONE), b""], keeps=True),
     "text-with-fault": Case(
         streamed=[CHUNKED + framed(delta("one ")), framed(delta("two ") + event({"error": "x"}))], pause_s=READ_APART_S
@@ -203,3 +213,9 @@ def test_text_that_came_with_a_fault_first_of_all_is_billed_and_not_delivered(st
     assert isinstance(end, Refused), end
     assert (text, end.info.reason, end.facts["maybe_billed"]) == ("", "UPSTREAM_5XX", "true")
     assert stack.logged("req-fault-at-once")["output_tokens"] == 100
+
+
+@pytest.mark.parametrize("case", ["index-negative", "index-absurd"])
+def test_a_number_that_makes_no_sense_is_the_providers_fault(stack: RawStack, case: str) -> None:
+    error = failed(stack, case, is_stream=True)
+    assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "UPSTREAM_BAD_RESPONSE")

@@ -6,15 +6,19 @@ from typing import Annotated, Any
 
 import msgspec
 
+Place = Annotated[int, msgspec.Meta(ge=0, le=9_999)]
+Label = Annotated[str, msgspec.Meta(max_length=65_536)]
+"""An id or a name. Some vendors put a signature of many kilobytes into the id of a tool's call."""
+
 
 class ToolFunction(msgspec.Struct):
-    name: str | None = None
+    name: Label | None = None
     arguments: str | None = None
 
 
 class ToolCall(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
+    index: Place | None = None
+    id: Label | None = None
     function: ToolFunction | None = None
 
 
@@ -74,7 +78,7 @@ class Answer(msgspec.Struct):
     kind: Any = msgspec.field(name="object", default=None)
     choices: list[Choice] | None = None
     usage: Usage | None = None
-    model: str | None = None
+    model: Label | None = None
     error: Any = None
     x_groq: Groq | None = None
 
