@@ -18,6 +18,7 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
+    InternalFault,
     SignalboxError,
     Stage,
     TimeShareSpent,
@@ -186,8 +187,10 @@ class Run:
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
+            case InternalFault():
+                outcome = Outcome.CANCELLED  # after the answer had been read: no fault of the target
             case Exception():
-                outcome = Outcome.BAD_RESPONSE
+                outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
             case _:
                 outcome = Outcome.CANCELLED
         usage = self._used(attempt) if attempt.was_sent else None
