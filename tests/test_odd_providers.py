@@ -58,7 +58,15 @@ def calling(index: int) -> Case:
     )
 
 
+def declaring(media_type: str) -> Case:
+    declared = CHUNKED.replace(b"text/event-stream", media_type.encode())
+    return Case(streamed=[declared + framed(delta("hi", "stop") + DONE) + END])
+
+
 CASES = {
+    "type-capital": declaring("Text/Event-Stream"),
+    "type-with-charset": declaring("text/event-stream ;charset=utf-8"),
+    "type-another": declaring("text/event-streams"),
     "index-negative": calling(-5),
     "index-absurd": calling(99_999_999_999),
     "done-alone": Case(streamed=[CHUNKED + framed(delta("hello")) + framed(DONE), b""], keeps=True),
@@ -219,3 +227,12 @@ def test_text_that_came_with_a_fault_first_of_all_is_billed_and_not_delivered(st
 def test_a_number_that_makes_no_sense_is_the_providers_fault(stack: RawStack, case: str) -> None:
     error = failed(stack, case, is_stream=True)
     assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "UPSTREAM_BAD_RESPONSE")
+
+
+@pytest.mark.parametrize("case", ["type-capital", "type-with-charset"])
+def test_a_media_type_is_known_in_any_spelling(stack: RawStack, case: str) -> None:
+    assert complete(stack, case, is_stream=True)[0] == "hi"
+
+
+def test_another_media_type_is_no_stream(stack: RawStack) -> None:
+    assert failed(stack, "type-another", is_stream=True).info.reason == "UPSTREAM_BAD_RESPONSE"

@@ -250,7 +250,8 @@ class _Timer:
 
 
 def _is_stream(head: HttpHead) -> bool:
-    return head.status == HTTPStatus.OK and head.headers.get("content-type", "").startswith("text/event-stream")
+    media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return head.status == HTTPStatus.OK and media_type == "text/event-stream"
 
 
 async def _beginning(response: Response) -> bytes:
