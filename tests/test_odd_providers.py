@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import grpc
 import pytest
-from signalbox.v1 import chat_pb2, router_pb2
+from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
 
 from tests.harness import settings
 from tests.harness.raw import (
@@ -50,9 +50,9 @@ def breaking_off(*error: bytes) -> Case:
     return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(rest) + END], pause_s=READ_APART_S)
 
 
-def calling(index: int) -> Case:
+def calling(index: int, arguments: str = "{}") -> Case:
     """A stream with a tool's call at that place."""
-    calls = [{"index": index, "id": "c", "function": {"name": "f", "arguments": "{}"}}]
+    calls = [{"index": index, "id": "c", "function": {"name": "f", "arguments": arguments}}]
     return Case(
         streamed=[stream(event({"choices": [{"delta": {"tool_calls": calls}}]}), delta("", "tool_calls"), DONE)]
     )
@@ -68,6 +68,7 @@ CASES = {
     "type-with-charset": declaring("text/event-stream ;charset=utf-8"),
     "type-another": declaring("text/event-streams"),
     "index-negative": calling(-5),
+    "call-of-5-mb": calling(0, "x" * 5_000_000),
     "index-absurd": calling(99_999_999_999),
     "done-alone": Case(streamed=[CHUNKED + framed(delta("hello")) + framed(DONE), b""], keeps=True),
     "text-with-fault": Case(
@@ -236,3 +237,13 @@ def test_a_media_type_is_known_in_any_spelling(stack: RawStack, case: str) -> No
 
 def test_another_media_type_is_no_stream(stack: RawStack) -> None:
     assert failed(stack, "type-another", is_stream=True).info.reason == "UPSTREAM_BAD_RESPONSE"
+
+
+def test_a_tools_call_of_any_length_arrives_at_an_ordinary_caller(stack: RawStack) -> None:
+    with grpc.insecure_channel(stack.router.ready["router"]) as ordinary:
+        stub = router_pb2_grpc.RouterStub(ordinary)
+        events = list(stub.StreamComplete(streaming(model="call-of-5-mb/chat-small"), timeout=10))
+    deltas = [delta for happened in events for delta in happened.delta.tool_call_deltas]
+    assert [(d.index, d.id, d.name) for d in deltas] == [(0, "c", "f")] + [(0, "", "")] * (len(deltas) - 1)
+    assert sum(len(d.arguments_json_fragment) for d in deltas) == 5_000_000
+    assert events[-1].done.response.finish_reason == chat_pb2.FINISH_REASON_TOOL_CALLS
