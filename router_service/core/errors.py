@@ -46,6 +46,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+from router_service.core.chat import Usage
 from router_service.core.outcome import BlockReason, Outcome
 
 
@@ -220,6 +221,13 @@ class UpstreamError(SignalboxError):
         self.status_code = status_code
         self.maybe_billed = maybe_billed
         self.retry_after_s = retry_after_s
+        self.usage: Usage | None = None
+        self.output_characters = 0
+
+    def found_in(self, usage: Usage | None, *, output_characters: int) -> None:
+        """The answer that it was found in had reported `usage` and had so much text: the bill goes by that."""
+        self.usage = usage
+        self.output_characters = output_characters
 
 
 OWN_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
