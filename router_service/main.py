@@ -123,6 +123,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
     router = Router(
         view=lambda: views.to_run(tenant=NOBODY),
+        route_view=lambda: views.to_run(tenant=NOBODY),
         execution=Execution(
             transport=transport,
             dialects=dialects,

@@ -110,15 +110,15 @@ def test_more_attempts_than_the_server_allows(stack: Stack) -> None:
 
 def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
     request = asking()
-    request.routing.max_cost_usd_nanos = 5
+    request.routing.hedge = True
     error = complete(stack, request)
     assert (error.code.name, error.info.reason) == ("UNIMPLEMENTED", "NOT_BUILT")
-    assert "routing.max_cost_usd_nanos" in error.message
+    assert "routing.hedge" in error.message
 
 
 def test_a_model_that_nobody_has(stack: Stack) -> None:
     error = complete(stack, asking(model="gpt-99"))
-    assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
+    assert (error.code.name, error.info.reason) == ("NOT_FOUND", "UNKNOWN_TARGET")
     assert "'gpt-99'" in error.message
 
 

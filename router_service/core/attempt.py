@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from router_service.core.catalog import Target
 from router_service.core.chat import FinishReason, Message, Usage
 from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Answer:
     attempts: tuple[Attempt, ...]
     latency_s: float
     time_to_first_token_s: float | None = None
+    plan: Plan | None = None
 
     @property
     def cost_usd_nanos(self) -> int:

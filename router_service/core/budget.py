@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import Enum
@@ -130,11 +130,13 @@ class BudgetStanding:
     """What a decision for one tenant needs to know of the money. Money is in billionths of a dollar.
 
     `is_over`: only free targets are left. `daily_left_usd_nanos` is the least that the server's and the tenant's day
-    still hold, None without a bound. `request_limits` bound a single request by provider.
+    still hold, None without a bound. `resets_in_s` is the time until more may be spent than now, None where there is
+    no bound or no time fills it. `request_limits` bound a single request by provider.
     """
 
     is_over: bool = False
     daily_left_usd_nanos: int | None = None
+    resets_in_s: float | None = None
     over_providers: frozenset[str] = frozenset()
     request_limits: Mapping[str, int] = field(default_factory=dict)
     free_only: bool = False
@@ -148,6 +150,7 @@ def budget_standing(rules: BudgetRules, tenant: str, readings: tuple[BudgetReadi
     return BudgetStanding(
         is_over=any(r.is_over for r in general),
         daily_left_usd_nanos=min((r.left_usd_nanos for r in general if r.line.per is Per.DAY), default=None),
+        resets_in_s=_resets_in_s(general, of_providers),
         over_providers=frozenset(r.line.name for r in of_providers if r.is_over),
         request_limits={
             name: budget.request_usd_nanos
@@ -157,6 +160,14 @@ def budget_standing(rules: BudgetRules, tenant: str, readings: tuple[BudgetReadi
         free_only=rules.is_free_only(tenant),
         is_warning=any(r.is_near(rules.warn_at) for r in (*general, *of_providers)),
     )
+
+
+def _resets_in_s(general: Sequence[BudgetReading], of_providers: Sequence[BudgetReading]) -> float | None:
+    """What is over for all has to refill whole; else the day that holds too little, or a provider's, is the next."""
+    if over := [r.resets_in_s for r in general if r.is_over]:
+        return None if None in over else max([wait for wait in over if wait is not None])
+    next_ones = [r for r in general if r.line.per is Per.DAY] + [r for r in of_providers if r.is_over]
+    return min((r.resets_in_s for r in next_ones if r.resets_in_s is not None), default=None)
 
 
 def _is_general(line: BudgetLine, tenant: str) -> bool:

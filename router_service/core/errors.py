@@ -7,8 +7,11 @@ SignalboxError
 ├── NotBuilt                  the caller asked for what does not exist yet
 ├── UnknownTarget             the caller named a model or a target that is not configured
 ├── InternalFault             a fault of ours; the caller learns that it happened, and nothing else
+├── UnknownDecision           the caller names a decision that this process does not have, or no longer
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
+├── BudgetSpent               everybody left costs more than the budgets still hold; waiting may help
+├── TargetsSaturated          everybody left has as many requests in flight as he may; waiting helps
 ├── CredentialsRefused        every provider left refuses our key; the operator's to mend
 ├── CallerDeadline            the caller's own deadline passed
 ├── Overloaded                this replica sheds load
@@ -113,26 +116,62 @@ class InternalFault(SignalboxError):
         super().__init__("an internal error; nothing is wrong with the request")
 
 
+class UnknownDecision(SignalboxError):
+    reason = "UNKNOWN_DECISION"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One target that may not serve: the name of the filter that dropped it, and why in words."""
+
+    target: str
+    reason: str
+    detail: str = ""
+
+
 class NoTarget(SignalboxError):
-    """`rejected` counts the targets by the filter that dropped them; `first` names a few of them."""
+    """`rejected` counts the targets by the filter that dropped them; `first` tells of those that came furthest."""
 
     reason = "NO_ELIGIBLE_TARGET"
 
-    def __init__(self, message: str, *, rejected: Mapping[str, int], first: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(self, message: str, *, rejected: Mapping[str, int], first: Sequence[Rejected] = ()) -> None:
         super().__init__(message)
         self.rejected = rejected
         self.first = tuple(first)
 
 
 class ProvidersBlocked(SignalboxError):
-    """`retry_after_s` is the shortest wait that may help; None when only money does."""
+    """`blocked` are the providers that said so themselves, `used_up` those whose own limits have no room left.
+    `retry_after_s` is the shortest wait that may help; None when only money does.
+    """
 
     reason = "PROVIDERS_RATE_LIMITED"
 
-    def __init__(self, *, blocked: Mapping[str, BlockReason], retry_after_s: float | None) -> None:
-        super().__init__(f"nobody is left to ask: {_blocks(blocked)}")
-        self.providers = tuple(blocked)
+    def __init__(
+        self, *, blocked: Mapping[str, BlockReason], used_up: Sequence[str] = (), retry_after_s: float | None
+    ) -> None:
+        said = [_blocks(blocked)] if blocked else []
+        said += [f"{provider} has no room left in its limits" for provider in used_up]
+        super().__init__(f"nobody is left to ask: {', '.join(said)}")
+        self.providers = tuple(dict.fromkeys((*blocked, *used_up)))
         self.retry_after_s = retry_after_s
+
+
+class BudgetSpent(SignalboxError):
+    """`subject` is whose budget it is: `tenant:NAME`, `provider:NAME`, or `server`. `retry_after_s` is the time until
+    it is filled again; None where no time does that.
+    """
+
+    reason = "CALLER_QUOTA"
+
+    def __init__(self, message: str, *, subject: str, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.subject = subject
+        self.retry_after_s = retry_after_s
+
+
+class TargetsSaturated(SignalboxError):
+    reason = "TARGETS_SATURATED"
 
 
 class CredentialsRefused(SignalboxError):

@@ -44,6 +44,17 @@ class RequestFinished:
     trace: object
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteFinished:
+    """A decision that nobody runs yet was asked for. `outcome` is as in RequestFinished, which no Route ever is."""
+
+    request: Request
+    plan: Plan | None
+    latency_s: float
+    outcome: str
+    trace: object
+
+
 class Observer(Protocol):
     """Hears of every attempt and every request, in the request's own task: quick, and never raising."""
 
@@ -61,6 +72,9 @@ class Observer(Protocol):
 
     def request_finished(self, event: RequestFinished) -> None:
         """The last word on a request: once for each, also when it was cancelled."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """The last word on a decision that was asked for alone: once for each."""
 
 
 class Observers:
@@ -88,3 +102,7 @@ class Observers:
     def request_finished(self, event: RequestFinished) -> None:
         for observer in self._observers:
             observer.request_finished(event)
+
+    def route_finished(self, event: RouteFinished) -> None:
+        for observer in self._observers:
+            observer.route_finished(event)

@@ -7,8 +7,8 @@ only when somebody asks the plan for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
 
@@ -21,19 +21,24 @@ from router_service.core.decision.explain import Candidate
 from router_service.core.decision.rejection import Rejection
 from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.decision.view import View
+from router_service.core.health import State
 from router_service.core.request import Request
 from router_service.core.task import Complexity, TaskType
 
-__all__ = ["UNKNOWN_STANDING", "Plan", "Rejection", "SnapshotInfo", "Standing", "View", "plan"]
+__all__ = ["UNKNOWN_STANDING", "Plan", "Rejection", "SnapshotInfo", "Standing", "View", "plan", "replan"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Targets in the order to try them, at most as many as the policy's chain is long; empty when all were rejected."""
+    """Targets in the order to try them, at most as many as the policy's chain is long; empty when all were rejected.
+
+    `decision_id` names a plan that is kept, to be run or reported on later.
+    """
 
     targets: tuple[Target, ...]
     view: View
     decision: Decision
+    decision_id: str = ""
 
     def standing(self, target: Target) -> Standing:
         return self.view.standing(target)
@@ -80,6 +85,10 @@ class Plan:
         """By target id, the first gate that each rejected target failed."""
         return explain.rejections(self.decision)
 
+    def refusal(self, target: str) -> str:
+        """The bound that the rejected target `target`, by id, has failed at, in words."""
+        return explain.detail(self.decision, self.view.catalog.by_id[target])
+
     @cached_property
     def rejected_counts(self) -> Mapping[Rejection, int]:
         """How many targets each reason rejected, the most frequent first."""
@@ -88,12 +97,28 @@ class Plan:
     @cached_property
     def candidates(self) -> tuple[Candidate, ...]:
         """Every target of the catalogue, the eligible ones in order and with their factors, then the rejected ones."""
-        return explain.candidates(self.decision)
+        return explain.candidates(self.decision, len(self.decision.prepared.offers))
+
+    def first_candidates(self, most: int) -> tuple[Candidate, ...]:
+        """The first of `candidates`, at the price of so many."""
+        return explain.candidates(self.decision, most)
 
     @cached_property
     def reason(self) -> str:
         """Why the first target is first, in a sentence for people."""
         return explain.sentence(self.decision, self.rejected)
+
+
+def replan(order: Sequence[str], request: Request, view: View, rng: Random) -> Plan:
+    """A plan made earlier, its targets by id in `order`, against the present view: without those that a gate keeps out
+    now, and with the unhealthy behind the others.
+    """
+    fresh = plan(request, view, rng)
+    offers = {offer.id: offer for offer in fresh.decision.prepared.offers}
+    left = [offers[id] for id in order if id in offers and id not in fresh.rejected]
+    left.sort(key=lambda offer: view.standing(offer.target).state is State.UNHEALTHY)
+    decision = replace(fresh.decision, chain=tuple(left[: fresh.decision.question.chain_length]), explored=None)
+    return replace(fresh, targets=tuple([offer.target for offer in decision.chain]), decision=decision)
 
 
 def plan(request: Request, view: View, rng: Random) -> Plan:

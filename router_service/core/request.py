@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 from router_service.core.chat import Prompt
 from router_service.core.inference import Inference
@@ -47,6 +47,14 @@ class Routing:
     decision_id: str = ""
     mock: bool = False
 
+    def over(self, earlier: Routing) -> Routing:
+        """These wishes, and those of `earlier` wherever these leave something open."""
+        given = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(earlier, **{name: value for name, value in given.items() if value != getattr(_OPEN, name)})
+
+
+_OPEN = Routing()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -54,7 +62,7 @@ class Request:
 
     `time_left_s` is the same deadline counted from the request's arrival; None where the caller gave none, and then
     no target is refused for being too slow for it. `inference` and `text` are None where nobody has looked at the
-    prompt.
+    prompt. With `keeps_plan` its plan gets an id and is kept, so that it can be run or reported on later.
     """
 
     request_id: str
@@ -67,3 +75,4 @@ class Request:
     time_left_s: float | None = None
     inference: Inference | None = None
     text: TextProfile | None = None
+    keeps_plan: bool = False

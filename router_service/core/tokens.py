@@ -59,6 +59,11 @@ def profile(prompt: Prompt) -> TextProfile:
     return TextProfile(characters=counts, messages=len(prompt.messages), images=images)
 
 
+def typical(profile: TextProfile) -> int:
+    """The tokens that a model of no known family will probably count, at least 1."""
+    return _estimate(profile, _TYPICAL)
+
+
 class TokenEstimator:
     """Characters-per-token ratios per model and script, seeded by the model's family and learnt from reported usage.
 
@@ -77,7 +82,7 @@ class TokenEstimator:
         """The input tokens that `model` will probably count, at least 1."""
         learnt = self._learnt.get(model)
         ratios = seeds(model) if learnt is None else learnt.ratios
-        return max(1, round(sum(_tokens(profile, ratios).values()) + _frame_tokens(profile)))
+        return _estimate(profile, ratios)
 
     def learn(self, model: str, profile: TextProfile, input_tokens: int) -> None:
         """Move the model's ratios towards what a provider reported for a prompt of this profile.
@@ -225,6 +230,10 @@ def _sample(text: str) -> str:
     stride = (len(text) - _WINDOW_CHARACTERS) / (_WINDOWS - 1)
     starts = (int(number * stride) for number in range(_WINDOWS))
     return "".join(text[start : start + _WINDOW_CHARACTERS] for start in starts)
+
+
+def _estimate(profile: TextProfile, ratios: Mapping[Script, float]) -> int:
+    return max(1, round(sum(_tokens(profile, ratios).values()) + _frame_tokens(profile)))
 
 
 def _tokens(profile: TextProfile, ratios: Mapping[Script, float]) -> Mapping[Script, float]:

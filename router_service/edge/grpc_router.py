@@ -14,11 +14,11 @@ from router_service.core.attempt import Answer
 from router_service.core.chat import Delta, Prompt
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError
-from router_service.core.events import Observer, RequestFinished
+from router_service.core.events import Observer, RequestFinished, RouteFinished
 from router_service.core.request import Request
 from router_service.core.settings import MIB, RoutingSettings, ServerSettings
-from router_service.edge import requests, responses
-from router_service.edge.requests import Limits
+from router_service.edge import plans, requests, responses
+from router_service.edge.requests import USUAL_CANDIDATES, Arrival, Limits
 from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.execution import Started
@@ -40,11 +40,20 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         self._limits = Limits(max_prompt_bytes=server.max_prompt_mib * MIB, max_attempts=routing.max_attempts)
         refuse_unbuilt(self, router_pb2_grpc.RouterServicer)
 
+    async def Route(self, request: router_pb2.RouteRequest, context: Context) -> router_pb2.RouteResponse:
+        asked = self._question(request, context)
+        is_full = request.view == router_pb2.PLAN_VIEW_FULL
+        found = self._router.route(asked, current_span(), may_be_empty=is_full)
+        await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
+        context.set_trailing_metadata(responses.plan_trailers(found))
+        most = request.max_candidates if request.HasField("max_candidates") else USUAL_CANDIDATES
+        return router_pb2.RouteResponse(plan=plans.plan(found, candidates=most if is_full else 0))
+
     async def Complete(self, request: router_pb2.CompleteRequest, context: Context) -> router_pb2.CompleteResponse:
         answer = await self._router.complete(self._read(request, context, is_stream=False), current_span())
         await context.send_initial_metadata((("x-signalbox-request-id", answer.request_id),))
         context.set_trailing_metadata(responses.trailers(answer))
-        return responses.answer(answer)
+        return responses.answer(answer, request.plan_view)
 
     async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> None:  # type: ignore[override]
         """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call.
@@ -56,35 +65,56 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         async with aclosing(events):
             async for event in events:
                 async with asyncio.timeout_at(asked.deadline):
-                    await _write(event, asked.request_id, context)
+                    await _write(event, asked.request_id, request.request.plan_view, context)
+
+    def _question(self, pb: router_pb2.RouteRequest, context: Context) -> Request:
+        started = time.monotonic()
+        arrival = self._arrival(requests.new_request_id(), context, started)
+        try:
+            return requests.question(pb, arrival, self._limits)
+        except SignalboxError as error:
+            self._observer.route_finished(
+                RouteFinished(
+                    request=_unread(arrival),
+                    plan=None,
+                    latency_s=time.monotonic() - started,
+                    outcome=error.reason,
+                    trace=current_span(),
+                )
+            )
+            raise RequestFailed(error, Facts(request_id=arrival.request_id)) from error
 
     def _read(self, pb: router_pb2.CompleteRequest, context: Context, *, is_stream: bool) -> Request:
         started = time.monotonic()
-        request_id = requests.request_id(pb)
-        REQUEST_ID.set(request_id)
-        deadline = self._deadline(context, started)
+        arrival = self._arrival(requests.request_id(pb), context, started)
         try:
-            return requests.request(pb, request_id=request_id, deadline=deadline, limits=self._limits)
+            return requests.completion(pb, arrival, self._limits)
         except SignalboxError as error:
-            unread = Request(request_id=request_id, prompt=NO_PROMPT, deadline=deadline)
-            self._observer.request_finished(_refused(unread, error, started, is_stream=is_stream))
-            raise RequestFailed(error, Facts(request_id=request_id)) from error
+            self._observer.request_finished(_refused(_unread(arrival), error, started, is_stream=is_stream))
+            raise RequestFailed(error, Facts(request_id=arrival.request_id)) from error
 
-    def _deadline(self, context: Context, now: float) -> float:
-        """Read once, at entry, and turned monotonic: a clock that is set does not move it."""
-        remaining_s = context.time_remaining()
-        if remaining_s is None:
-            remaining_s = self._server.default_deadline_s
-        return finish_by(now=now, remaining_s=min(remaining_s, self._server.max_deadline_s))
+    def _arrival(self, request_id: str, context: Context, now: float) -> Arrival:
+        """The deadline is read once, at entry, and turned monotonic: a clock that is set does not move it."""
+        REQUEST_ID.set(request_id)
+        given_s = context.time_remaining()
+        remaining_s = min(self._server.default_deadline_s if given_s is None else given_s, self._server.max_deadline_s)
+        deadline = finish_by(now=now, remaining_s=remaining_s)
+        return Arrival(
+            request_id=request_id, deadline=deadline, time_left_s=None if given_s is None else deadline - now
+        )
 
 
-async def _write(event: Started | Delta | Answer, request_id: str, context: Context) -> None:
+async def _write(event: Started | Delta | Answer, request_id: str, plan_view: int, context: Context) -> None:
     """One event of a stream, with the metadata that goes before the first and after the last of them."""
     if isinstance(event, Started):
         await context.send_initial_metadata((("x-signalbox-request-id", request_id),))
     elif isinstance(event, Answer):
         context.set_trailing_metadata(responses.trailers(event))
-    await context.write(responses.event(event, request_id))
+    await context.write(responses.event(event, request_id, plan_view))
+
+
+def _unread(arrival: Arrival) -> Request:
+    return Request(request_id=arrival.request_id, prompt=NO_PROMPT, deadline=arrival.deadline)
 
 
 def _refused(unread: Request, error: SignalboxError, started: float, *, is_stream: bool) -> RequestFinished:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from signalbox.v1 import chat_pb2, router_pb2
 
 from router_service.core.attempt import Answer, Attempt
 from router_service.core.chat import Delta, FinishReason, Usage
 from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan
+from router_service.edge import plans
+from router_service.edge.durations import NANOS, duration
+from router_service.edge.requests import USUAL_CANDIDATES
 from router_service.service.execution import Started
 
-NANOS = 1_000_000_000
 OUTCOMES = {o: chat_pb2.Outcome.Value(f"OUTCOME_{o.name}") for o in Outcome}
 FINISH_REASONS = {f: chat_pb2.FinishReason.Value(f"FINISH_REASON_{f.name}") for f in FinishReason}
 
 
-def answer(value: Answer) -> router_pb2.CompleteResponse:
-    """The whole of an answer. A streamed one has an empty message: its text has been delivered already."""
+def answer(value: Answer, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED) -> router_pb2.CompleteResponse:
+    """The whole of an answer, with as much of its plan as was asked for. A streamed one has an empty message: its text
+    has been delivered already.
+    """
     target = value.target
     response = router_pb2.CompleteResponse(
         request_id=value.request_id,
@@ -36,10 +40,15 @@ def answer(value: Answer) -> router_pb2.CompleteResponse:
         response.message.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
     for block in value.message.reasoning:
         response.message.reasoning.add(text=block.text, dialect=block.dialect, model=block.model)
+    if plan_view != router_pb2.PLAN_VIEW_UNSPECIFIED and value.plan is not None:
+        shown = USUAL_CANDIDATES if plan_view == router_pb2.PLAN_VIEW_FULL else 0
+        response.plan.CopyFrom(plans.plan(value.plan, candidates=shown))
     return response
 
 
-def event(value: Started | Delta | Answer, request_id: str) -> router_pb2.StreamCompleteResponse:
+def event(
+    value: Started | Delta | Answer, request_id: str, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED
+) -> router_pb2.StreamCompleteResponse:
     match value:
         case Delta():
             return router_pb2.StreamCompleteResponse(delta=_delta(value))
@@ -48,7 +57,7 @@ def event(value: Started | Delta | Answer, request_id: str) -> router_pb2.Stream
             started = router_pb2.Started(request_id=request_id, target=value.target.id, attempts=attempts)
             return router_pb2.StreamCompleteResponse(started=started)
         case Answer():
-            done = router_pb2.Done(response=answer(value))
+            done = router_pb2.Done(response=answer(value, plan_view))
             if value.time_to_first_token_s is not None:
                 done.time_to_first_token.CopyFrom(duration(value.time_to_first_token_s))
             return router_pb2.StreamCompleteResponse(done=done)
@@ -83,16 +92,20 @@ def usage(value: Usage) -> chat_pb2.Usage:
     )
 
 
-def duration(seconds: float) -> Duration:
-    whole = int(seconds)
-    return Duration(seconds=whole, nanos=int((seconds - whole) * NANOS))
-
-
 def trailers(value: Answer) -> tuple[tuple[str, str], ...]:
     return (
         ("x-signalbox-target", value.target.id),
         ("x-signalbox-attempts", str(len(value.attempts))),
         ("x-signalbox-cost-usd-nanos", str(value.cost_usd_nanos)),
+    )
+
+
+def plan_trailers(value: Plan) -> tuple[tuple[str, str], ...]:
+    """Those of a decision that nobody ran."""
+    return (
+        ("x-signalbox-target", value.targets[0].id if value.targets else ""),
+        ("x-signalbox-attempts", "0"),
+        ("x-signalbox-cost-usd-nanos", "0"),
     )
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
 from router_service.core.plan import SnapshotInfo, Standing
@@ -133,6 +133,9 @@ class HealthBoard:
 
     def request_finished(self, event: RequestFinished) -> None:
         """Health is a matter of attempts; a request adds nothing to them."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """A decision has no attempts."""
 
     def accept(self, snapshot: Snapshot, *, merged: int = 0) -> Reception:
         """Take over a snapshot that is newer than the last one, unless it contradicts what this router sees.

@@ -10,7 +10,7 @@ from router_service.core.decision.estimates import pace
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import input_tokens
 from router_service.core.decision.statistics import UNKNOWN_STATISTICS, TargetStatistics
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import TargetHealth
 from router_service.core.lessons import Lessons
 from router_service.core.tokens import TokenEstimator
@@ -65,6 +65,9 @@ class Statistics:
 
     def request_finished(self, event: RequestFinished) -> None:
         """Attempts have told all."""
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """Nothing was called."""
 
     async def run(self) -> None:
         """Keep the statistics fresh until cancelled."""

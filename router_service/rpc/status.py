@@ -37,8 +37,11 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.NotAllowed: Code.PERMISSION_DENIED,
     errors.UnknownTarget: Code.NOT_FOUND,
     errors.InternalFault: Code.INTERNAL,
+    errors.UnknownDecision: Code.NOT_FOUND,
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
+    errors.BudgetSpent: Code.RESOURCE_EXHAUSTED,
+    errors.TargetsSaturated: Code.UNAVAILABLE,
     errors.CredentialsRefused: Code.INTERNAL,
     errors.CallerDeadline: Code.DEADLINE_EXCEEDED,
     errors.Overloaded: Code.UNAVAILABLE,
@@ -105,8 +108,10 @@ def _verdict(error: SignalboxError) -> _Verdict:
     match error:
         case errors.AttemptsFailed():
             return _of_attempts(error)
-        case errors.ProvidersBlocked():
+        case errors.ProvidersBlocked() | errors.BudgetSpent():
             return _Verdict(CODES[type(error)], error.reason, error.retry_after_s, error.retry_after_s is None)
+        case errors.TargetsSaturated():
+            return _Verdict(CODES[type(error)], error.reason, WAIT_S, is_final=False)
         case errors.StreamInterrupted():
             return _Verdict(CODES[type(error)], error.reason, None, is_final=True)
         case UpstreamError():
@@ -177,6 +182,8 @@ def _particulars(error: SignalboxError, *, room: int) -> Particulars | None:
             return _precondition_failure(error, room)
         case errors.ProvidersBlocked():
             return _quota_failure(error.providers, room)
+        case errors.BudgetSpent():
+            return _budget_failure(error)
         case errors.AttemptsFailed() if error.reason == errors.RateLimited.reason:
             return _quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)), room)
         case _:
@@ -192,7 +199,7 @@ def _bad_request(error: errors.InvalidRequest, room: int) -> error_details_pb2.B
 def _precondition_failure(error: errors.NoTarget, room: int) -> error_details_pb2.PreconditionFailure:
     violation = error_details_pb2.PreconditionFailure.Violation
     counts = (violation(type=reason, subject="targets", description=str(n)) for reason, n in error.rejected.items())
-    first = (violation(type=reason, subject=f"target:{target}") for target, reason in error.first)
+    first = (violation(type=r.reason, subject=f"target:{r.target}", description=r.detail) for r in error.first)
     return error_details_pb2.PreconditionFailure(violations=_fitting(chain(counts, first), room))
 
 
@@ -201,6 +208,11 @@ def _quota_failure(providers: tuple[str, ...], room: int) -> error_details_pb2.Q
     text = "the provider's rate limit or credit is used up"
     violations = (violation(subject=f"provider:{p}", description=text) for p in providers)
     return error_details_pb2.QuotaFailure(violations=_fitting(violations, room))
+
+
+def _budget_failure(error: errors.BudgetSpent) -> error_details_pb2.QuotaFailure:
+    violation = error_details_pb2.QuotaFailure.Violation(subject=error.subject, description="the budget is used up")
+    return error_details_pb2.QuotaFailure(violations=[violation])
 
 
 def _fitting(violations: Iterable[_Violation], room: int) -> list[_Violation]:

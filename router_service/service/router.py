@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from random import Random
 
@@ -13,6 +12,7 @@ from router_service.core.attempt import Answer
 from router_service.core.chat import Delta
 from router_service.core.errors import (
     AttemptsFailed,
+    BudgetSpent,
     CallerDeadline,
     CredentialsRefused,
     Draining,
@@ -24,38 +24,67 @@ from router_service.core.errors import (
     SignalboxError,
     Stage,
     StreamInterrupted,
+    TargetsSaturated,
     UpstreamError,
 )
-from router_service.core.events import Observer, RequestFinished
-from router_service.core.outcome import BlockReason
-from router_service.core.plan import Plan, Rejection, Standing, View, plan
+from router_service.core.events import Observer, RequestFinished, RouteFinished
+from router_service.core.plan import Plan, View
 from router_service.core.request import Request
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution, Started
+from router_service.service.planning import Planning
 from router_service.service.run import CLOCK_SLACK_S, Run
-
-FIRST_REJECTIONS = 5
 
 
 class Router:
-    """Serves requests. Every error that leaves it is a RequestFailed; cancellation passes as it is."""
+    """Serves requests. Every error that leaves it is a RequestFailed; cancellation passes as it is.
+
+    `view` has the targets that can be run, `route_view` besides them those that can only be decided on.
+    """
 
     def __init__(
         self,
         *,
         view: Callable[[], View],
+        route_view: Callable[[], View],
         execution: Execution,
         admission: Admission,
         observer: Observer,
         max_attempts: int,
         rng: Random,
     ) -> None:
-        self._view = view
+        self._planning = Planning(view=view, route_view=route_view, rng=rng)
         self._execution = execution
         self._admission = admission
         self._observer = observer
         self._max_attempts = max_attempts
-        self._rng = rng
+
+    def route(self, request: Request, trace: object, *, may_be_empty: bool) -> Plan:
+        """A decision alone. With `may_be_empty` a plan without any target is an answer as well, not an error."""
+        started = time.monotonic()
+        found: Plan | None = None
+        outcome = "OK"
+        try:
+            with self._admission:
+                request, found = self._planning.to_tell(request, may_be_empty=may_be_empty)
+                return found
+        except SignalboxError as error:
+            outcome = error.reason
+            raise RequestFailed(error, Facts(request_id=request.request_id, stage=_stage(None, error))) from error
+        except Exception as error:
+            fault = InternalFault()
+            outcome = fault.reason
+            raise RequestFailed(fault, Facts(request_id=request.request_id, stage=Stage.SELECT)) from error
+        finally:
+            self._observer.route_finished(
+                RouteFinished(
+                    request=request,
+                    plan=found,
+                    latency_s=time.monotonic() - started,
+                    outcome=outcome,
+                    trace=trace,
+                )
+            )
 
     async def complete(self, request: Request, trace: object) -> Answer:
         with self._story(request, trace, is_stream=False) as run:
@@ -75,7 +104,7 @@ class Router:
         outcome = "CANCELLED"
         try:
             with self._admission:
-                run.follow(self._plan(request), max_attempts=self._attempts_allowed(request))
+                run.follow(*self._planning.to_run(request), max_attempts=self._attempts_allowed(request))
                 yield run
             outcome = "OK"
         except SignalboxError as error:
@@ -104,14 +133,6 @@ class Router:
                 )
             )
 
-    def _plan(self, request: Request) -> Plan:
-        if time.monotonic() >= request.deadline:
-            raise CallerDeadline(Stage.ADMISSION)
-        found = plan(request, self._view(), self._rng)
-        if not found.targets:
-            raise _nobody(request, found)
-        return found
-
     def _why_cut(self, request: Request) -> SignalboxError | None:
         """Why a call is cancelled from outside: we stop, or its time is over while it waits for its reader. None: its
         caller left.
@@ -127,32 +148,6 @@ class Router:
         return min(self._max_attempts, request.routing.max_attempts or self._max_attempts)
 
 
-def _nobody(request: Request, found: Plan) -> SignalboxError:
-    """Waiting helps where a rate limit is all that keeps somebody out; else only the operator, or another request."""
-    if blocked := [t for t in found.view.catalog.targets if found.rejected[t.id] is Rejection.BLOCKED]:
-        return _all_blocked({t.provider.name: found.standing(t) for t in blocked})
-    counts = Counter(reason.value for reason in found.rejected.values())
-    first = [(target, reason.value) for target, reason in list(found.rejected.items())[:FIRST_REJECTIONS]]
-    return NoTarget(_why_nobody(request, found), rejected=counts, first=first)
-
-
-def _all_blocked(standings: Mapping[str, Standing]) -> SignalboxError:
-    reasons = {provider: s.block_reason for provider, s in standings.items() if s.block_reason is not None}
-    if set(reasons.values()) == {BlockReason.CREDENTIALS}:
-        return CredentialsRefused(blocked=reasons)
-    waits = [s.blocked_for_s for s in standings.values() if s.block_reason is BlockReason.RATE_LIMITED]
-    return ProvidersBlocked(blocked=reasons, retry_after_s=min(waits, default=None))
-
-
-def _why_nobody(request: Request, found: Plan) -> str:
-    if not found.view.catalog.targets:
-        return "no target is configured; add a provider to the configuration"
-    if not found.view.catalog.named(request.routing.model):
-        return f"no target answers to the model {request.routing.model!r}; leave it empty to let the router choose"
-    counts = Counter(reason.value for reason in found.rejected.values())
-    return "no target may serve this request; rejected: " + ", ".join(f"{n} by {r}" for r, n in counts.items())
-
-
 def _facts(run: Run, error: SignalboxError) -> Facts:
     return Facts(
         request_id=run.request.request_id,
@@ -165,19 +160,19 @@ def _facts(run: Run, error: SignalboxError) -> Facts:
     )
 
 
-def _stage(run: Run, error: SignalboxError) -> Stage:
+def _stage(run: Run | None, error: SignalboxError) -> Stage:
     match error:
         case AttemptsFailed():
             return error.last.stage
-        case Draining() if run.delivered_chunks:
+        case Draining() if run is not None and run.delivered_chunks:
             return Stage.STREAM
-        case Draining() if run.was_sent:
+        case Draining() if run is not None and run.was_sent:
             return Stage.FIRST_BYTE
         case StreamInterrupted():
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage
-        case NoTarget() | ProvidersBlocked() | CredentialsRefused():
+        case NoTarget() | ProvidersBlocked() | CredentialsRefused() | BudgetSpent() | TargetsSaturated():
             return Stage.SELECT
         case _:
             return Stage.ADMISSION

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router_service.core.attempt import Answer, Attempt
@@ -19,8 +18,6 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
-    NoTarget,
-    ProvidersBlocked,
     SignalboxError,
     Stage,
     TimeShareSpent,
@@ -28,10 +25,11 @@ from router_service.core.errors import (
     UpstreamTimeout,
 )
 from router_service.core.events import AttemptFinished, AttemptStarted, Observer
-from router_service.core.outcome import BlockReason, Outcome
-from router_service.core.plan import Plan, Rejection, Standing
+from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan, Standing
 from router_service.core.prices import estimated_usage
 from router_service.core.request import Request
+from router_service.service.refusals import no_room
 from router_service.service.rooms import Room, Rooms, Unroomed
 
 CLOCK_SLACK_S = 0.05
@@ -89,7 +87,9 @@ class Run:
         self._trace = trace
         self._started = time.monotonic()
 
-    def follow(self, plan: Plan, *, max_attempts: int) -> None:
+    def follow(self, request: Request, plan: Plan, *, max_attempts: int) -> None:
+        """`request` is the run's own as it was read for the decision."""
+        self.request = request
         self.plan = plan
         self._targets = plan.targets
         self._most_attempts = max_attempts
@@ -203,7 +203,7 @@ class Run:
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
-        return AttemptsFailed(self._causes) if self._causes else _no_room(self._unroomed)
+        return AttemptsFailed(self._causes) if self._causes else no_room(self.request, self._unroomed)
 
     def latency_s(self) -> float:
         return time.monotonic() - self._started
@@ -218,6 +218,7 @@ class Run:
             attempts=tuple(self.attempts),
             latency_s=self.latency_s(),
             time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - self._started,
+            plan=self.plan,
         )
 
     def _standing(self, attempt: Try) -> Standing:
@@ -271,15 +272,3 @@ class Run:
                 started=attempt.call, request=self.request, plan=self.plan, attempt=record, trace=self._trace
             )
         )
-
-
-def _no_room(unroomed: Mapping[str, Unroomed]) -> SignalboxError:
-    """Where waiting helps with anybody, for as long as the soonest of them says."""
-    waits = [taken.retry_in_s for taken in unroomed.values() if taken.retry_in_s is not None]
-    limited = {t.partition("/")[0] for t, taken in unroomed.items() if taken.refusal.reason is Rejection.QUOTA}
-    if limited:
-        blocked = dict.fromkeys(sorted(limited), BlockReason.RATE_LIMITED)
-        return ProvidersBlocked(blocked=blocked, retry_after_s=min(waits, default=None))
-    counts = Counter(taken.refusal.reason.value for taken in unroomed.values())
-    first = [(target, taken.refusal.reason.value) for target, taken in unroomed.items()]
-    return NoTarget("others took the last room while this request was decided", rejected=counts, first=first[:5])

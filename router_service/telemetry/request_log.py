@@ -1,4 +1,4 @@
-"""One log line for each finished request: what was decided and what came of it, never its content."""
+"""One log line for each finished request or decision: what was decided and what came of it, never its content."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import msgspec
 
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.telemetry.line_writer import LineWriter
 
 LOGGER = "router_service.requests"
@@ -39,6 +39,10 @@ class RequestLog:
         if self._is_on:
             self._lines.put(self._encode(self._line(event)))
 
+    def route_finished(self, event: RouteFinished) -> None:
+        if self._is_on:
+            self._lines.put(self._encode(self._route_line(event)))
+
     def _line(self, event: RequestFinished) -> dict[str, object]:
         attempts = event.attempts
         return {
@@ -57,6 +61,23 @@ class RequestLog:
             "output_tokens": sum([a.usage.output_tokens for a in attempts if a.usage]),
             "delivered_chunks": event.delivered_chunks,
             "health_source": event.plan.view.snapshot.source.value if event.plan else "none",
+        }
+
+    def _route_line(self, event: RouteFinished) -> dict[str, object]:
+        plan = event.plan
+        return {
+            "time": self._time(),
+            "level": "info",
+            "logger": LOGGER,
+            "message": "route finished",
+            "request_id": event.request.request_id,
+            "outcome": event.outcome,
+            "target": plan.targets[0].id if plan and plan.targets else "",
+            "decision_id": plan.decision_id if plan else "",
+            "strategy": plan.strategy if plan else "",
+            "rule": plan.rule if plan else "",
+            "latency_ms": round(event.latency_s * 1000, 3),
+            "health_source": plan.view.snapshot.source.value if plan else "none",
         }
 
     def _time(self) -> str:

@@ -6,9 +6,10 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace import set_span_in_context as in_context
 
 from router_service.core.attempt import Attempt
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import ProbeSpan
 from router_service.core.outcome import Outcome
+from router_service.core.plan import Plan
 
 NANOS = 1_000_000_000
 
@@ -58,15 +59,35 @@ class SpanObserver:
         span.set_attribute("signalbox.cost_usd_nanos", sum(a.cost_usd_nanos for a in event.attempts))
         if event.plan is None:
             return
-        snapshot = event.plan.view.snapshot
-        span.set_attribute("signalbox.snapshot.source", snapshot.source.value)
-        span.set_attribute("signalbox.snapshot.epoch", snapshot.epoch)
-        span.set_attribute("signalbox.snapshot.sequence", snapshot.sequence)
+        _set_snapshot(span, event.plan)
         for attempt in event.attempts:
             span.set_attribute("signalbox.target", attempt.target.id)
             if probe := event.plan.standing(attempt.target).probe_span:
                 link = _link(probe, attempt.target.id)
                 span.add_link(link.context, link.attributes)
+
+    def route_finished(self, event: RouteFinished) -> None:
+        span = event.trace
+        if not isinstance(span, Span) or not span.is_recording():
+            return
+        span.set_attribute("signalbox.request_id", event.request.request_id)
+        span.set_attribute("signalbox.outcome", event.outcome)
+        if event.plan is None or not event.plan.targets:
+            return
+        _set_snapshot(span, event.plan)
+        first = event.plan.targets[0]
+        span.set_attribute("signalbox.target", first.id)
+        if probe := event.plan.standing(first).probe_span:
+            link = _link(probe, first.id)
+            span.add_link(link.context, link.attributes)
+
+
+def _set_snapshot(span: Span, plan: Plan) -> None:
+    """Which picture of health the decision rested on."""
+    snapshot = plan.view.snapshot
+    span.set_attribute("signalbox.snapshot.source", snapshot.source.value)
+    span.set_attribute("signalbox.snapshot.epoch", snapshot.epoch)
+    span.set_attribute("signalbox.snapshot.sequence", snapshot.sequence)
 
 
 def _attributes(event: AttemptFinished, attempt: Attempt) -> dict[str, str | int | float | tuple[str, ...]]:

@@ -8,7 +8,17 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from signalbox_client import AsyncClient, Client, CompleteResponse, Prompt, SignalboxError, StreamCompleteResponse
+from signalbox_client import (
+    PLAN_VIEW_FULL,
+    AsyncClient,
+    Client,
+    CompleteResponse,
+    Plan,
+    Prompt,
+    Question,
+    SignalboxError,
+    StreamCompleteResponse,
+)
 
 TIMEOUT_S = 5.0
 
@@ -30,6 +40,10 @@ class Caller(Protocol):
 
     def complete(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> CompleteResponse: ...
 
+    def route(self, prompt: Question, *, estimated_input_tokens: int | None = None) -> Plan:
+        """Asked for in full, with two candidates at most."""
+        ...
+
     def read(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> Reading: ...
 
     def first_piece(self, prompt: Prompt) -> str:
@@ -45,6 +59,18 @@ class SyncCaller:
 
     def complete(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> CompleteResponse:
         return self.client.complete(prompt, timeout_s=timeout_s)
+
+    def route(self, prompt: Question, *, estimated_input_tokens: int | None = None) -> Plan:
+        return self.client.route(
+            prompt,
+            model="small",
+            max_output_tokens=9,
+            estimated_input_tokens=estimated_input_tokens,
+            view=PLAN_VIEW_FULL,
+            max_candidates=2,
+            timeout_s=TIMEOUT_S,
+            labels={"technical": "true"},
+        )
 
     def read(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> Reading:
         events: list[StreamCompleteResponse] = []
@@ -70,6 +96,20 @@ class AsyncCaller:
 
     def complete(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> CompleteResponse:
         return self.runner.run(self.client.complete(prompt, timeout_s=timeout_s))
+
+    def route(self, prompt: Question, *, estimated_input_tokens: int | None = None) -> Plan:
+        return self.runner.run(
+            self.client.route(
+                prompt,
+                model="small",
+                max_output_tokens=9,
+                estimated_input_tokens=estimated_input_tokens,
+                view=PLAN_VIEW_FULL,
+                max_candidates=2,
+                timeout_s=TIMEOUT_S,
+                labels={"technical": "true"},
+            )
+        )
 
     def read(self, prompt: Prompt, *, timeout_s: float = TIMEOUT_S) -> Reading:
         return self.runner.run(self._read(prompt, timeout_s))

@@ -31,7 +31,9 @@ ESCAPES = "\x1b]0;mine\x07red"
 
 FAILURES: Mapping[str, errors.SignalboxError] = {
     "invalid": errors.InvalidRequest([errors.Violation("generation.temperature", "3 is above 2")]),
-    "nobody": errors.NoTarget("no target may serve this", rejected={"health": 2}, first=[(TARGET, "health")]),
+    "nobody": errors.NoTarget(
+        "no target may serve this", rejected={"health": 2}, first=[errors.Rejected(TARGET, "health")]
+    ),
     "blocked": errors.ProvidersBlocked(blocked={"alder": BlockReason.RATE_LIMITED}, retry_after_s=2.5),
     "refused": errors.AttemptsFailed([(TARGET, errors.ConnectFailed("refused", stage=Stage.CONNECT))]),
     "key": errors.AttemptsFailed([(TARGET, errors.BadCredentials("401", stage=Stage.FIRST_BYTE))]),
@@ -61,11 +63,18 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
 
     calls: list[Call] = field(default_factory=list)
     has_call: threading.Event = field(default_factory=threading.Event)
+    questions: list[router_pb2.RouteRequest] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the calls that hang."""
         for call in self.calls:
             call.ended.set()
+
+    def Route(self, request: router_pb2.RouteRequest, context: grpc.ServicerContext) -> router_pb2.RouteResponse:
+        self.questions.append(request)
+        if request.messages and (name := request.messages[-1].content.removeprefix("fail:")) in FAILURES:
+            _fail(context, name)
+        return router_pb2.RouteResponse(plan=router_pb2.Plan(target=TARGET, decision_id="dec-1"))
 
     def Complete(
         self, request: router_pb2.CompleteRequest, context: grpc.ServicerContext

@@ -5,9 +5,11 @@ from __future__ import annotations
 import grpc
 import pytest
 from signalbox_client import (
+    PLAN_VIEW_FULL,
     CompleteRequest,
     DeadlineExceeded,
     Refused,
+    RouteRequest,
     Routing,
     SignalboxError,
     StreamInterrupted,
@@ -42,6 +44,34 @@ def test_complete_takes_turns_and_whole_requests(caller: Caller, served: Served)
     first, second = (call.request for call in served.router.calls)
     assert list(first.messages) == list(second.messages) == turns
     assert (second.session_id, second.routing.region) == ("s", "eu")
+
+
+def test_route_gives_the_plan(caller: Caller, served: Served) -> None:
+    plan = caller.route("Where is the train?")
+    assert (plan.target, plan.decision_id) == (TARGET, "dec-1")
+    [asked] = served.router.questions
+    assert [turn.content for turn in asked.messages] == ["Where is the train?"]
+    assert (asked.routing.model, asked.generation.max_output_tokens) == ("small", 9)
+    assert (asked.view, asked.max_candidates, dict(asked.labels)) == (PLAN_VIEW_FULL, 2, {"technical": "true"})
+    assert not asked.HasField("estimated_input_tokens")
+
+
+def test_route_takes_turns_whole_requests_and_an_estimate_alone(caller: Caller, served: Served) -> None:
+    turns = [system("Be brief."), user("One?")]
+    caller.route(turns)
+    caller.route(RouteRequest(messages=turns, routing=Routing(region="eu")))
+    caller.route(None, estimated_input_tokens=0)
+    first, second, third = served.router.questions
+    assert list(first.messages) == list(second.messages) == turns
+    assert (second.routing.region, second.routing.model) == ("eu", "small")
+    assert (list(third.messages), third.HasField("estimated_input_tokens")) == ([], True)
+
+
+def test_route_fails_as_other_calls_do(caller: Caller) -> None:
+    with pytest.raises(Refused) as caught:
+        caller.route("fail:nobody")
+    assert (caught.value.reason, caught.value.request_id) == ("NO_ELIGIBLE_TARGET", "r-1")
+    assert caught.value.violations
 
 
 def test_stream_gives_each_event_and_then_the_facts(caller: Caller) -> None:

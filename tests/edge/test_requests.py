@@ -23,7 +23,7 @@ from router_service.core.chat import FinishReason, Generation, Message, Part, Re
 from router_service.core.errors import InvalidRequest, NotBuilt
 from router_service.core.request import Request, Routing
 from router_service.edge import requests, responses
-from router_service.edge.requests import BUILT, Limits
+from router_service.edge.requests import RUNNABLE, Arrival, Limits
 from tests.core.examples import target
 
 SLOWER_IN_CI = 3 if os.environ.get("CI") == "true" else 1
@@ -46,7 +46,7 @@ def asked(**fields: object) -> router_pb2.CompleteRequest:
 
 def read(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> Request:
     limits = Limits(max_prompt_bytes=max_prompt_bytes, max_attempts=4)
-    return requests.request(pb, request_id="req-1", deadline=50.0, limits=limits)
+    return requests.completion(pb, Arrival(request_id="req-1", deadline=50.0), limits)
 
 
 def complaints(pb: router_pb2.CompleteRequest, *, max_prompt_bytes: int = 1000) -> list[tuple[str, str]]:
@@ -319,7 +319,7 @@ def unbuilt() -> Iterator[tuple[str, str]]:
     """Every field that does nothing yet: its message and its name."""
     for name, message in MESSAGES.items():
         for field in message.DESCRIPTOR.fields:
-            if field.name not in BUILT[name]:
+            if field.name not in RUNNABLE[name]:
                 yield name, field.name
 
 
@@ -373,8 +373,8 @@ def test_field_that_does_nothing_yet_is_refused_by_name(message: str, name: str)
 
 
 def test_every_built_field_exists() -> None:
-    assert set(BUILT) == set(MESSAGES)
-    for name, fields in BUILT.items():
+    assert set(RUNNABLE) == set(MESSAGES)
+    for name, fields in RUNNABLE.items():
         assert fields <= set(MESSAGES[name].DESCRIPTOR.fields_by_name), name
 
 

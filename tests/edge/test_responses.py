@@ -11,6 +11,7 @@ from router_service.core.attempt import Answer, Attempt
 from router_service.core.chat import Delta, FinishReason, Message, Reasoning, Role, ToolCall, ToolCallDelta, Usage
 from router_service.core.outcome import Outcome
 from router_service.edge import responses
+from router_service.edge.durations import duration
 from router_service.service.execution import Started
 from tests.core.examples import target
 
@@ -158,7 +159,7 @@ def test_every_word_has_its_value() -> None:
 
 @given(st.floats(0, 1e9))
 def test_duration_is_what_was_measured(seconds: float) -> None:
-    pb = responses.duration(seconds)
+    pb = duration(seconds)
     assert 0 <= pb.nanos < 1_000_000_000
     assert pb.seconds + pb.nanos / 1e9 == pytest.approx(seconds, abs=1e-8, rel=1e-12)
 

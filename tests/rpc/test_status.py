@@ -18,6 +18,7 @@ from router_service.core.errors import (
     InvalidRequest,
     NoTarget,
     ProvidersBlocked,
+    Rejected,
     RequestFailed,
     SignalboxError,
     Stage,
@@ -274,14 +275,18 @@ def test_bad_request_names_each_field() -> None:
 
 
 def test_no_target_counts_reasons_and_names_the_first() -> None:
-    error = NoTarget("nobody", rejected={"model": 3, "blocked": 1}, first=[("a/x", "model"), ("b/y", "blocked")])
+    error = NoTarget(
+        "nobody",
+        rejected={"model": 3, "blocked": 1},
+        first=[Rejected("a/x", "model"), Rejected("b/y", "blocked", "for 3 s")],
+    )
     found = heard(error).precondition
     assert found is not None
     assert [(v.type, v.subject, v.description) for v in found.violations] == [
         ("model", "targets", "3"),
         ("blocked", "targets", "1"),
         ("model", "target:a/x", ""),
-        ("blocked", "target:b/y", ""),
+        ("blocked", "target:b/y", "for 3 s"),
     ]
 
 
@@ -312,7 +317,9 @@ MANY = [
     pytest.param(InvalidRequest([Violation(f"messages[{i}].role", "must be set") for i in range(1000)]), id="fields"),
     pytest.param(InvalidRequest([Violation(LONG * 20, LONG * 20)]), id="one-long-field"),
     pytest.param(
-        NoTarget("nobody", rejected={f"reason-{i}": i for i in range(5000)}, first=[(LONG, "model")] * 5000),
+        NoTarget(
+            "nobody", rejected={f"reason-{i}": i for i in range(5000)}, first=[Rejected(LONG, "model", LONG)] * 5000
+        ),
         id="rejected",
     ),
     pytest.param(NoTarget(LONG * 100, rejected={"model": 5000}), id="a-long-text"),

@@ -16,7 +16,7 @@ import pytest
 
 from router_service.core.catalog import Catalog
 from router_service.core.errors import RequestFailed
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
 from router_service.core.quota import QuotaRules
@@ -64,6 +64,9 @@ class Books:
 
     def request_finished(self, event: RequestFinished) -> None:
         self.requests.append(event)
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """Nobody asks for a decision alone here."""
 
 
 class Steps:
@@ -145,6 +148,7 @@ def router(transport: AiohttpTransport, books: Books, rooms: Rooms, first: str, 
     catalog = Catalog((target("alder/x", price=1.0, base_url=first), target("birch/x", price=2.0, base_url=second)))
     return Router(
         view=lambda: View(catalog=catalog),
+        route_view=lambda: View(catalog=catalog),
         execution=Execution(
             transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, max_output_bytes=1 << 20
         ),

@@ -138,8 +138,8 @@ def test_span_status_agrees_with_what_the_caller_saw(stack: Stack) -> None:
     with calling() as caller, pytest.raises(SignalboxError) as refused:
         stack.client.complete("hello", model="no-such-model")
     [served] = arrived(stack.collector, "signalbox.v1.Router/Complete", caller)
-    assert served.attributes["rpc.response.status_code"] == refused.value.code.name == "FAILED_PRECONDITION"
-    assert served.attributes["signalbox.outcome"] == refused.value.reason == "NO_ELIGIBLE_TARGET"
+    assert served.attributes["rpc.response.status_code"] == refused.value.code.name == "NOT_FOUND"
+    assert served.attributes["signalbox.outcome"] == refused.value.reason == "UNKNOWN_TARGET"
 
 
 def test_request_that_is_refused_before_anything_is_decided_names_itself(stack: Stack) -> None:

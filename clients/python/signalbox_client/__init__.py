@@ -1,8 +1,17 @@
-"""A thin client for Signalbox: completions, streams that never look whole when they are not, health, administration."""
+"""A thin client for Signalbox: decisions, completions, streams never whole when they are not, health, administration."""
 
 from signalbox.v1.chat_pb2 import Message
 from signalbox.v1.health_feed_pb2 import Snapshot
-from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, Routing, StreamCompleteResponse
+from signalbox.v1.router_pb2 import (
+    PLAN_VIEW_BASIC,
+    PLAN_VIEW_FULL,
+    CompleteRequest,
+    CompleteResponse,
+    Plan,
+    RouteRequest,
+    Routing,
+    StreamCompleteResponse,
+)
 
 from .admin import AdminClient, AsyncAdminClient
 from .aio import AsyncClient
@@ -18,10 +27,12 @@ from .errors import (
     ViolationKind,
 )
 from .health import AsyncHealthClient, HealthClient
-from .request import Prompt, assistant, system, user
+from .request import Prompt, Question, assistant, system, user
 from .stream import AsyncCompletionStream, CompletionStream
 
 __all__ = [
+    "PLAN_VIEW_BASIC",
+    "PLAN_VIEW_FULL",
     "AdminClient",
     "AsyncAdminClient",
     "AsyncClient",
@@ -34,8 +45,11 @@ __all__ = [
     "DeadlineExceeded",
     "HealthClient",
     "Message",
+    "Plan",
     "Prompt",
+    "Question",
     "Refused",
+    "RouteRequest",
     "Routing",
     "SignalboxError",
     "Snapshot",

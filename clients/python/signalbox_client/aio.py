@@ -9,13 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import grpc
-from signalbox.v1.router_pb2 import CompleteResponse, Routing, StreamCompleteRequest
+from signalbox.v1.router_pb2 import CompleteResponse, Plan, PlanView, Routing, StreamCompleteRequest
 from signalbox.v1.router_pb2_grpc import RouterStub
 
 from .client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
 from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
 from .errors import from_rpc
-from .request import Prompt, completion
+from .request import Prompt, Question, completion, question
 from .stream import AsyncCompletionStream
 
 if TYPE_CHECKING:
@@ -74,6 +74,39 @@ class AsyncClient:
             raise from_rpc(error) from error
         finally:
             call.cancel()
+
+    async def route(
+        self,
+        prompt: Question = None,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        estimated_input_tokens: int | None = None,
+        view: PlanView.ValueType | None = None,
+        max_candidates: int | None = None,
+        timeout_s: float = UNARY_TIMEOUT_S,
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """What the router would do with a prompt, and why; nothing is run or billed. Raises a SignalboxError."""
+        request = question(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            estimated_input_tokens=estimated_input_tokens,
+            view=view,
+            max_candidates=max_candidates,
+            routing=routing,
+            labels=labels,
+        )
+        call = self.raw.Route(request, timeout=bounded(timeout_s), metadata=self.metadata())
+        try:
+            answer = await call
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc(error) from error
+        finally:
+            call.cancel()
+        return answer.plan
 
     def stream(
         self,

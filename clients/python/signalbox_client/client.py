@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 import grpc
-from signalbox.v1.router_pb2 import CompleteResponse, Routing, StreamCompleteRequest
+from signalbox.v1.router_pb2 import CompleteResponse, Plan, PlanView, Routing, StreamCompleteRequest
 from signalbox.v1.router_pb2_grpc import RouterStub
 
 from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
 from .errors import from_rpc
-from .request import Prompt, completion
+from .request import Prompt, Question, completion, question
 from .stream import CompletionStream
 
 UNARY_TIMEOUT_S = 60.0
@@ -77,6 +77,40 @@ class Client:
         )
         try:
             return self.raw.Complete(request, timeout=bounded(timeout_s), metadata=self.metadata())
+        except grpc.RpcError as error:
+            raise from_rpc(error) from error
+
+    def route(
+        self,
+        prompt: Question = None,
+        *,
+        model: str = "",
+        max_output_tokens: int | None = None,
+        estimated_input_tokens: int | None = None,
+        view: PlanView.ValueType | None = None,
+        max_candidates: int | None = None,
+        timeout_s: float = UNARY_TIMEOUT_S,
+        routing: Routing | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Plan:
+        """What the router would do with a prompt, and why; nothing is run or billed.
+
+        `estimated_input_tokens` may stand for the prompt, or corrects what the router would make of it. `view` is
+        PLAN_VIEW_FULL for a plan with up to `max_candidates` targets, their points and why others are rejected. The
+        plan's `decision_id` can be run for some minutes, with `Routing(decision_id=…)`. Raises a SignalboxError.
+        """
+        request = question(
+            prompt,
+            model=model,
+            max_output_tokens=max_output_tokens,
+            estimated_input_tokens=estimated_input_tokens,
+            view=view,
+            max_candidates=max_candidates,
+            routing=routing,
+            labels=labels,
+        )
+        try:
+            return self.raw.Route(request, timeout=bounded(timeout_s), metadata=self.metadata()).plan
         except grpc.RpcError as error:
             raise from_rpc(error) from error
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from signalbox.v1.chat_pb2 import ROLE_ASSISTANT, ROLE_SYSTEM, ROLE_USER, Message
-from signalbox.v1.router_pb2 import CompleteRequest, Routing
+from signalbox.v1.router_pb2 import CompleteRequest, PlanView, RouteRequest, Routing
 
 Prompt = str | Sequence[Message] | CompleteRequest
 """A question, the turns of a conversation, or a whole request for what the short form has no word for."""
+
+
+Question = str | Sequence[Message] | RouteRequest | None
+"""As Prompt, for a decision alone; None where an estimate of its length stands for it."""
 
 
 def user(text: str) -> Message:
@@ -52,5 +56,43 @@ def completion(
         request.generation.max_output_tokens = max_output_tokens
     if request_id:
         request.request_id = request_id
+    request.labels.update(labels or {})
+    return request
+
+
+def question(
+    prompt: Question,
+    *,
+    model: str = "",
+    max_output_tokens: int | None = None,
+    estimated_input_tokens: int | None = None,
+    view: PlanView.ValueType | None = None,
+    max_candidates: int | None = None,
+    routing: Routing | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> RouteRequest:
+    """The request for a decision alone. What is named here wins, as in `completion`."""
+    request = RouteRequest()
+    match prompt:
+        case None:
+            pass
+        case str():
+            request.messages.append(user(prompt))
+        case RouteRequest():
+            request.CopyFrom(prompt)
+        case _:
+            request.messages.extend(prompt)
+    if routing is not None:
+        request.routing.CopyFrom(routing)
+    if model:
+        request.routing.model = model
+    if max_output_tokens is not None:
+        request.generation.max_output_tokens = max_output_tokens
+    if estimated_input_tokens is not None:
+        request.estimated_input_tokens = estimated_input_tokens
+    if view is not None:
+        request.view = view
+    if max_candidates is not None:
+        request.max_candidates = max_candidates
     request.labels.update(labels or {})
     return request

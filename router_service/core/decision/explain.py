@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from router_service.core.catalog import Target
 from router_service.core.decision.appraisal import Estimate, appraise
@@ -30,16 +31,20 @@ class Candidate:
     refusal: Refusal | None = None
 
 
-def candidates(decision: Decision) -> tuple[Candidate, ...]:
-    """All targets of the catalogue: the eligible ones in the order of the chain, then the refused ones."""
+def candidates(decision: Decision, most: int) -> tuple[Candidate, ...]:
+    """The targets of the catalogue: the eligible ones in the order of the chain, then the refused ones; the first
+    `most` of them.
+    """
     placed = {p.offer.index: p for p in _order(decision)}
-    eligible = [_eligible(decision, placed[offer.index]) for offer in _whole_chain(decision, placed)]
-    refused = [
-        Candidate(target=offer.target, refusal=_refusal(decision, offer))
-        for offer in decision.prepared.offers
-        if offer.index not in placed
-    ]
-    return (*eligible, *refused)
+    eligible = [_eligible(decision, placed[offer.index]) for offer in _whole_chain(decision, placed)[:most]]
+    refused = (offer for offer in decision.prepared.offers if offer.index not in placed)
+    return (
+        *eligible,
+        *(
+            Candidate(target=offer.target, refusal=_refusal(decision, offer))
+            for offer in islice(refused, most - len(eligible))
+        ),
+    )
 
 
 def rejections(decision: Decision) -> Mapping[str, Rejection]:
@@ -50,6 +55,11 @@ def rejections(decision: Decision) -> Mapping[str, Rejection]:
         if entry.offer.index not in eligible:
             rejected[entry.offer.id] = _refusal(decision, entry.offer).reason
     return rejected
+
+
+def detail(decision: Decision, target: Target) -> str:
+    """Why a target is rejected, in words."""
+    return _refusal(decision, next(o for o in decision.prepared.offers if o.target is target)).detail
 
 
 def estimate(decision: Decision, offer: Offer) -> Estimate:

@@ -99,7 +99,7 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         time_left_s=request.time_left_s,
         chain_length=1 if routing.disable_fallback else policy.chain_length,
         is_inferred=is_inferred,
-        confidence=inference.confidence if inference is not None and routing.task_type is None else None,
+        confidence=_confidence(routing, inference),
     )
 
 
@@ -123,6 +123,15 @@ def _understood(
     if complexity is None and inference.complexity_confidence >= policy.complexity_confidence:
         complexity, is_inferred = inference.complexity, is_inferred or inference.complexity is not None
     return task, complexity, is_inferred
+
+
+def _confidence(routing: Routing, inference: Inference | None) -> float | None:
+    """That of the task where it had to be inferred, else that of the complexity."""
+    if inference is None:
+        return None
+    if routing.task_type is None:
+        return inference.confidence
+    return inference.complexity_confidence if routing.complexity is None else None
 
 
 def _compliance(routing: Routing, region: str) -> frozenset[str]:

@@ -50,6 +50,10 @@ class View:
     def standing(self, target: Target) -> Standing:
         return self.standings.get(target.id, UNKNOWN_STANDING)
 
+    def quota(self, target: Target) -> QuotaStanding | None:
+        """The standing of the target's own window, else of its provider's; None where nothing is counted."""
+        return self.quotas.get(target.id) or self.quotas.get(target.provider.name)
+
     def ready(self) -> Prepared:
         """What was prepared for this catalogue and policy, else made now."""
         found = self.prepared

@@ -212,7 +212,7 @@ def inferred(task: TaskType | None, confidence: float, complexity: Complexity | 
             "rag",
             "simple",
             True,
-            None,
+            0.9,
         ),
     ],
 )

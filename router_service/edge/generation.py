@@ -1,0 +1,37 @@
+"""Sampling and length from the wire."""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+from signalbox.v1 import chat_pb2
+
+from router_service.core.chat import Generation
+from router_service.edge.complaints import Complaints
+
+MAX_STOPS = 16
+_Number = TypeVar("_Number", int, float)
+
+
+def generation(pb: chat_pb2.Generation, complaints: Complaints) -> Generation:
+    def number(name: str, low: _Number, high: _Number) -> _Number | None:
+        if not pb.HasField(name):  # type: ignore[arg-type]
+            return None
+        value: _Number = getattr(pb, name)
+        if not math.isfinite(value) or not low <= value <= high:
+            complaints.add(f"generation.{name}", f"is {value}; must be {low} to {high}, or unset")
+        return value
+
+    stop = tuple(pb.stop[: MAX_STOPS + 1])
+    if len(stop) > MAX_STOPS or not all(stop):
+        complaints.add("generation.stop", f"must hold at most {MAX_STOPS} texts, none of them empty")
+    return Generation(
+        max_output_tokens=number("max_output_tokens", 1, 2**31 - 1),
+        temperature=number("temperature", 0.0, 2.0),
+        top_p=number("top_p", 0.0, 1.0),
+        seed=pb.seed if pb.HasField("seed") else None,
+        stop=stop,
+        frequency_penalty=number("frequency_penalty", -2.0, 2.0),
+        presence_penalty=number("presence_penalty", -2.0, 2.0),
+    )

@@ -1,0 +1,65 @@
+"""From a request to its plan: over the targets that can be run, or for Route over all that are known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from router_service.core.errors import CallerDeadline, Stage
+from router_service.core.plan import Plan, View, plan, replan
+from router_service.core.request import Request
+from router_service.service.decisions import Decisions
+from router_service.service.preparation import prepared
+from router_service.service.refusals import nobody, unknown_target
+
+
+class Planning:
+    """`view` has the targets that can be run, `route_view` besides them those that can only be decided on."""
+
+    def __init__(self, *, view: Callable[[], View], route_view: Callable[[], View], rng: Random) -> None:
+        self._view = view
+        self._route_view = route_view
+        self._rng = rng
+        self._decisions = Decisions()
+
+    def to_run(self, request: Request) -> tuple[Request, Plan]:
+        """The request as it was read, and its plan. Raises where nobody may serve it."""
+        view = self._view()
+        if request.keeps_plan:
+            # It is explained when the answer is there, and what is in flight is counted in place.
+            view = replace(view, in_flight=dict(view.in_flight))
+        return self._planned(request, view)
+
+    def to_tell(self, request: Request, *, may_be_empty: bool) -> tuple[Request, Plan]:
+        """The same over all targets; with `may_be_empty` a plan without any target is a plan as well, which can say of
+        each why it may not serve.
+        """
+        return self._planned(request, self._route_view(), may_be_empty=may_be_empty)
+
+    def _planned(self, request: Request, view: View, *, may_be_empty: bool = False) -> tuple[Request, Plan]:
+        if time.monotonic() >= request.deadline:
+            raise CallerDeadline(Stage.ADMISSION)
+        among = None
+        if request.routing.decision_id:
+            decided = self._decisions.find(request.routing.decision_id, tenant=request.tenant, now=time.monotonic())
+            request = prepared(decided.applied(request))
+            found = replan(decided.targets, request, view, self._rng)
+            among = [t for t in view.catalog.targets if t.id in decided.targets]
+        else:
+            request = prepared(request)
+            found = plan(request, view, self._rng)
+        if found.targets:
+            return request, self._kept(request, found)
+        known = self._route_view().catalog
+        if not may_be_empty:
+            raise nobody(request, found, known, among)
+        if (unknown := unknown_target(request, known)) is not None:
+            raise unknown
+        return request, found
+
+    def _kept(self, request: Request, found: Plan) -> Plan:
+        if not request.keeps_plan:
+            return found
+        return replace(found, decision_id=self._decisions.keep(request, found, now=time.monotonic()))

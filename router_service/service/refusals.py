@@ -1,0 +1,125 @@
+"""Why nobody serves a request, as the error that its caller hears.
+
+The order of gates makes this simple: whoever fails at one that passes by waiting has passed all others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from router_service.core.catalog import Catalog, Target
+from router_service.core.errors import (
+    BudgetSpent,
+    CredentialsRefused,
+    NoTarget,
+    ProvidersBlocked,
+    Rejected,
+    SignalboxError,
+    TargetsSaturated,
+    UnknownTarget,
+)
+from router_service.core.outcome import BlockReason
+from router_service.core.plan import Plan, Rejection
+from router_service.core.request import Request
+from router_service.service.rooms import Unroomed
+
+MOST_TOLD = 40
+"""More would not fit into the details of a status."""
+FULL = "every target that may serve this request is full; try again in a moment"
+SERVER = "server"
+"""Whose budget it is where it is nobody's in particular."""
+GATES = {reason: place for place, reason in enumerate(Rejection)}
+
+
+def nobody(request: Request, found: Plan, known: Catalog, among: Iterable[Target] | None = None) -> SignalboxError:
+    """Waiting helps where room, a rate limit or a budget is all that keeps somebody out; else only the operator, or
+    another request. `known` has every target that Route decides on; `among` are those that count, all where None.
+    """
+    if (unknown := unknown_target(request, known)) is not None:
+        return unknown
+    targets = tuple(found.view.catalog.targets if among is None else among)
+    rejected = {t.id: found.rejected[t.id] for t in targets if t.id in found.rejected}
+    reasons = set(rejected.values())
+    if Rejection.CONCURRENCY in reasons:
+        return TargetsSaturated(FULL)
+    if reasons & {Rejection.BLOCKED, Rejection.QUOTA}:
+        return _blocked(found, [t for t in targets if rejected.get(t.id) in (Rejection.BLOCKED, Rejection.QUOTA)])
+    if Rejection.SPEND_LIMIT in reasons and not found.view.budget.free_only:
+        return _spent(request, found, [t for t in targets if rejected.get(t.id) is Rejection.SPEND_LIMIT])
+    counts = Counter(reason.value for reason in rejected.values())
+    return NoTarget(_why(request, found, counts), rejected=counts, first=_first(found, rejected))
+
+
+def no_room(request: Request, unroomed: Mapping[str, Unroomed]) -> SignalboxError:
+    """The same where others took the last room between the plan and the attempts; by target id, what each lacked."""
+    reasons = {target: lacking.refusal.reason for target, lacking in unroomed.items()}
+    waits = [lacking.retry_in_s for lacking in unroomed.values() if lacking.retry_in_s is not None]
+    wait_s = min(waits, default=None)
+    if Rejection.CONCURRENCY in reasons.values():
+        return TargetsSaturated(FULL)
+    if used_up := [target.partition("/")[0] for target, reason in reasons.items() if reason is Rejection.QUOTA]:
+        return ProvidersBlocked(blocked={}, used_up=tuple(dict.fromkeys(used_up)), retry_after_s=wait_s)
+    if Rejection.SPEND_LIMIT in reasons.values():
+        subject = f"tenant:{request.tenant}" if request.tenant else SERVER
+        return BudgetSpent("others spent the last of the budget meanwhile", subject=subject, retry_after_s=wait_s)
+    counts = Counter(reason.value for reason in reasons.values())
+    first = [Rejected(t, lacking.refusal.reason.value, lacking.refusal.detail) for t, lacking in unroomed.items()]
+    return NoTarget("others took the last room while this request was decided", rejected=counts, first=first)
+
+
+def unknown_target(request: Request, known: Catalog) -> UnknownTarget | None:
+    """The complaint about a model that nothing stands for."""
+    model = request.routing.model
+    if not known.targets or known.named(model):
+        return None
+    return UnknownTarget(f"no target answers to the model {model!r}; leave it empty to let the router choose")
+
+
+def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:
+    blocked: dict[str, BlockReason] = {}
+    used_up: list[str] = []
+    waits: list[float] = []
+    for target in targets:
+        provider, standing = target.provider.name, found.standing(target)
+        if found.rejected[target.id] is Rejection.QUOTA:
+            used_up.append(provider)
+            quota = found.view.quota(target)
+            waits += [] if quota is None or quota.resets_in_s is None else [quota.resets_in_s]
+        elif standing.block_reason is not None:
+            blocked[provider] = standing.block_reason
+            waits += [standing.blocked_for_s] if standing.block_reason is BlockReason.RATE_LIMITED else []
+    if not used_up and set(blocked.values()) == {BlockReason.CREDENTIALS}:
+        return CredentialsRefused(blocked=blocked)
+    return ProvidersBlocked(
+        blocked=blocked, used_up=tuple(dict.fromkeys(used_up)), retry_after_s=min(waits, default=None)
+    )
+
+
+def _spent(request: Request, found: Plan, targets: Iterable[Target]) -> BudgetSpent:
+    """The providers' own budgets only where it is those alone."""
+    budget = found.view.budget
+    providers = {target.provider.name for target in targets}
+    if not budget.is_over and providers <= budget.over_providers:
+        subject, whose = f"provider:{min(providers)}", f"budget of {', '.join(sorted(providers))}"
+    elif request.tenant:
+        subject, whose = f"tenant:{request.tenant}", f"budget of {request.tenant}"
+    else:
+        subject, whose = SERVER, "budget"
+    text = f"the {whose} does not allow this request any more, and nothing that is free may serve it"
+    return BudgetSpent(text, subject=subject, retry_after_s=budget.resets_in_s)
+
+
+def _first(found: Plan, rejected: Mapping[str, Rejection]) -> list[Rejected]:
+    """Those that came furthest first: the least would have to change for them."""
+    furthest = sorted(rejected.items(), key=lambda item: -GATES[item[1]])[:MOST_TOLD]
+    return [Rejected(target, reason.value, found.refusal(target)) for target, reason in furthest]
+
+
+def _why(request: Request, found: Plan, counts: Mapping[str, int]) -> str:
+    if not found.view.catalog.targets:
+        return "no target is configured; add a provider to the configuration"
+    if not found.view.catalog.named(request.routing.model):
+        return f"what answers to the model {request.routing.model!r} can be decided on, and not be run yet"
+    said = ", ".join(f"{n} by {reason}" for reason, n in counts.items())
+    return f"no target may serve this request; rejected: {said}"
