@@ -200,6 +200,7 @@ STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
             "generation.presence_penalty",
             "is -3.0; must be -2.0 to 2.0, or unset",
         ),
+        ({"generation": {"top_p": 0.0}}, "generation.top_p", "is 0.0; must be above 0.0, up to 1.0, or unset"),
         ({"generation": {"stop": ["x"] * 17}}, "generation.stop", STOPS),
         ({"generation": {"stop": ["x", ""]}}, "generation.stop", STOPS),
         ({"generation": {"stop": ["x", "y" * 257]}}, "generation.stop", STOPS),
@@ -432,7 +433,7 @@ def test_numbers_that_pass_are_finite_and_in_range(temperature: float, top_p: fl
     assert generation.top_p is not None
     assert math.isfinite(generation.temperature)
     assert 0 <= generation.temperature <= 2
-    assert 0 <= generation.top_p <= 1
+    assert 0 < generation.top_p <= 1
     assert (generation.max_output_tokens or 0) >= 1
 
 
