@@ -1,4 +1,4 @@
-"""A thin client for Signalbox: decisions, completions, streams never whole when they are not, health, administration."""
+"""A thin client for Signalbox: decisions, completions, streams never whole when they are not, health administration."""
 
 from signalbox.v1.chat_pb2 import Message
 from signalbox.v1.health_feed_pb2 import Snapshot
