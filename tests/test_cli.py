@@ -31,7 +31,7 @@ from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
 PATIENCE_S = 30.0
-COMMAND = [sys.executable, "-P", "-m", "router_service.cli"]
+COMMAND = [sys.executable, "-P", "-m", "router_service"]
 NOBODY = "127.0.0.1:1"
 
 FAILURES = [
@@ -539,7 +539,7 @@ def test_program_is_named_as_a_shell_finds_it(tmp_path: Path, invoked: str, path
 
 def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> None:
     python = str(tmp_path / "my python")
-    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
+    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service"
 
 
 STUBBORN = """

@@ -127,7 +127,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     router = await supervisor.start(
         Part(
             name="router",
-            command=tuple(module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"])),
+            command=tuple(module_command("router_service", ["serve", *common, "--lame-duck", "0"])),
             address_flag="--router-address",
             address=wishes.router_address,
             stop_s=wishes.settings.server.drain_s + STOP_S,
