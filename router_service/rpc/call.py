@@ -23,12 +23,14 @@ from google.protobuf.message import DecodeError
 
 from router_service.core.chat import Prompt
 from router_service.core.errors import (
+    CallerDeadline,
     Draining,
     Facts,
     InternalFault,
     MalformedMessage,
     RequestFailed,
     SignalboxError,
+    Stage,
 )
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
@@ -54,11 +56,24 @@ class CallFrame:
 
     It does an interceptor's work without being one: gRPC would ask an interceptor anew at each call, which costs a
     twentieth of a Complete, while the answer for a method never changes.
+
+    It reads each request itself, as one of a stream is read: the library waits for a unary call's message before it
+    calls anybody, for as long as the caller likes. A call without a deadline has `default_deadline_s` to send it, and
+    none has more than `max_deadline_s`.
     """
 
-    def __init__(self, tracing: CallTracing | None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        tracing: CallTracing | None,
+        observer: Observer | None = None,
+        *,
+        default_deadline_s: float = 300.0,
+        max_deadline_s: float = 3600.0,
+    ) -> None:
         self._tracing = tracing
         self._observer = observer
+        self._default_deadline_s = default_deadline_s
+        self._max_deadline_s = max_deadline_s
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ending = False
 
@@ -75,17 +90,17 @@ class CallFrame:
         guarded = _guarded(handler.request_deserializer)
         if not handler.response_streaming:
             behaviour = self._run(method, cast(Behaviour, handler.unary_unary), is_stream=False)
-            return grpc.unary_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+            return grpc.stream_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
         inner = cast(Behaviour, handler.unary_stream)
         written = _written(inner) if inspect.isasyncgenfunction(inner) else inner
         behaviour = self._run(method, written, is_stream=True)
-        return grpc.unary_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+        return grpc.stream_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
 
     def _run(self, method: str, inner: Behaviour, *, is_stream: bool) -> Behaviour:
         is_ours = method.startswith("/signalbox.")
         tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
 
-        async def run(request: Any, context: Context) -> Any:
+        async def run(_requests: object, context: Context) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._tasks.add(task)
@@ -93,9 +108,7 @@ class CallFrame:
             span = tracing.begin(method, context) if tracing else None
             code = grpc.StatusCode.OK
             try:
-                if isinstance(request, _Malformed):
-                    raise MalformedMessage(request.text)  # noqa: TRY301
-                return await inner(request, context)
+                return await inner(await self._request(context), context)
             except (asyncio.CancelledError, grpc.aio.InternalError) as e:
                 code = grpc.StatusCode.CANCELLED
                 if self._is_ending:
@@ -126,6 +139,27 @@ class CallFrame:
                     tracing.end(span, code)
 
         return run
+
+    async def _request(self, context: Context) -> Any:
+        """The call's message. Raises CallerDeadline and MalformedMessage, and CancelledError where the caller left."""
+        try:
+            async with asyncio.timeout(self._patience_s(context.time_remaining())):
+                request = await context.read()
+        except TimeoutError:
+            raise CallerDeadline(Stage.ADMISSION) from None
+        if isinstance(request, _Malformed):
+            raise MalformedMessage(request.text)
+        if request is grpc.aio.EOF:
+            if context.cancelled():
+                raise asyncio.CancelledError
+            raise MalformedMessage("the call has no message")
+        return request
+
+    def _patience_s(self, left_s: float | None) -> float | None:
+        """How long a message may take. None where the caller's own deadline is the sooner end."""
+        if left_s is None:
+            return min(self._default_deadline_s, self._max_deadline_s)
+        return None if left_s <= self._max_deadline_s else self._max_deadline_s
 
 
 class _Malformed:
