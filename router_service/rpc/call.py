@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -113,12 +114,12 @@ class CallFrame:
                 code = grpc.StatusCode.CANCELLED
                 if self._is_ending:
                     code = grpc.StatusCode.UNAVAILABLE
-                    stopped = Draining("this router stopped before the call was done")
-                    await _abort(context, refusal(RequestFailed(stopped, Facts(request_id=REQUEST_ID.get()))))
+                    _tell_unread(observer, Draining.reason, started, is_stream=is_stream)
+                    await _abort(context, refusal(_named(Draining("this router stopped before the call was done"))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
                 _tell_unread(observer, e.reason, started, is_stream=is_stream)
-                failed = e if isinstance(e, RequestFailed) else RequestFailed(e, Facts(request_id=REQUEST_ID.get()))
+                failed = _named(e)
                 if isinstance(failed.error, InternalFault):
                     _log_bug(method, e.__cause__)
                 refused = refusal(failed)
@@ -197,10 +198,12 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
 
 def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_stream: bool) -> None:
     """The last word on a call whose request nobody read. It gets an id here, by which its caller can name it."""
-    if observer is None or REQUEST_ID.get():
+    if REQUEST_ID.get():
         return
     request_id = f"req-{token_hex(12)}"
     REQUEST_ID.set(request_id)
+    if observer is None:
+        return
     observer.request_finished(
         RequestFinished(
             request=Request(request_id=request_id, prompt=Prompt(messages=()), deadline=started),
@@ -213,6 +216,14 @@ def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_
             trace=current_span(),
         )
     )
+
+
+def _named(error: SignalboxError) -> RequestFailed:
+    """The error with the facts of its request, the id at least."""
+    failed = error if isinstance(error, RequestFailed) else RequestFailed(error, Facts(request_id=REQUEST_ID.get()))
+    if failed.facts.request_id:
+        return failed
+    return RequestFailed(failed.error, replace(failed.facts, request_id=REQUEST_ID.get()))
 
 
 async def _abort(context: Context, refused: Refusal) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
@@ -25,6 +26,8 @@ pytestmark = pytest.mark.anyio
 COMPLETE = "/signalbox.v1.Router/Complete"
 STREAM = "/signalbox.v1.Router/StreamComplete"
 LEAVE_S = 2.0
+REQUEST_ID = re.compile(r"req-[0-9a-f]{24}")
+"""One that we made, which is by what the caller can ask about the call."""
 
 
 @pytest.fixture
@@ -74,6 +77,7 @@ async def test_malformed_bytes_are_the_callers_fault(served: Serving, data: byte
         await served.raw(COMPLETE, data)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert info(caught.value).reason == "MALFORMED_MESSAGE"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
 
 
 @pytest.mark.parametrize("data", MALFORMED)
@@ -186,6 +190,7 @@ async def test_error_of_ours_becomes_its_status(
         await method(served, "refuse")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info(caught.value).reason == "ROUTER_OVERLOADED"
+    assert info(caught.value).metadata["request_id"] == "req-1", "the handler's own"
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
@@ -208,6 +213,7 @@ async def test_unbuilt_method_says_so(served: Serving, caplog: pytest.LogCapture
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert (caught.value.details() or "").startswith("signalbox.v1.Router/Route is not built yet")
     assert info(caught.value).reason == "NOT_BUILT"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
     assert caplog.records == []
 
 
@@ -288,6 +294,7 @@ async def test_leftover_calls_hear_that_the_router_stops(served: Serving) -> Non
         await unary
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info(caught.value).reason == "ROUTER_DRAINING"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
     assert served.router.ended.is_set()
 
 
