@@ -366,6 +366,8 @@ class Facts:
     delivered_chunks: int = 0
     was_sent: bool = False
     maybe_billed: bool = False
+    cost_usd_nanos: int = 0
+    """What the failed attempts cost, by the providers' own figures or by estimate."""
 
 
 class RequestFailed(SignalboxError):

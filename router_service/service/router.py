@@ -157,6 +157,7 @@ def _facts(run: Run, error: SignalboxError) -> Facts:
         delivered_chunks=run.delivered_chunks,
         was_sent=run.was_sent,
         maybe_billed=any(a.maybe_billed for a in run.attempts),
+        cost_usd_nanos=sum(a.cost_usd_nanos for a in run.attempts),
     )
 
 
