@@ -47,6 +47,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.Overloaded: Code.UNAVAILABLE,
     errors.Draining: Code.UNAVAILABLE,
     errors.StreamInterrupted: Code.UNAVAILABLE,
+    errors.SlowReader: Code.RESOURCE_EXHAUSTED,
     errors.ConnectFailed: Code.UNAVAILABLE,
     errors.NameNotResolved: Code.UNAVAILABLE,
     errors.TlsFailed: Code.UNAVAILABLE,

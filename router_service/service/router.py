@@ -22,6 +22,7 @@ from router_service.core.errors import (
     ProvidersBlocked,
     RequestFailed,
     SignalboxError,
+    SlowReader,
     Stage,
     StreamInterrupted,
     TargetsSaturated,
@@ -91,7 +92,7 @@ class Router:
             return await self._execution.complete(run)
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
-        """As Execution.stream; close it to end the upstream call at once."""
+        """As Execution.stream; close it to end the upstream call at once, or throw the reason into it."""
         with self._story(request, trace, is_stream=True) as run:
             async with aclosing(self._execution.stream(run)) as events:
                 async for event in events:
@@ -169,7 +170,7 @@ def _stage(run: Run | None, error: SignalboxError) -> Stage:
             return Stage.STREAM
         case Draining() if run is not None and run.was_sent:
             return Stage.FIRST_BYTE
-        case StreamInterrupted():
+        case StreamInterrupted() | SlowReader():
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage
