@@ -18,6 +18,7 @@ SignalboxError
 ├── Draining                  this replica is about to stop
 ├── RequestFailed             how a request ended: one of the others, and the facts that its caller is owed
 ├── AttemptsFailed            every attempt failed before anything was delivered; holds their causes
+├── SlowReader                the caller stopped reading its stream
 ├── StreamInterrupted         a stream broke after something was delivered; holds its cause
 └── UpstreamError             one attempt failed
     ├── ConnectFailed         provider unreachable         next target; ours where we had no socket left
@@ -373,6 +374,15 @@ class StreamInterrupted(SignalboxError):
         self.cause = cause
 
 
+class SlowReader(SignalboxError):
+    """The caller took nothing of its stream for so long that its provider was let go. It has a prefix of an answer."""
+
+    reason = "SLOW_READER"
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"nothing of the stream was read for {waited_s:g} s; read it as it comes, or ask without one")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What every error tells of the request it ended: nobody has to guess whether something was sent or billed."""
@@ -384,6 +394,8 @@ class Facts:
     delivered_chunks: int = 0
     was_sent: bool = False
     maybe_billed: bool = False
+    cost_usd_nanos: int = 0
+    """What the failed attempts cost, by the providers' own figures or by estimate."""
 
 
 class RequestFailed(SignalboxError):

@@ -22,6 +22,7 @@ from router_service.core.errors import (
     ProvidersBlocked,
     RequestFailed,
     SignalboxError,
+    SlowReader,
     Stage,
     StreamInterrupted,
     TargetsSaturated,
@@ -171,6 +172,7 @@ def _facts(run: Run, error: SignalboxError) -> Facts:
         delivered_chunks=run.delivered_chunks,
         was_sent=run.was_sent,
         maybe_billed=any(a.maybe_billed for a in run.attempts),
+        cost_usd_nanos=sum(a.cost_usd_nanos for a in run.attempts),
     )
 
 
@@ -182,7 +184,7 @@ def _stage(run: Run | None, error: SignalboxError) -> Stage:
             return Stage.STREAM
         case Draining() if run is not None and run.was_sent:
             return Stage.FIRST_BYTE
-        case StreamInterrupted():
+        case StreamInterrupted() | SlowReader():
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage
