@@ -38,6 +38,7 @@ class Kind:
 
 
 KINDS = (
+    Kind(name="route", unit="requests/s", goal=Goal(bound=0.60, is_at_least=True, is_of_floor=True)),
     Kind(name="complete", unit="requests/s", goal=Goal(bound=0.60, is_at_least=True, is_of_floor=True)),
     Kind(name="complete_sampled_all", unit="requests/s", goal=Goal(bound=0.52, is_at_least=True, is_of_floor=True)),
     Kind(name="complete_wall", unit="requests/s"),
@@ -46,6 +47,10 @@ KINDS = (
     Kind(name="stream_chunks", unit="chunks/s", goal=Goal(bound=25_000, is_at_least=True)),
     Kind(name="stream_messages_per_chunk", unit="messages/chunk"),
     Kind(name="stream_first_chunk", unit="ms", goal=Goal(bound=1.0, is_at_least=False)),
+    Kind(name="decision_5", unit="µs"),
+    Kind(name="decision_50", unit="µs", goal=Goal(bound=30, is_at_least=False)),
+    Kind(name="decision_500", unit="µs"),
+    Kind(name="decision_5000", unit="µs", goal=Goal(bound=300, is_at_least=False)),
     Kind(name="memory_rest", unit="MiB", goal=Goal(bound=100, is_at_least=False)),
     Kind(name="cold_start", unit="s", goal=Goal(bound=1.5, is_at_least=False)),
     Kind(name="upstream_ceiling", unit="requests/s"),

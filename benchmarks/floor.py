@@ -29,12 +29,17 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Floor:
-    """`answer` is sent for each call as it stands; a stream is passed on as bytes, one message for each read."""
+    """`answer` is sent for each Complete as it stands, `plan` for each Route; a stream is passed on as bytes, a message
+    for each read.
+    """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, *, answer: bytes, stream_tokens: int) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, *, answer: bytes, plan: bytes, stream_tokens: int
+    ) -> None:
         self._session = session
         self._url = url
         self._answer = answer
+        self._plan = plan
         self._body = Ask(output_tokens=ANSWER_TOKENS, is_stream=False).to_upstream()
         self._stream_body = Ask(output_tokens=stream_tokens, is_stream=True).to_upstream()
 
@@ -42,6 +47,10 @@ class Floor:
         async with self._session.post(self._url, data=self._body, headers=HEADERS) as response:
             await response.read()
         return self._answer
+
+    async def route(self, _request: bytes, _context: Context) -> bytes:
+        """An empty call: what the library itself costs."""
+        return self._plan
 
     async def stream(self, _request: bytes, context: Context) -> None:
         async with self._session.post(self._url, data=self._stream_body, headers=HEADERS) as response:
@@ -54,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="Serve the floor of the benchmark.")
     parser.add_argument("--upstream", required=True, metavar="URL", help="of the upstream's chat completions")
     parser.add_argument("--answer-bytes", required=True, type=int, metavar="N", help="size of a single call's answer")
+    parser.add_argument("--plan-bytes", required=True, type=int, metavar="N", help="size of a Route's answer")
     parser.add_argument("--stream-tokens", required=True, type=int, metavar="N", help="length of a streamed answer")
     parser.add_argument("--ready-file", required=True, type=Path, metavar="PATH")
     uvloop.run(_serve(parser.parse_args()))
@@ -65,11 +75,17 @@ async def _serve(options: argparse.Namespace) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
-        answer = bytes(options.answer_bytes)
-        floor = Floor(session, options.upstream, answer=answer, stream_tokens=options.stream_tokens)
+        floor = Floor(
+            session,
+            options.upstream,
+            answer=bytes(options.answer_bytes),
+            plan=bytes(options.plan_bytes),
+            stream_tokens=options.stream_tokens,
+        )
         server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         handlers: dict[str, Handler] = {
             "Complete": grpc.unary_unary_rpc_method_handler(floor.complete),
+            "Route": grpc.unary_unary_rpc_method_handler(floor.route),
             "StreamComplete": grpc.unary_stream_rpc_method_handler(floor.stream),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))

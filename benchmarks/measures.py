@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import uvloop
 
-from benchmarks import h2load
+from benchmarks import decision, h2load
 from benchmarks.h2load import GRPC_HEADERS, JSON_HEADERS, Load, Shot
-from benchmarks.payload import ANSWER_TOKENS, Ask
+from benchmarks.payload import ANSWER_TOKENS, Ask, route_request
 from benchmarks.processes import MeasurementFailed, core_busy_s
 from benchmarks.rig import STREAM_TOKENS, Rig, Subject
 from benchmarks.streams import first_chunks_s, read_many, upstream_first_chunks_s
@@ -58,11 +58,15 @@ class Sample:
 
 def repeat(rig: Rig, sizes: Sizes, *, is_floor_first: bool) -> Iterator[Sample]:
     """Every figure once."""
-    with rig.router() as router, rig.floor(answer_bytes=router.answer_bytes) as floor:
+    yield from _decisions()
+    with (
+        rig.router() as router,
+        rig.floor(answer_bytes=router.answer_bytes, plan_bytes=router.plan_bytes) as floor,
+    ):
         yield Sample(figure="cold_start", value=router.first_answer_s, floor=floor.first_answer_s)
         yield Sample(figure="memory_rest", value=router.resident_mib, floor=floor.resident_mib)
         pair = _Pair(rig, router, floor, is_floor_first=is_floor_first)
-        for measure in (_ceiling, _latencies, _first_chunks, _streams, _rates):
+        for measure in (_ceiling, _latencies, _first_chunks, _streams, _rates, _routes):
             yield from measure(pair, sizes)
         yield Sample(figure="foreign_cpu", value=pair.foreign_share())
 
@@ -145,6 +149,28 @@ def _rate(pair: _Pair, subject: Subject, *, calls: int, is_sampled: bool = False
         # The last spans are still to be sent, and that counts.
         time.sleep(EXPORTED_WITHIN_S)
     return _Rate(per_cpu_s=calls / (subject.cpu_s() - cpu_s), per_wall_s=rate)
+
+
+def _decisions() -> Iterator[Sample]:
+    """The decision alone, in this process: microseconds by the number of targets, nothing but requests changing."""
+    for size in decision.SIZES:
+        yield Sample(figure=f"decision_{size}", value=decision.figures(size)[0])
+
+
+def _routes(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:
+    """Plans for each second of CPU time, beside an empty call's answer of the same size. The upstream sees none."""
+
+    def measure(subject: Subject) -> float:
+        shot = Shot(url=subject.route_url, body=route_request(), headers=GRPC_HEADERS)
+        warm = Load(calls=WARM_UP_CALLS, in_flight=IN_FLIGHT, connections=CONNECTIONS)
+        rate = h2load.rate(shot, warm, pair.rig.scratch)
+        load = Load(calls=round(rate * sizes.rate_s), in_flight=IN_FLIGHT, connections=CONNECTIONS)
+        cpu_s = subject.cpu_s()
+        pair.judged("Route", 0, lambda: h2load.rate(shot, load, pair.rig.scratch))
+        return load.calls / (subject.cpu_s() - cpu_s)
+
+    router, floor = pair.each(measure)
+    yield Sample(figure="route", value=router, floor=floor)
 
 
 def _latencies(pair: _Pair, sizes: Sizes) -> Iterator[Sample]:

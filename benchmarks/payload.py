@@ -13,6 +13,7 @@ from router_service.providers.openai import OpenAIDialect
 
 COMPLETE = "/signalbox.v1.Router/Complete"
 STREAM_COMPLETE = "/signalbox.v1.Router/StreamComplete"
+ROUTE = "/signalbox.v1.Router/Route"
 PROVIDER, MODEL = "alder", "chat-small"
 TEXT = "Say in a few plain words what a signal box beside a railway is for, who works in it, and what happens there."
 ANSWER_TOKENS = 24
@@ -39,6 +40,14 @@ class Ask:
         provider = Provider(name=PROVIDER, dialect="openai", base_url="")
         target = Target(provider, Model(id=MODEL))
         return OpenAIDialect().encode(prompt, target, attempt_id="", is_stream=self.is_stream).body
+
+
+def route_request() -> bytes:
+    """The same question to Route in its BASIC view, in a frame."""
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=TEXT)
+    asked = router_pb2.RouteRequest(messages=[message], view=router_pb2.PLAN_VIEW_BASIC)
+    asked.generation.max_output_tokens = ANSWER_TOKENS
+    return framed(asked.SerializeToString())
 
 
 def framed(message: bytes) -> bytes:

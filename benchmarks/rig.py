@@ -13,7 +13,7 @@ import uvloop
 import yaml
 
 from benchmarks.judge import Judge
-from benchmarks.payload import ANSWER_TOKENS, COMPLETE, MODEL, PROVIDER, Ask
+from benchmarks.payload import ANSWER_TOKENS, COMPLETE, MODEL, PROVIDER, ROUTE, Ask, route_request
 from benchmarks.processes import MeasurementFailed, Process, serving
 from benchmarks.streams import first_answer
 
@@ -33,12 +33,17 @@ class Subject:
     first_answer_s: float
     """From its start as a process to its first whole answer."""
     answer_bytes: int
+    plan_bytes: int
     resident_mib: float
     is_router: bool
 
     @property
     def complete_url(self) -> str:
         return f"http://{self.address}{COMPLETE}"
+
+    @property
+    def route_url(self) -> str:
+        return f"http://{self.address}{ROUTE}"
 
     def cpu_s(self) -> float:
         return sum(process.cpu_s() for process in self.processes)
@@ -71,10 +76,11 @@ class Rig:
             yield _subject(router, beside=(prober,), is_router=True)
 
     @contextmanager
-    def floor(self, *, answer_bytes: int) -> Iterator[Subject]:
+    def floor(self, *, answer_bytes: int, plan_bytes: int) -> Iterator[Subject]:
         """A fresh floor, whose single answers are as long as the router's."""
         upstream = ["--upstream", self.upstream_url, "--stream-tokens", str(STREAM_TOKENS)]
-        arguments = ["-m", "benchmarks.floor", *upstream, "--answer-bytes", str(answer_bytes)]
+        sizes = ["--answer-bytes", str(answer_bytes), "--plan-bytes", str(plan_bytes)]
+        arguments = ["-m", "benchmarks.floor", *upstream, *sizes]
         with self._measured("floor", arguments) as floor:
             yield _subject(floor, beside=(), is_router=False)
 
@@ -109,11 +115,14 @@ def rig(scratch: Path) -> Iterator[Rig]:
 
 def _subject(process: Process, *, beside: tuple[Process, ...], is_router: bool) -> Subject:
     ask = Ask(output_tokens=ANSWER_TOKENS, is_stream=False)
-    answer = uvloop.run(first_answer(process.address, ask.to_router()))
+    answer = uvloop.run(first_answer(process.address, COMPLETE, ask.to_router()))
+    first_answer_s = time.monotonic() - process.spawned
+    plan = uvloop.run(first_answer(process.address, ROUTE, route_request()))
     return Subject(
         address=process.address,
         processes=(process, *beside),
-        first_answer_s=time.monotonic() - process.spawned,
+        first_answer_s=first_answer_s,
+        plan_bytes=len(plan),
         answer_bytes=len(answer),
         resident_mib=process.resident_mib(),
         is_router=is_router,

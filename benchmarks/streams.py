@@ -13,7 +13,7 @@ from typing import cast
 from signalbox.v1 import router_pb2
 
 from benchmarks.http2 import Call, GrpcConnection
-from benchmarks.payload import COMPLETE, PROVIDER, STREAM_COMPLETE
+from benchmarks.payload import PROVIDER, STREAM_COMPLETE
 from benchmarks.processes import MeasurementFailed
 
 READ_WITHIN_S = 60.0
@@ -66,13 +66,13 @@ async def upstream_first_chunks_s(address: str, body: bytes, *, streams: int) ->
     return times
 
 
-async def first_answer(address: str, message: bytes) -> bytes:
-    """One call of Complete over a connection of its own; returns the message that answers it."""
-    async with asyncio.timeout(READ_WITHIN_S), _connected(address, COMPLETE, message) as connection:
+async def first_answer(address: str, method: str, message: bytes) -> bytes:
+    """One unary call over a connection of its own; returns the message that answers it."""
+    async with asyncio.timeout(READ_WITHIN_S), _connected(address, method, message) as connection:
         call = connection.call()
         await call.ended
         if len(call.messages) != 1:
-            raise MeasurementFailed(f"{address} does not answer Complete")
+            raise MeasurementFailed(f"{address} does not answer {method}")
         return call.messages[0][1]
 
 

@@ -18,7 +18,7 @@ from router_service.config.fields import (
     Text,
     WebPage,
 )
-from router_service.config.limit_entry import LimitEntry
+from router_service.config.limit_entry import FreeEntry, LimitEntry
 from router_service.config.model_entry import ModelEntry, SpeedEntry
 from router_service.core.catalog import Timeouts
 
@@ -93,7 +93,7 @@ class ProviderEntry(Section):
         description="What the provider allows in windows of time.",
         examples=[[{"unit": "requests", "per": "minute", "max": 30}]],
     )
-    free: LimitEntry | None = Field(
+    free: FreeEntry | None = Field(
         default=None,
         description="What the provider gives for nothing in a window of time.",
         examples=[{"unit": "requests", "per": "day", "max": 14400}],

@@ -45,3 +45,7 @@ class LimitEntry(Section):
         if self.unit == "usd":
             return quota.Limit(unit=quota.Unit.USD_NANOS, per=Per(self.per), max=usd_nanos(self.max), models=models)
         return quota.Limit(unit=quota.Unit(self.unit), per=Per(self.per), max=int(self.max), models=models)
+
+
+class FreeEntry(LimitEntry):
+    """What a provider gives for nothing in a window of time. Days, weeks and months begin at midnight UTC."""

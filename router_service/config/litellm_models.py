@@ -15,10 +15,22 @@ from router_service.config.values import at
 
 Entry = dict[str, Value]
 
-PROVIDER_KEYS = ("dialect", "key_page", "tier", "region", "compliance", "sla", "open_weights", "unpriced", "speed")
-"""What of a shipped provider is a fact about it. Its limits and free windows are the operator's to add."""
+KIND_KEYS = ("dialect", "tier", "open_weights", "unpriced")
+PLACE_KEYS = ("key_page", "region", "compliance", "sla", "speed")
+"""What of a shipped provider holds at its own address alone. Limits and free windows are the operator's to add."""
+MOST_A_MINUTE = 10**12
 RATES = {"rpm": "requests", "tpm": "tokens"}
 PARAMETERS = ("model", "api_base", "base_url", "api_key", "weight", *RATES)
+ELSEWHERE = {
+    "api_version": "no dialect here asks for one",
+    "aws_region_name": "set the variable AWS_REGION",
+    "vertex_location": "it is part of the provider's base_url",
+    "vertex_project": "set the variable GOOGLE_CLOUD_PROJECT",
+    "timeout": "see the provider's timeouts_s",
+    "stream_timeout": "see the provider's timeouts_s",
+    "max_parallel_requests": "see the provider's max_concurrency",
+}
+"""What has its place in the environment or in another section."""
 _GROUP = re.compile(r"[!-)+-~]{1,200}")
 """A model's name as this configuration has it, without `*`, which is LiteLLM's for any."""
 
@@ -66,12 +78,11 @@ class Models:
         self.join(group, [target])
         self._rates(provider, home.model, at(entry, "litellm_params"), (*loc, "litellm_params"))
         self._weight(target, at(entry, "litellm_params", "weight"))
-        self._remainder.rest(
-            at(entry, "litellm_params"),
-            (*loc, "litellm_params"),
-            PARAMETERS,
-            "a request brings its own parameters; timeouts are a provider's timeouts_s",
-        )
+        params = at(entry, "litellm_params")
+        for key in ELSEWHERE.keys() & (params.keys() if isinstance(params, dict) else ()):
+            self._remainder.note((*loc, "litellm_params", key), ELSEWHERE[key])
+        known = (*PARAMETERS, *ELSEWHERE)
+        self._remainder.rest(params, (*loc, "litellm_params"), known, "parameters of a request come with the request")
         known = ("model_name", "litellm_params", "model_info")
         self._remainder.rest(entry, loc, known, "it has no counterpart")
 
@@ -83,8 +94,9 @@ class Models:
                 continue
             members.append(target)
             model = self._models[target]
-            names = model.setdefault("alias", [])
-            if isinstance(names, list) and group != model["id"]:
+            if group != model["id"]:
+                names = model.setdefault("alias", [])
+                assert isinstance(names, list), "aliases begin as a list"
                 names.append(group)
 
     def _account(self, home: Home, params: Value, loc: Loc) -> Account | None:
@@ -135,7 +147,9 @@ class Models:
         count = 1 + sum(other.home == account.home for other in self._providers)
         entry: Entry = {"name": account.home if count == 1 else f"{account.home}-{count}"}
         if isinstance(home.known_provider, dict):
-            entry.update({key: home.known_provider[key] for key in PROVIDER_KEYS if key in home.known_provider})
+            is_at_home = account.base_url == home.known_provider.get("base_url")
+            facts = (*KIND_KEYS, *(PLACE_KEYS if is_at_home else ()))
+            entry.update({key: home.known_provider[key] for key in facts if key in home.known_provider})
         entry["base_url"] = account.base_url
         if account.key_env:
             entry["key_env"] = list(account.key_env)
@@ -161,8 +175,8 @@ class Models:
             rate = at(params, key)
             if rate is None:
                 continue
-            if not isinstance(rate, int) or rate < 0 or isinstance(rate, bool):
-                self._remainder.note((*loc, key), "it is no whole number")
+            if not isinstance(rate, int) or isinstance(rate, bool) or not 0 <= rate <= MOST_A_MINUTE:
+                self._remainder.note((*loc, key), "it is no whole number, or too large a one")
                 continue
             limits.append({"unit": unit, "per": "minute", "max": rate, "models": [model]})
             provider["limits"] = limits

@@ -8,7 +8,7 @@ from router_service.config.catalogue_checks import repeated
 from router_service.config.problem import Problem
 from router_service.config.routing_section import SPARE_TARGETS
 from router_service.config.source import Source, Value
-from router_service.config.values import at, items, number
+from router_service.config.values import at, items
 from router_service.core.settings import RoutingSettings
 
 NEEDED: Mapping[str, tuple[str, str]] = {
@@ -30,8 +30,8 @@ def routing_checks(source: Source) -> Iterator[Problem]:
 
 
 def _chain_length(source: Source, routing: Value) -> Iterator[Problem]:
-    least = int(number(routing, "max_attempts", RoutingSettings().max_attempts)) + SPARE_TARGETS
-    length = at(routing, "chain_length")
+    attempts, length = at(routing, "max_attempts"), at(routing, "chain_length")
+    least = (attempts if isinstance(attempts, int) else RoutingSettings().max_attempts) + SPARE_TARGETS
     if isinstance(length, int) and length < least:
         message = "is too short for max_attempts, since an attempt may find its room taken"
         yield source.problem(("routing", "chain_length"), message, f"at least {least}, or leave it out")

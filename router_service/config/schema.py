@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias, cast
 
 from router_service.config.document import Document
@@ -20,7 +21,27 @@ def schema() -> dict[str, Json]:
     sections = generated.get("$defs")
     for section in [generated, *(sections.values() if isinstance(sections, dict) else ())]:
         _let_blanks_stand(section)
+    _let_overlays_be_short(generated)
     return {"$schema": DIALECT, **generated, "title": "Signalbox configuration"}
+
+
+def _let_overlays_be_short(whole: dict[str, Json]) -> None:
+    """What the shipped configuration says need not be said again by a file that is laid over it."""
+    sections = whole["$defs"]
+    assert isinstance(sections, dict), "the file has sections"
+    for name, needed in _NEEDED_EVEN_THEN.items():
+        section = sections[name]
+        assert isinstance(section, dict), "a section is described by a mapping"
+        section["required"] = list(needed)
+    whole["required"] = ["version"]
+    whole["if"] = {"properties": {"extends": {"const": "shipped"}}, "required": ["extends"]}
+    whole["else"] = {
+        "required": ["providers"],
+        "properties": {"providers": {"items": {"required": ["name", "base_url", "models"]}}},
+    }
+
+
+_NEEDED_EVEN_THEN: Mapping[str, tuple[str, ...]] = {"ProviderEntry": ("name",), "FreeEntry": (), "LongContextEntry": ()}
 
 
 def _let_blanks_stand(section: Json) -> None:

@@ -105,7 +105,7 @@ class Plan:
     @cached_property
     def reason(self) -> str:
         """Why the first target is first, in a sentence for people."""
-        return explain.sentence(self.decision, self.rejected_counts)
+        return explain.sentence(self.decision, self.rejected_counts, self.estimate)
 
 
 def replan(order: Sequence[str], request: Request, view: View, rng: Random) -> Plan:

@@ -24,6 +24,7 @@ from router_service.edge.tools import response_format, tools
 MAX_LABELS, MAX_LABEL_KEY, MAX_LABEL_VALUE = 16, 63, 256
 MAX_CANDIDATES, USUAL_CANDIDATES = 5_000, 50
 REQUEST_ID = re.compile(r"[A-Za-z0-9\-_.:]{1,128}")
+PLAN_VIEWS = frozenset(router_pb2.PlanView.values())
 PLAIN_ROUTING = Routing()
 PLAIN_GENERATION = Generation()
 
@@ -150,7 +151,7 @@ def _routing(
 
 
 def _check_view(field: str, view: int, complaints: Complaints) -> None:
-    if view not in router_pb2.PlanView.values():
+    if view not in PLAN_VIEWS:
         complaints.add(field, f"{view} is no value of PlanView")
 
 

@@ -23,6 +23,7 @@ providers:
     key_env: [OPENAI_API_KEY]
     tier: premium
     region: us
+    compliance: [soc2]
     models:
       - {id: gpt-new, alias: [smart], context: 1000, prices: {input: 2, output: 8}, capabilities: [tools, vision]}
   - {name: azure, dialect: azure, base_url: "${AZURE_ENDPOINT}/openai/v1", key_env: AZURE_KEY, models: [{id: d}]}
@@ -120,6 +121,12 @@ def test_names_aliases_and_fallbacks_are_aliases(settings: Settings) -> None:
 def test_fallbacks_come_after_what_they_step_in_for(settings: Settings) -> None:
     (rule,) = settings.policy.rules
     assert rule.prefer == ("openai/gpt-new", "azure/deployed", "together/o/big", "ollama/llama")
+
+
+def test_another_address_is_not_certified_as_the_shipped_one_is(settings: Settings) -> None:
+    regions = {provider.name: (provider.region, provider.compliance) for provider in settings.catalog.providers}
+    assert regions["openai"] == ("us", frozenset({"soc2"}))
+    assert regions["openai-2"] == ("", frozenset())
 
 
 def test_weights_rates_and_facts_are_carried(settings: Settings) -> None:

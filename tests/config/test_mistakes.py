@@ -74,6 +74,7 @@ def test_an_error_reads_as_one_line_for_each_mistake(tmp_path: Path) -> None:
         ("routing: {balance: {cost: 0, latency: 0, quality: 0}}", "routing.balance", "above 0"),
         ("routing: {strategy: weighted}", "routing.strategy", "shares:"),
         ("routing: {strategy: priority}", "routing.strategy", "priorities:"),
+        ("routing: {max_attempts: .inf, chain_length: 6}", "routing.max_attempts", "for example max_attempts: 4"),
         ("routing: {chain_length: 5}", "routing.chain_length", "at least 6"),
         ("routing: {max_attempts: 7, chain_length: 8}", "routing.chain_length", "at least 9"),
         (

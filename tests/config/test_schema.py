@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_origin
 
+import pytest
 from pydantic.fields import FieldInfo
 
 from router_service.config import schema
@@ -15,15 +16,30 @@ from router_service.config.document import Document
 from router_service.config.fields import Section, Unbuilt
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
-BUILT_IN = Path(__file__).parents[2] / "router_service" / "config" / "simulated.yaml"
+FILES = Path(__file__).parents[2] / "router_service" / "config"
 MARKS = {Unbuilt.WARNED: "*Not acted on yet.*", Unbuilt.REFUSED: "*Not built yet: refused.*"}
 
 
 def test_the_schema_is_json_and_refuses_unknown_keys() -> None:
     whole = json.loads(json.dumps(schema()))
     assert whole["additionalProperties"] is False
-    assert whole["required"] == ["version", "providers"]
+    assert whole["required"] == ["version"]
     assert all(section["additionalProperties"] is False for section in whole["$defs"].values())
+
+
+def test_the_schema_asks_for_less_where_a_file_is_laid_over_the_shipped_one() -> None:
+    whole = json.loads(json.dumps(schema()))
+    assert whole["if"] == {"properties": {"extends": {"const": "shipped"}}, "required": ["extends"]}
+    assert whole["else"]["required"] == ["providers"]
+    assert whole["else"]["properties"]["providers"]["items"]["required"] == ["name", "base_url", "models"]
+    assert [
+        whole["$defs"][name]["required"] for name in ("ProviderEntry", "ModelEntry", "LimitEntry", "FreeEntry")
+    ] == [
+        ["name"],
+        ["id"],
+        ["unit", "per", "max"],
+        [],
+    ]
 
 
 def test_the_schema_describes_every_key() -> None:
@@ -34,9 +50,8 @@ def test_the_schema_describes_every_key() -> None:
 
 def test_the_schema_lets_a_key_stand_without_a_value_unless_it_is_required() -> None:
     whole = json.loads(json.dumps(schema()))
-    provider = whole["$defs"]["ProviderEntry"]
-    for key, field in provider["properties"].items():
-        assert ({"type": "null"} in field.get("anyOf", [])) is (key not in provider["required"])
+    for key, field in whole["$defs"]["ProviderEntry"]["properties"].items():
+        assert ({"type": "null"} in field.get("anyOf", [])) is (key not in ("name", "base_url", "models"))
 
 
 def test_the_schema_takes_one_name_for_a_list_of_one() -> None:
@@ -56,8 +71,9 @@ def test_the_page_describes_every_key_and_no_other() -> None:
         assert default == _default(field), place
 
 
-def test_the_page_shows_the_built_in_file() -> None:
-    assert f"```yaml\n{BUILT_IN.read_text()}```" in PAGE.read_text()
+@pytest.mark.parametrize("name", ["example.yaml", "simulated.yaml"])
+def test_the_page_shows_the_files_to_begin_with(name: str) -> None:
+    assert f"```yaml\n{(FILES / name).read_text()}```" in PAGE.read_text()
 
 
 def _rows_of_the_page() -> dict[tuple[str, str], tuple[str, str]]:

@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 
 from router_service.core.catalog import Target
 from router_service.core.decision.appraisal import Estimate, appraise
 from router_service.core.decision.decide import Decision, Placed, everyone, linked
-from router_service.core.decision.factors import Factor, factors
+from router_service.core.decision.factors import Factor, earned, factors
 from router_service.core.decision.gates import lasting, passing
 from router_service.core.decision.offer import Offer
+from router_service.core.decision.points import FACTORS
 from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.strategies import POINTS
 
@@ -87,13 +89,13 @@ def estimate(decision: Decision, offer: Offer) -> Estimate:
     )
 
 
-def sentence(decision: Decision, rejected: Mapping[Rejection, int]) -> str:
-    """Why the first target is first, for people; `rejected` is what `counts` gave."""
-    if not decision.chain:
+def sentence(decision: Decision, rejected: Mapping[Rejection, int], found: Estimate | None) -> str:
+    """Why the first target is first, for people; `rejected` is what `counts` gave, `found` the first one's estimate."""
+    if found is None:
         return f"No target may serve this request: {_counted(rejected)}."
     first = decision.chain[0]
     rule = decision.ranking.table.shortlist.rule
-    parts = [f"{first.id} {_merit(decision, first)}"]
+    parts = [f"{first.id} {_merit(decision, first, found)}"]
     if rule is not None and not decision.question.profile.is_strategy_named and rule.prefer:
         parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}")
     elif rule is not None and rule.only:
@@ -154,17 +156,16 @@ def _refusal(decision: Decision, offer: Offer) -> Refusal:
     return found or UNHEALTHY
 
 
-def _merit(decision: Decision, first: Offer) -> str:
+def _merit(decision: Decision, first: Offer, found: Estimate) -> str:
     if decision.explored is first:
         return "was drawn to be tried, because nothing fresh is known of it"
     if decision.strategy is not POINTS:
         return f"is the first by {decision.strategy.describes}"
     outlook, moment = decision.outlooks.of[first.index], decision.moment
-    found = factors(first, decision.question, decision.prepared.policy, outlook, estimate(decision, first), moment)
-    total = sum(factor.points for factor in found)
-    best = sorted(found, key=lambda factor: -factor.points)[:3]
-    shares = ", ".join(f"{factor.name.replace('_', ' ')} {factor.points:.1f}" for factor in best)
-    return f"has {total:.1f} points, most of them for {shares}"
+    got = earned(first, decision.question, decision.prepared.policy, outlook, found, moment)
+    best = sorted(zip(got, FACTORS, strict=True), key=itemgetter(0), reverse=True)[:3]
+    shares = ", ".join([f"{name.replace('_', ' ')} {points:.1f}" for points, name in best])
+    return f"has {sum(got):.1f} points, most of them for {shares}"
 
 
 def _counted(rejected: Mapping[Rejection, int]) -> str:

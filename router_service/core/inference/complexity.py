@@ -42,7 +42,9 @@ _PER_SIGN = 0.45
 _PER_DOUBLING_OF_MATERIAL = 0.15
 _MATERIAL_CHARACTERS = 1_000
 
-_CLAUSE = re.compile(r"[,;:，；、：]|\band\b|\bund\b|\by\b|\bet\b|^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
+_STOPS = ",;:，；、："
+_AND = re.compile(r"\b(?:and|und|y|et)\b")
+_ITEM = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s", re.MULTILINE)
 
 
 def grade(excerpt: Excerpt, task: TaskType | None, strengths: Mapping[str, float]) -> tuple[Complexity, float]:
@@ -66,10 +68,16 @@ def _score(excerpt: Excerpt, task: TaskType | None, strengths: Mapping[str, floa
     return (
         base
         + _PER_DOUBLING * math.log2((len(asked) + 20) / _TYPICAL_CHARACTERS)
-        + _PER_CLAUSE * min(_MOST_CLAUSES, len(_CLAUSE.findall(asked)))
+        + _PER_CLAUSE * min(_MOST_CLAUSES, _clauses(asked))
         + _PER_SIGN * signs
         + _PER_DOUBLING_OF_MATERIAL * max(0.0, math.log2((excerpt.characters + 1) / _MATERIAL_CHARACTERS))
     )
+
+
+def _clauses(text: str) -> int:
+    """Commas and their like, words that join, and the marks of a list's items."""
+    items = _ITEM.findall(text) if "\n" in text or not text[:1].isalpha() else ()
+    return sum(map(text.count, _STOPS)) + len(_AND.findall(text)) + len(items)
 
 
 def _logistic(x: float) -> float:
