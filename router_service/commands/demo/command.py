@@ -20,7 +20,7 @@ from router_service.commands.demo.scenario import Result, Scenario
 from router_service.commands.demo.scenarios import SCENARIOS
 from router_service.commands.demo.stage import NotSettled, staged
 from router_service.commands.failure import ExitCode, interruption
-from router_service.commands.streams import say
+from router_service.commands.streams import OutputLost, say
 from router_service.commands.tables import console
 from router_service.supervisor import PartFailed
 
@@ -87,6 +87,11 @@ async def _play_all(chosen: Sequence[Scenario], seed: int, *, is_shown: bool) ->
         if told:
             raise interruption() from None
         raise
+    except BaseExceptionGroup as several:
+        lost, others = several.split(OutputLost)
+        if lost is None or others is not None:
+            raise
+        raise lost.exceptions[0] from several
     return [tasks[scenario.name].result() for scenario in chosen]
 
 
