@@ -58,7 +58,9 @@ def _chosen(names: Sequence[str], *, wants_all: bool, may_ask: bool) -> list[Sce
     if not names and not wants_all and may_ask:
         for scenario in SCENARIOS:
             say(f"  {scenario.name:<12} {scenario.about}")
-        answer = click.prompt("Which one", default="all", type=click.Choice(["all", *NAMES]), err=True)
+        answer = click.prompt(
+            "Which one", default="all", type=click.Choice(["all", *NAMES]), show_choices=False, err=True
+        )
         names = () if answer == "all" else (answer,)
     if wants_all or not names:
         return list(SCENARIOS)

@@ -46,18 +46,21 @@ async def cascade(stage: Stage, _rng: Random) -> Sequence[Check]:
 
 
 async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
-    """The first choice fails half of its completions for a while, and recovers; its list of models goes on working."""
+    """The first choice fails half the time for a while, probes included, and recovers.
+
+    The requests are speed-critical, so that the first choice leads by enough to be missed: where the next one is almost
+    as good, a few failures that have not faded yet are reason enough to stay there.
+    """
     began_s = await stage.simulator.now_s()
     fault = {
         "provider": "groq",
-        "path": "chat",
         "fault": BROKEN,
         "probability": 0.5,
         "from_s": OUTAGE_FROM_S,
         "for_s": OUTAGE_S,
     }
     await stage.simulator.show([fault])
-    wanted = asks("chat", REQUESTS, Routing(task_type=TASK_TYPE_CHAT))
+    wanted = asks("urgent", REQUESTS, Routing(task_type=TASK_TYPE_CHAT, speed_critical=True))
     heard = await at_rate(stage.client, wanted, per_s=REQUESTS / LASTS_S)
     first = [row for row in await stage.simulator.rows() if row.attempt == 1]
     failed_s = min((row.started_s for row in first if row.status != 200), default=began_s + OUTAGE_FROM_S)
