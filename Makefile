@@ -9,7 +9,7 @@ help:
 	@echo "make run     start everything on simulated providers, show a completion and a stream, serve until Ctrl-C"
 	@echo "make test    make check, then every test"
 	@echo "make check   ruff, mypy --strict, buf lint, the import table"
-	@echo "make demo    nine scenarios over real processes, each held against what the simulated providers saw"
+	@echo "make demo    play nine scenarios over real processes and hold what happens against what should"
 	@echo "make bench   throughput and latency beside the floors of the same run; writes benchmarks/report.json"
 	@echo "make tools   the programs of others that some tests use (needs go and npm): grpcurl, aimock"
 	@echo "make protos  generate protos/gen anew        make lock   pin the requirements anew"

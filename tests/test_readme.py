@@ -103,10 +103,11 @@ def test_what_up_says_to_type_can_be_typed(running: Running) -> None:
 
 
 def test_grpcurl_as_printed(running: Running) -> None:
-    listing, description, answer, stream, check, snapshot = map(running.type, block_with("grpcurl"))
+    listing, description, answer, plan, stream, check, snapshot = map(running.type, block_with("grpcurl"))
     assert "signalbox.v1.Router" in listing
     assert "rpc Complete" in description
     assert '"target": "alder/chat-small"' in answer
+    assert '"candidates"' in plan
     assert '"done"' in stream
     assert '"status": "SERVING"' in check
     assert '"target": "cedar/chat-small"' in snapshot
@@ -119,12 +120,22 @@ def test_a_broken_provider_as_printed(running: Running) -> None:
 
 
 def test_the_command_line_as_printed(running: Running) -> None:
-    complete, providers, top = block_with("signalbox top")
+    complete, route, providers, top = block_with("signalbox top")
     assert running.type(complete).strip()
+    assert "alder/chat-small" in running.type(route)
     assert top.endswith("signalbox top")
     prober = f"--prober-address {running.up.ready['prober']}"
     assert "alder" in running.type(f"{providers} {prober}")
     assert "alder/chat-small" in running.type(f"{top} --once {prober}")
+
+
+def test_the_configuration_as_printed(running: Running) -> None:
+    check, models = block_with("signalbox config check")
+    [shipped] = [block for block in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL) if "extends" in block]
+    path = running.directory / "signalbox.yaml"
+    path.write_text(shipped)
+    assert "chat" in running.type(f"{check} --config {path}")
+    assert "alder/chat-small" in running.type(models)
 
 
 def test_python_as_printed(running: Running) -> None:
