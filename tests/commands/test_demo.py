@@ -102,7 +102,7 @@ def test_share_of_the_first_choice_and_when_it_is_back() -> None:
     rows = [_row(n / 2, "cloudflare" if 20 <= n < 50 else "groq") for n in range(120)]
     assert share_of(rows, 0, 10) == 1
     assert share_of(rows, 10, 25) == 0
-    assert back_after_s(rows, recovered_s=20, wanted=0.9) == pytest.approx(9.5, abs=0.5)
+    assert back_after_s(rows, recovered_s=20, wanted=0.9) == pytest.approx(5, abs=0.5)
     assert back_after_s([_row(n, "cloudflare") for n in range(60)], recovered_s=20, wanted=0.9) == float("inf")
 
 

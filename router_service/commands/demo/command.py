@@ -20,7 +20,7 @@ from router_service.commands.demo.scenario import Result, Scenario
 from router_service.commands.demo.scenarios import SCENARIOS
 from router_service.commands.demo.stage import NotSettled, staged
 from router_service.commands.failure import ExitCode, interruption
-from router_service.commands.streams import say
+from router_service.commands.streams import OutputLost, say
 from router_service.commands.tables import console
 from router_service.supervisor import PartFailed
 
@@ -58,7 +58,9 @@ def _chosen(names: Sequence[str], *, wants_all: bool, may_ask: bool) -> list[Sce
     if not names and not wants_all and may_ask:
         for scenario in SCENARIOS:
             say(f"  {scenario.name:<12} {scenario.about}")
-        answer = click.prompt("Which one", default="all", type=click.Choice(["all", *NAMES]), err=True)
+        answer = click.prompt(
+            "Which one", default="all", type=click.Choice(["all", *NAMES]), show_choices=False, err=True
+        )
         names = () if answer == "all" else (answer,)
     if wants_all or not names:
         return list(SCENARIOS)
@@ -87,6 +89,11 @@ async def _play_all(chosen: Sequence[Scenario], seed: int, *, is_shown: bool) ->
         if told:
             raise interruption() from None
         raise
+    except BaseExceptionGroup as several:
+        lost, others = several.split(OutputLost)
+        if lost is None or others is not None:
+            raise
+        raise lost.exceptions[0] from several
     return [tasks[scenario.name].result() for scenario in chosen]
 
 

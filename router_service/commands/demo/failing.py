@@ -23,8 +23,8 @@ OUTAGE_FROM_S, OUTAGE_S = 10.0, 20.0
 NOTICED_S = 2.0
 """From the first failure until the first choice has to be left."""
 BACK_S = 30.0
-WINDOW_S = 5.0
-"""What a share of the traffic is measured over."""
+WINDOW_S, STEP_S = 2.0, 0.25
+"""What a share of the traffic is measured over, and how finely its return is."""
 USUAL_SHARE = 0.9
 """What of the usual share counts as having it back: the last percents come with the last calls' evidence."""
 LEFT_SHARE = 0.1
@@ -46,7 +46,7 @@ async def cascade(stage: Stage, _rng: Random) -> Sequence[Check]:
 
 
 async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
-    """The first choice fails half the time for a while, and recovers.
+    """The first choice fails half the time for a while, probes included, and recovers.
 
     The requests are speed-critical, so that the first choice leads by enough to be missed: where the next one is almost
     as good, a few failures that have not faded yet are reason enough to stay there.
@@ -54,7 +54,6 @@ async def outage(stage: Stage, _rng: Random) -> Sequence[Check]:
     began_s = await stage.simulator.now_s()
     fault = {
         "provider": "groq",
-        "path": "chat",
         "fault": BROKEN,
         "probability": 0.5,
         "from_s": OUTAGE_FROM_S,
@@ -109,13 +108,13 @@ def share_of(first: Sequence[Row], from_s: float, to_s: float) -> float:
 
 
 def back_after_s(first: Sequence[Row], recovered_s: float, wanted: float) -> float:
-    """How long after the recovery the share of the last few seconds is what it was; past the end where it never is."""
+    """How long after the recovery the share is what it was, over the next seconds; infinite where it never is."""
     last_s = max((row.started_s for row in first), default=recovered_s)
-    end_s = recovered_s + WINDOW_S
-    while end_s <= last_s:
-        if share_of(first, end_s - WINDOW_S, end_s) >= wanted:
-            return end_s - recovered_s
-        end_s += 0.5
+    from_s = recovered_s
+    while from_s + WINDOW_S <= last_s:
+        if share_of(first, from_s, from_s + WINDOW_S) >= wanted:
+            return from_s - recovered_s
+        from_s += STEP_S
     return float("inf")
 
 
