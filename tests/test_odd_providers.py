@@ -73,7 +73,11 @@ def passing(*first: bytes) -> Case:
     return Case([whole()], [stream(delta("hello", "stop"), DONE)], keeps=True, first=first)
 
 
+SPELLING = {"output_limit_field": "max_tokens", "seed_field": "random_seed", "stream_usage": False}
+
+
 CASES = {
+    "spelling": Case(streamed=[stream(delta("hi", "stop"), DONE)], entry={"deviations": SPELLING}),
     "once": Case([whole()], [stream(delta("hello", "stop"), DONE)], keeps=True, once=True),
     "busy": passing(busy()),
     "busy-streamed": passing(busy()),
@@ -322,3 +326,12 @@ def test_a_target_that_fails_all_the_time_is_asked_little_more_than_callers_ask(
     for _ in range(50):
         failed(stack, "always-busy", is_stream=False)
     assert 50 < stack.raw.calls["always-busy"] <= 50 * 1.2 + 10
+
+
+def test_a_provider_is_written_to_as_its_entry_says(stack: RawStack) -> None:
+    request = asking(model="spelling/chat-small", max_output_tokens=7)
+    request.generation.seed = 3
+    list(stack.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=request), timeout=10))
+    sent = stack.raw.bodies["spelling"]
+    assert (sent["max_tokens"], sent["random_seed"]) == (7, 3)
+    assert sent.keys() == {"model", "messages", "stream", "max_tokens", "random_seed"}

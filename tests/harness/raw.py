@@ -61,6 +61,7 @@ class Case:
     """What one provider answers, in pieces `pause_s` apart; `keeps` the connection after it.
 
     `first` is what the first request of all gets instead; `once` closes a kept connection on its second request.
+    `entry` is what else the configuration says of the provider.
     """
 
     unary: Sequence[bytes] = ()
@@ -69,6 +70,7 @@ class Case:
     pause_s: float = 0.02
     first: Sequence[bytes] | None = None
     once: bool = False
+    entry: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -153,7 +155,8 @@ class RawStack:
 def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iterator[RawStack]:
     with processes.short_directory() as directory:
         providers = [
-            settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0)) for name in raw.cases
+            settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0), **case.entry)
+            for name, case in raw.cases.items()
         ]
         config = settings.write(directory, providers, **sections)
         router = processes.router(directory, config)
