@@ -96,14 +96,17 @@ class Router:
             return await self._execution.complete(run)
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
-        """As Execution.stream; close it to end the upstream call at once. Whoever cannot use an event throws the reason
-        in (`athrow`), so that the call ends as a fault of ours and not as if its caller had left.
+        """As Execution.stream; close it to end the upstream call at once. Whoever cannot go on with it throws in why
+        (`athrow`): a SignalboxError ends the call as it is, anything else as a fault of ours, and neither as if its
+        caller had left.
         """
         with self._story(request, trace, is_stream=True) as run:
             async with aclosing(self._execution.stream(run)) as events:
                 async for event in events:
                     try:
                         yield event
+                    except SignalboxError as error:
+                        await events.athrow(error)
                     except Exception as error:  # noqa: BLE001 - whatever is wrong with us
                         fault = InternalFault()
                         fault.__cause__ = error

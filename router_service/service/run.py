@@ -238,14 +238,15 @@ class Run:
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
-            case InternalFault():
-                outcome = Outcome.CANCELLED  # after the answer had been read: no fault of the target
+            case SignalboxError():
+                outcome = Outcome.CANCELLED  # of what had been read already: no fault of the target
             case Exception():
                 outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
             case _:
                 outcome = Outcome.CANCELLED
         usage = self._used(attempt) if attempt.was_sent else None
-        self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
+        its_own = error if isinstance(error, CallerDeadline | InternalFault) else None
+        self._record(attempt, outcome, usage=usage, error=its_own)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
         usage = self._used(attempt)
