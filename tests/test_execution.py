@@ -6,7 +6,7 @@ import hashlib
 import json
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import grpc
 import pytest
@@ -80,19 +80,27 @@ FAILING_OVER = [
 ]
 
 
+def but_for_kept_connections(attempts: Iterable[router_pb2.Attempt]) -> list[router_pb2.Attempt]:
+    """A kept connection that is closed on a call says nothing yet: the call comes again on a new one."""
+    return [a for a in attempts if (a.error_reason, a.outcome) != ("UPSTREAM_CONNECT", chat_pb2.OUTCOME_CANCELLED)]
+
+
 @pytest.mark.parametrize(("fault", "reason", "outcome", "maybe_billed"), FAILING_OVER)
 def test_a_fault_at_one_provider_is_cured_by_the_next(
     pair: Stack, fault: str, reason: str, outcome: int, maybe_billed: bool
 ) -> None:
     pair.witness.break_provider("alder", fault)
     answer = pair.stub.Complete(asking(), timeout=10)
-    failed, succeeded = answer.attempts
+    failed, succeeded = but_for_kept_connections(answer.attempts)
     assert answer.target == succeeded.target == "birch/chat-small"
     assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
     assert failed.maybe_billed == maybe_billed
     assert (failed.cost_usd_nanos > 0) == maybe_billed
-    assert answer.cost_usd_nanos == failed.cost_usd_nanos + succeeded.cost_usd_nanos
-    assert [r.provider for r in pair.witness.rows()] == ["alder", "birch"]
+    assert answer.cost_usd_nanos == sum(a.cost_usd_nanos for a in answer.attempts)
+    assert [f"{r.provider}/chat-small" for r in pair.witness.rows()] == [a.target for a in answer.attempts]
+
+
+PASSING = {"status=503", "reset"}
 
 
 @pytest.mark.parametrize(
@@ -117,10 +125,12 @@ def test_the_only_provider_fails(single: Stack, fault: str, code: str, reason: s
     assert (error.code.name, error.info.reason, error.info.domain) == (code, reason, "signalbox.dev")
     assert (error.retry_s is not None) == waits
     assert error.pushback_ms == "-1", "an attempt was sent: nobody may repeat it unasked"
-    assert (error.facts["attempts"], error.facts["target"]) == ("1", "alder/chat-small")
+    assert error.facts["target"] == "alder/chat-small"
     assert error.facts["request_id"].startswith("req-")
     assert "canary" not in str(error)
-    assert len(single.witness.rows()) == 1
+    attempts = int(error.facts["attempts"])
+    assert (attempts > 1) == (fault in PASSING), "asked again where it may pass, and there is nobody else"
+    assert attempts == len(single.witness.rows()) <= 3
 
 
 @pytest.mark.parametrize("fault", ["status=400", "status=422", "status=413"])
@@ -233,7 +243,7 @@ def test_failover_before_the_first_delta_is_invisible(
     events = list(pair.stub.StreamComplete(streaming(), timeout=10))
     assert grammar(events).replace("D", "") == "SE"
     assert events[0].started.target == "birch/chat-small"
-    [failed] = events[0].started.attempts
+    [failed] = but_for_kept_connections(events[0].started.attempts)
     assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
     assert events[-1].done.response.cost_usd_nanos > 0
 

@@ -20,6 +20,7 @@ from tests.harness.raw import (
     delta,
     event,
     framed,
+    head,
     raw_providers,
     routing_to_each,
     stream,
@@ -63,7 +64,31 @@ def declaring(media_type: str) -> Case:
     return Case(streamed=[declared + framed(delta("hi", "stop") + DONE) + END])
 
 
+def busy(status: int = 503, *headers: str) -> bytes:
+    return head(f"{status} X", "content-length: 4", *headers) + b"busy"
+
+
+def passing(*first: bytes) -> Case:
+    """A provider that is well but for its first request."""
+    return Case([whole()], [stream(delta("hello", "stop"), DONE)], keeps=True, first=first)
+
+
+SPELLING = {"output_limit_field": "max_tokens", "seed_field": "random_seed", "stream_usage": False}
+
+
 CASES = {
+    "spelling": Case(streamed=[stream(delta("hi", "stop"), DONE)], entry={"deviations": SPELLING}),
+    "once": Case([whole()], [stream(delta("hello", "stop"), DONE)], keeps=True, once=True),
+    "busy": passing(busy()),
+    "busy-streamed": passing(busy()),
+    "busy-for-now": passing(busy(503, "retry-after: 0")),
+    "busy-for-long": passing(busy(503, "retry-after: 5")),
+    "busy-but-bounded": passing(busy()),
+    "closing": passing(),
+    "refusing": passing(busy(400)),
+    "limiting": passing(busy(429)),
+    "garbled": passing(head("200 OK", "content-length: 1") + b"{"),
+    "always-busy": Case([busy()], keeps=True),
     "type-capital": declaring("Text/Event-Stream"),
     "type-with-charset": declaring("text/event-stream ;charset=utf-8"),
     "type-another": declaring("text/event-streams"),
@@ -114,15 +139,17 @@ def stack() -> Iterator[RawStack]:
 
 
 def complete(
-    stack: RawStack, case: str, *, is_stream: bool, request_id: str = ""
+    stack: RawStack, case: str, *, is_stream: bool = False, request_id: str = "", max_attempts: int | None = None
 ) -> tuple[str, router_pb2.CompleteResponse | Refused]:
     """What was delivered, and how it ended."""
-    model, text = f"{case}/chat-small", ""
+    request, text = asking(model=f"{case}/chat-small", request_id=request_id), ""
+    if max_attempts is not None:
+        request.routing.max_attempts = max_attempts
     try:
         if not is_stream:
-            answer = stack.stub.Complete(asking(model=model, request_id=request_id), timeout=10)
+            answer = stack.stub.Complete(request, timeout=10)
             return answer.message.content, answer
-        for happened in stack.stub.StreamComplete(streaming(model=model, request_id=request_id), timeout=10):
+        for happened in stack.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=request), timeout=10):
             text += happened.delta.content
             if happened.HasField("done"):
                 return text, happened.done.response
@@ -247,3 +274,64 @@ def test_a_tools_call_of_any_length_arrives_at_an_ordinary_caller(stack: RawStac
     assert [(d.index, d.id, d.name) for d in deltas] == [(0, "c", "f")] + [(0, "", "")] * (len(deltas) - 1)
     assert sum(len(d.arguments_json_fragment) for d in deltas) == 5_000_000
     assert events[-1].done.response.finish_reason == chat_pb2.FINISH_REASON_TOOL_CALLS
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_a_connection_that_was_closed_between_two_calls_is_nobodys_fault(stack: RawStack, *, is_stream: bool) -> None:
+    complete(stack, "once", is_stream=is_stream)
+    before = stack.raw.calls["once"]
+    _, end = complete(stack, "once", is_stream=is_stream, max_attempts=1)
+    assert isinstance(end, router_pb2.CompleteResponse), end
+    lost, good = end.attempts
+    assert (lost.target, lost.error_reason, lost.maybe_billed) == (good.target, "UPSTREAM_CONNECT", True)
+    assert (lost.outcome, good.outcome) == (chat_pb2.OUTCOME_CANCELLED, chat_pb2.OUTCOME_OK)
+    assert stack.raw.calls["once"] == before + 2
+
+
+@pytest.mark.parametrize(("case", "is_stream"), [("busy", False), ("busy-streamed", True), ("busy-for-now", False)])
+def test_the_only_target_is_asked_again_where_its_failure_may_pass(
+    stack: RawStack, case: str, *, is_stream: bool
+) -> None:
+    attempts = answered(stack, case, is_stream=is_stream).attempts
+    assert [(a.target, a.error_reason) for a in attempts] == [
+        (f"{case}/chat-small", "UPSTREAM_5XX"),
+        (f"{case}/chat-small", ""),
+    ]
+
+
+def test_the_only_target_is_asked_again_where_it_gave_no_answer(stack: RawStack) -> None:
+    assert [a.error_reason for a in answered(stack, "closing", is_stream=False).attempts] == ["UPSTREAM_CONNECT", ""]
+
+
+@pytest.mark.parametrize(
+    ("case", "reason", "max_attempts"),
+    [
+        ("busy-for-long", "UPSTREAM_5XX", None),
+        ("busy-but-bounded", "UPSTREAM_5XX", 1),
+        ("refusing", "UPSTREAM_REJECTED_REQUEST", None),
+        ("limiting", "PROVIDERS_RATE_LIMITED", None),
+        ("garbled", "UPSTREAM_BAD_RESPONSE", None),
+    ],
+)
+def test_the_only_target_is_left_alone_otherwise(
+    stack: RawStack, case: str, reason: str, max_attempts: int | None
+) -> None:
+    _, end = complete(stack, case, max_attempts=max_attempts)
+    assert isinstance(end, Refused), end
+    assert (end.info.reason, end.facts["attempts"]) == (reason, "1")
+    assert stack.raw.calls[case] == 1
+
+
+def test_a_target_that_fails_all_the_time_is_asked_little_more_than_callers_ask(stack: RawStack) -> None:
+    for _ in range(50):
+        failed(stack, "always-busy", is_stream=False)
+    assert 50 < stack.raw.calls["always-busy"] <= 50 * 1.2 + 10
+
+
+def test_a_provider_is_written_to_as_its_entry_says(stack: RawStack) -> None:
+    request = asking(model="spelling/chat-small", max_output_tokens=7)
+    request.generation.seed = 3
+    list(stack.stub.StreamComplete(router_pb2.StreamCompleteRequest(request=request), timeout=10))
+    sent = stack.raw.bodies["spelling"]
+    assert (sent["max_tokens"], sent["random_seed"]) == (7, 3)
+    assert sent.keys() == {"model", "messages", "stream", "max_tokens", "random_seed"}

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from router_service.config.choices import Compliance, Dialect, Tier
+from router_service.config.deviations_entry import DeviationsEntry
 from router_service.config.fields import (
     BaseUrl,
     Concurrency,
@@ -111,6 +112,11 @@ class ProviderEntry(Section):
     )
     speed: SpeedEntry = Field(
         default=SpeedEntry(), description="How fast its models usually are.", examples=[{"first_token_s": 0.2}]
+    )
+    deviations: DeviationsEntry = Field(
+        default=DeviationsEntry(),
+        description="Where it takes the dialect otherwise than OpenAI does.",
+        examples=[{"output_limit_field": "max_tokens"}],
     )
     timeouts_s: TimeoutsEntry = Field(
         default=TimeoutsEntry(),

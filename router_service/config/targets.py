@@ -76,6 +76,7 @@ def _provider(entry: ProviderEntry, around: Surroundings) -> tuple[Provider, str
         sla=entry.sla,
         open_weights=entry.open_weights,
         speed=_speed(entry.speed),
+        deviations=entry.deviations.deviations(),
     )
     addressed, odd_address = _addressed(provider, around)
     return addressed, odd_key or odd_address

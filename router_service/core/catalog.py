@@ -8,6 +8,7 @@ from datetime import date
 from enum import Enum
 from functools import cached_property
 
+from router_service.core.deviations import Deviations
 from router_service.core.quota import Limit, Overflow
 from router_service.core.task import TaskType
 
@@ -128,6 +129,7 @@ class Provider:
     """The uptime in per cent that a contract promises, for example 99.9; None where there is no contract."""
     open_weights: bool = False
     speed: Speed = field(default_factory=Speed)
+    deviations: Deviations = field(default_factory=Deviations)
 
     @property
     def is_self_hosted(self) -> bool:

@@ -22,6 +22,7 @@ SignalboxError
 ├── StreamInterrupted         a stream broke after something was delivered; holds its cause
 └── UpstreamError             one attempt failed
     ├── ConnectFailed         provider unreachable         next target; ours where we had no socket left
+    ├── KeptConnectionLost    closed between two calls     the same target, no fault of its own
     ├── NameNotResolved       provider unreachable         next target
     ├── TlsFailed             provider's certificate       next target, not by waiting
     ├── UpstreamTimeout       the target's own time limit  next target, maybe billed
@@ -246,6 +247,15 @@ class ConnectFailed(UpstreamError):
         error = cls(text, stage=Stage.CONNECT)
         error.outcome = Outcome.CANCELLED
         return error
+
+
+class KeptConnectionLost(UpstreamError):
+    """A connection that had served a call before was closed when the next one went out, before any of its answer: most
+    likely a server that gives up idle connections, which says nothing about it.
+    """
+
+    reason = "UPSTREAM_CONNECT"
+    outcome = Outcome.CANCELLED
 
 
 class NameNotResolved(UpstreamError):

@@ -12,7 +12,7 @@ from enum import Enum
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client_proto import ResponseHandler
-from aiohttp.client_reqrep import ClientRequest
+from aiohttp.client_reqrep import ClientRequest, ConnectionKey
 from aiohttp.connector import Connection
 from aiohttp.resolver import AsyncResolver
 from aiohttp.tracing import Trace
@@ -22,6 +22,7 @@ from router_service.core.errors import (
     OWN_SHORTAGES,
     BadResponse,
     ConnectFailed,
+    KeptConnectionLost,
     NameNotResolved,
     Stage,
     TlsFailed,
@@ -50,14 +51,36 @@ class _Opening:
 
     is_tls: bool
     on_connected: Callable[[], None]
+    may_reuse: bool
     phase: _Phase = _Phase.CONNECTION
+    handler: _Handler | None = None
+    is_reused: bool = False
+
+    def connected(self, handler: _Handler) -> None:
+        self.handler, self.is_reused = handler, handler.is_used
+        handler.is_used, handler.has_heard = True, False
+        self.on_connected()
+
+    @property
+    def lost_a_kept_connection(self) -> bool:
+        return self.is_reused and self.handler is not None and not self.handler.has_heard
 
 
 _OPENING: ContextVar[_Opening] = ContextVar("opening")
 
 
-class _EndingHandler(ResponseHandler):
-    """Ends a body whose connection is lost: after a fault in chunked framing aiohttp's C parser leaves it waiting."""
+class _Handler(ResponseHandler):
+    """Ends a body whose connection is lost: after a fault in chunked framing aiohttp's C parser leaves it waiting.
+
+    Knows besides whether the connection has served a call before, and whether anything came back for this one.
+    """
+
+    is_used = False
+    has_heard = False
+
+    def data_received(self, data: bytes) -> None:
+        self.has_heard = True
+        super().data_received(data)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         payload = self._payload
@@ -75,8 +98,12 @@ class _TellingConnector(aiohttp.TCPConnector):
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         connection = await super().connect(req, traces, timeout)
-        _OPENING.get().on_connected()
+        assert isinstance(connection.protocol, _Handler)
+        _OPENING.get().connected(connection.protocol)
         return connection
+
+    async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        return await super()._get(key, traces) if _OPENING.get().may_reuse else None
 
     async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
         opening = _OPENING.get()
@@ -88,7 +115,7 @@ class _TellingConnector(aiohttp.TCPConnector):
     def _handler(self) -> ResponseHandler:
         """Asked for once the socket is connected, and before TLS begins on it."""
         _OPENING.get().phase = _Phase.HANDSHAKE
-        return _EndingHandler(self._loop)
+        return _Handler(self._loop)
 
 
 class AiohttpTransport:
@@ -110,9 +137,11 @@ class AiohttpTransport:
         self._opened = 0
         self._open = 0
 
-    async def open(self, call: HttpCall, *, connect_s: float, on_connected: Callable[[], None]) -> AiohttpResponse:
+    async def open(
+        self, call: HttpCall, *, connect_s: float, on_connected: Callable[[], None], may_reuse: bool = True
+    ) -> AiohttpResponse:
         timeout = aiohttp.ClientTimeout(total=None, connect=connect_s, sock_connect=None, sock_read=None)
-        opening = _Opening(call.url.startswith("https:"), on_connected)
+        opening = _Opening(call.url.startswith("https:"), on_connected, may_reuse)
         _OPENING.set(opening)
         self._opened += 1
         self._open += 1
@@ -207,6 +236,9 @@ def _mapped(error: Exception, opening: _Opening) -> UpstreamError:
         case aiohttp.ClientConnectorError():
             return ConnectFailed("no connection to the provider", stage=Stage.CONNECT)
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError() | OSError():
+            if opening.lost_a_kept_connection:
+                text = "the provider had closed a connection that was kept for the next call"
+                return KeptConnectionLost(text, stage=Stage.FIRST_BYTE, maybe_billed=True)
             text = "the provider closed the connection without an answer"
             return ConnectFailed(text, stage=Stage.FIRST_BYTE, maybe_billed=True)
         case aiohttp.ClientError() | ValueError() | socket.gaierror():

@@ -48,7 +48,7 @@ class OpenAIDialect:
             method="POST",
             url=f"{target.provider.base_url}/chat/completions",
             headers=headers,
-            body=encoded(prompt, target.model.id, is_stream=is_stream),
+            body=encoded(prompt, target.model.id, target.provider.deviations, is_stream=is_stream),
         )
 
     def decode(self, body: bytes) -> Completion:

@@ -5,15 +5,23 @@ from __future__ import annotations
 import msgspec
 
 from router_service.core.chat import Generation, Message, Prompt, Role
+from router_service.core.deviations import Deviations, OutputLimitField, SeedField
 
 _ENCODER = msgspec.json.Encoder()
+_OUTPUT_LIMIT_FIELDS = {
+    OutputLimitField.MAX_COMPLETION_TOKENS: ("max_completion_tokens",),
+    OutputLimitField.MAX_TOKENS: ("max_tokens",),
+    OutputLimitField.BOTH: ("max_completion_tokens", "max_tokens"),
+}
+_SEED_FIELDS = {SeedField.SEED: ("seed",), SeedField.RANDOM_SEED: ("random_seed",), SeedField.NONE: ()}
 
 
-def encoded(prompt: Prompt, model: str, *, is_stream: bool) -> bytes:
+def encoded(prompt: Prompt, model: str, deviations: Deviations, *, is_stream: bool) -> bytes:
     request: dict[str, object] = {"model": model, "messages": [_written(m) for m in prompt.messages]}
-    request.update(_written_generation(prompt.generation))
+    request.update(_written_generation(prompt.generation, deviations))
     if is_stream:
         request["stream"] = True
+    if is_stream and deviations.asks_for_stream_usage:
         request["stream_options"] = {"include_usage": True}
     return _ENCODER.encode(request)
 
@@ -27,13 +35,13 @@ def _written(message: Message) -> dict[str, str]:
     return written
 
 
-def _written_generation(generation: Generation) -> dict[str, object]:
+def _written_generation(generation: Generation, deviations: Deviations) -> dict[str, object]:
     """Only what the caller set: a provider's own defaults stay in force."""
     fields: dict[str, object] = {
-        "max_completion_tokens": generation.max_output_tokens,
+        **dict.fromkeys(_OUTPUT_LIMIT_FIELDS[deviations.output_limit_field], generation.max_output_tokens),
         "temperature": generation.temperature,
         "top_p": generation.top_p,
-        "seed": generation.seed,
+        **dict.fromkeys(_SEED_FIELDS[deviations.seed_field], generation.seed),
         "frequency_penalty": generation.frequency_penalty,
         "presence_penalty": generation.presence_penalty,
         "stop": list(generation.stop) or None,

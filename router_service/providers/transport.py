@@ -45,12 +45,16 @@ class Response(Protocol):
 class Transport(Protocol):
     """Opens calls. One object for a process's life; cancelling `open` or a read closes the connection at once."""
 
-    async def open(self, call: HttpCall, *, connect_s: float, on_connected: Callable[[], None]) -> Response:
+    async def open(
+        self, call: HttpCall, *, connect_s: float, on_connected: Callable[[], None], may_reuse: bool = True
+    ) -> Response:
         """Send the call and wait for the head of its answer. `connect_s` bounds name, connection and TLS together;
-        `on_connected` is called once there is a connection, before the first byte of the call goes out.
+        `on_connected` is called once there is a connection, before the first byte of the call goes out. Without
+        `may_reuse` it is a new one.
 
         Raises ConnectFailed, NameNotResolved, TlsFailed (nothing was sent), BadResponse or ConnectFailed with
-        `maybe_billed` (it was sent, at least in part, and no head came back).
+        `maybe_billed` (it was sent, at least in part, and no head came back), or of the latter KeptConnectionLost (on a
+        connection that was used before, and not a byte came back).
         """
 
     def statistics(self) -> TransportStatistics:

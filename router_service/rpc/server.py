@@ -22,8 +22,8 @@ MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_PENDING_CALLS = 100_000
 MAX_STREAMS = 20_000
-"""Calls at once on one connection. It lies above `max_in_flight`: a burst that comes before the caller's library has read
-this bound would be cut by REFUSED_STREAM, and whom to turn away is ours to say.
+"""Calls at once on one connection. It lies above `max_in_flight`: a burst that comes before the caller's library has
+read this bound would be cut by REFUSED_STREAM, and whom to turn away is ours to say.
 """
 MAX_PORT = 65535
 

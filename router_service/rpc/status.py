@@ -49,6 +49,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.StreamInterrupted: Code.UNAVAILABLE,
     errors.SlowReader: Code.RESOURCE_EXHAUSTED,
     errors.ConnectFailed: Code.UNAVAILABLE,
+    errors.KeptConnectionLost: Code.UNAVAILABLE,
     errors.NameNotResolved: Code.UNAVAILABLE,
     errors.TlsFailed: Code.UNAVAILABLE,
     errors.UpstreamTimeout: Code.UNAVAILABLE,

@@ -1,4 +1,5 @@
-"""Runs a plan: call a target, and on a failure that another target may cure, the next. The only retry loop there is.
+"""Runs a plan: call a target, and on a failure that another target may cure, the next. The only retry loop there is;
+which target is next, and whether the same one again, is `Run.next_try`'s to say.
 
 Each wait on an upstream has a timer of ours and ends with the caller's deadline at the latest:
 
@@ -17,6 +18,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from random import Random
 from types import TracebackType
 
 from router_service.core.attempt import Answer, Attempt
@@ -34,6 +36,7 @@ from router_service.core.errors import (
 from router_service.providers.dialect import Dialect, HttpCall, HttpHead
 from router_service.providers.transport import Response, Transport
 from router_service.service.pieces import in_pieces
+from router_service.service.retries import Retries
 from router_service.service.rooms import Rooms
 from router_service.service.run import Run, Try
 
@@ -63,6 +66,7 @@ class Execution:
         self._dialects = dialects
         self._rooms = rooms
         self._max_output_bytes = max_output_bytes
+        self._retries = Retries(Random())
 
     def adopt(self, *, max_output_bytes: int) -> None:
         """Bound answers by so much from now on."""
@@ -70,7 +74,7 @@ class Execution:
 
     async def complete(self, run: Run) -> Answer:
         """One whole answer. Raises AttemptsFailed or CallerDeadline."""
-        for attempt in run.tries(self._rooms, is_stream=False):
+        while attempt := await run.next_try(self._rooms, self._retries, is_stream=False):
             try:
                 completion = await self._answer(run, attempt)
             except UpstreamError as error:
@@ -86,7 +90,7 @@ class Execution:
         """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
         or ResponseTooLarge.
         """
-        for attempt in run.tries(self._rooms, is_stream=True):
+        while attempt := await run.next_try(self._rooms, self._retries, is_stream=True):
             try:
                 async with aclosing(self._events(run, attempt)) as events:
                     async for event in events:
@@ -196,7 +200,10 @@ class _Opened:
     async def __aenter__(self) -> Response:
         connect_s = self._attempt.target.provider.timeouts.connect_s
         self._response = await self._transport.open(
-            self._call, connect_s=connect_s, on_connected=self._attempt.connected
+            self._call,
+            connect_s=connect_s,
+            on_connected=self._attempt.connected,
+            may_reuse=not self._attempt.wants_new_connection,
         )
         head = self._response.head
         self._attempt.status_code = head.status

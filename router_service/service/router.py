@@ -98,8 +98,9 @@ class Router:
             return await self._execution.complete(run)
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
-        """As Execution.stream; close it to end the upstream call at once. Whoever cannot use an event throws the reason
-        in (`athrow`), so that the call ends by it, or as a fault of ours, and not as if its caller had left.
+        """As Execution.stream; close it to end the upstream call at once. Whoever cannot go on with it throws in why
+        (`athrow`): a SignalboxError ends the call as it is, anything else as a fault of ours, and neither as if its
+        caller had left.
         """
         with self._story(request, trace, is_stream=True) as run:
             async with aclosing(self._execution.stream(run)) as events:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from router_service.core.attempt import Answer, Attempt
@@ -18,20 +18,23 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
+    ConnectFailed,
     InternalFault,
+    KeptConnectionLost,
+    ServerFailed,
     SignalboxError,
-    SlowReader,
     Stage,
     TimeShareSpent,
     UpstreamError,
     UpstreamTimeout,
 )
 from router_service.core.events import AttemptFinished, AttemptStarted, Observer
-from router_service.core.outcome import Outcome
+from router_service.core.outcome import FAILURES, Outcome
 from router_service.core.plan import Plan, Standing
 from router_service.core.prices import estimated_usage, filled_usage
 from router_service.core.request import Request
 from router_service.service.refusals import no_room
+from router_service.service.retries import LONGEST_S, Retries
 from router_service.service.rooms import Room, Rooms, Unroomed
 
 CLOCK_SLACK_S = 0.05
@@ -50,6 +53,7 @@ class Try:
     room: Room
     call: AttemptStarted
     attempts_left: int
+    wants_new_connection: bool
     started: float
     start_time: float
     usual_s: float = 0.0
@@ -58,6 +62,11 @@ class Try:
     first_token: float | None = None
     output_characters: int = 0
     usage: Usage | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of the answer has come."""
+        return self.first_token is not None
 
     @property
     def was_sent(self) -> bool:
@@ -85,6 +94,9 @@ class Run:
         self._causes: list[tuple[str, UpstreamError]] = []
         self._unroomed: dict[str, Unroomed] = {}
         self._targets: tuple[Target, ...] = ()
+        self._next_place = 0
+        self._last: tuple[Try, UpstreamError] | None = None
+        self._has_repeated = False
         self._most_attempts = 0
         self._observer = observer
         self._trace = trace
@@ -97,37 +109,72 @@ class Run:
         self._targets = plan.targets
         self._most_attempts = max_attempts
 
-    def tries(self, rooms: Rooms, *, is_stream: bool) -> Iterator[Try]:
-        """The next target with room each time the last one failed in a way that another may cure, within time and
-        number. A target without room costs no attempt.
+    async def next_try(self, rooms: Rooms, retries: Retries, *, is_stream: bool) -> Try | None:
+        """The next target with room, where the last one failed in a way that another may cure; None where nobody is
+        left, within time and number. A target without room costs no attempt.
+
+        The same target comes again, once, where it only closed a kept connection, and where there is no other and it
+        failed in a way that passes. The wait before that is in here.
         """
-        assert self.plan is not None
-        for place, target in enumerate(self._targets):
-            if not self._may_go_on():
-                return
-            now = time.monotonic()
-            if now >= self.request.deadline:
-                raise CallerDeadline(Stage.SELECT)
-            room = rooms.take(self.request, self.plan, place, spent_usd_nanos=self._spent_usd_nanos())
-            if isinstance(room, Unroomed):
-                self._unroomed[target.id] = room
-                continue
-            call = AttemptStarted(target=target.id, is_stream=is_stream)
-            self._observer.attempt_started(call)
-            yield Try(
-                number=len(self.attempts) + 1,
-                target=target,
-                room=room,
-                call=call,
-                attempts_left=min(self._most_attempts - len(self.attempts), len(self._targets) - place),
-                started=now,
-                start_time=time.time(),
-            )
+        if not self._may_go_on():
+            return None
+        if (pause_s := self._pause_before_again_s(retries)) is not None:
+            await asyncio.sleep(pause_s)
+            if attempt := self._taken(rooms, self._next_place - 1, is_stream=is_stream):
+                return attempt
+        while self._next_place < len(self._targets):
+            place = self._next_place
+            self._next_place += 1
+            if len(self._targets) == 1:
+                retries.asked(self._targets[place].id)
+            if attempt := self._taken(rooms, place, is_stream=is_stream):
+                return attempt
+        return None
 
     def _may_go_on(self) -> bool:
         if len(self.attempts) >= self._most_attempts:
             return False
-        return not self._causes or self._causes[-1][1].fails_over
+        return self._last is None or self._last[1].fails_over
+
+    def _pause_before_again_s(self, retries: Retries) -> float | None:
+        """Until the same target is tried again; None where it is not. Who took long to fail will do so again."""
+        if self._last is None:
+            return None
+        attempt, error = self._last
+        if isinstance(error, KeptConnectionLost):
+            return 0.0
+        is_too_late = attempt.has_begun or error.stage not in (Stage.CONNECT, Stage.FIRST_BYTE)
+        if is_too_late or error.outcome not in FAILURES or not isinstance(error, ConnectFailed | ServerFailed):
+            return None
+        now = time.monotonic()
+        is_quick = now - attempt.started < attempt.target.provider.timeouts.connect_s - CLOCK_SLACK_S
+        if self._has_repeated or len(self._targets) > 1 or not is_quick or now + LONGEST_S >= self.request.deadline:
+            return None
+        self._has_repeated = True
+        return retries.pause_s(attempt.target.id, told_s=error.retry_after_s)
+
+    def _taken(self, rooms: Rooms, place: int, *, is_stream: bool) -> Try | None:
+        """An attempt at the target in that place, which begins with this; None where it has no room."""
+        assert self.plan is not None
+        target, now = self._targets[place], time.monotonic()
+        if now >= self.request.deadline:
+            raise CallerDeadline(Stage.SELECT)
+        room = rooms.take(self.request, self.plan, place, spent_usd_nanos=self._spent_usd_nanos())
+        if isinstance(room, Unroomed):
+            self._unroomed[target.id] = room
+            return None
+        call = AttemptStarted(target=target.id, is_stream=is_stream)
+        self._observer.attempt_started(call)
+        return Try(
+            number=len(self.attempts) + 1,
+            target=target,
+            room=room,
+            call=call,
+            attempts_left=min(self._most_attempts - len(self.attempts), len(self._targets) - place),
+            wants_new_connection=self._last is not None and isinstance(self._last[1], KeptConnectionLost),
+            started=now,
+            start_time=time.time(),
+        )
 
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
@@ -166,12 +213,15 @@ class Run:
     def failed(self, attempt: Try, error: UpstreamError) -> None:
         """The attempt's own error. What it may have cost is estimated as far as the provider has not reported it."""
         self._causes.append((attempt.target.id, error))
+        self._last = (attempt, error)
+        if isinstance(error, KeptConnectionLost):
+            self._most_attempts += 1  # it was spent on nobody
         attempt.usage = error.usage or attempt.usage
         attempt.output_characters = max(error.output_characters, attempt.output_characters)
         usage = self._used(attempt) if error.maybe_billed or attempt.usage is not None else None
         self._record(
             attempt,
-            error.outcome if attempt.first_token is None else Outcome.INTERRUPTED,
+            Outcome.INTERRUPTED if attempt.has_begun else error.outcome,
             usage=usage,
             error=error,
         )
@@ -185,18 +235,18 @@ class Run:
             return
         if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
             error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
-        told: SignalboxError | None = None
         match error:
             case CallerDeadline():
-                outcome, told = Outcome.DEADLINE, error
-            case InternalFault():
-                outcome, told = Outcome.CANCELLED, error  # after the answer had been read: no fault of the target
-            case Exception() if not isinstance(error, SlowReader):
-                outcome, told = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: others may do better
+                outcome = Outcome.DEADLINE
+            case SignalboxError():
+                outcome = Outcome.CANCELLED  # of what had been read already: no fault of the target
+            case Exception():
+                outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
             case _:
                 outcome = Outcome.CANCELLED
         usage = self._used(attempt) if attempt.was_sent else None
-        self._record(attempt, outcome, usage=usage, error=told)
+        its_own = error if isinstance(error, CallerDeadline | InternalFault) else None
+        self._record(attempt, outcome, usage=usage, error=its_own)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
         usage = self._used(attempt)
@@ -210,7 +260,8 @@ class Run:
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
-        return AttemptsFailed(self._causes) if self._causes else no_room(self.request, self._unroomed)
+        telling = [(t, e) for t, e in self._causes if not isinstance(e, KeptConnectionLost)] or self._causes
+        return AttemptsFailed(telling) if telling else no_room(self.request, self._unroomed)
 
     def latency_s(self) -> float:
         return time.monotonic() - self._started

@@ -67,6 +67,7 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "pacing": "true",
         "max_concurrency": "7",
         "speed": "{tokens_per_s: 7}",
+        "deviations": "{stream_usage: false}",
         "timeouts_s": "{gap: 7}",
         "models": "[{id: other}]",
     },

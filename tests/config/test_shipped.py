@@ -13,6 +13,7 @@ import pytest
 from router_service.config import load
 from router_service.core.catalog import Kind, Provider, Target
 from router_service.core.chat import Message, Prompt, Role
+from router_service.core.deviations import Deviations, OutputLimitField, SeedField
 from router_service.core.inference import Inference, infer
 from router_service.core.plan import View
 from router_service.core.quota import Overflow
@@ -100,6 +101,20 @@ def test_without_any_key_it_loads_and_says_who_is_skipped() -> None:
 def test_what_is_local_needs_no_key_and_stays_on_this_machine(settings: Settings) -> None:
     local = [p for p in settings.catalog.providers if p.is_self_hosted]
     assert all(not p.key_env and p.is_unpriced and p.base_url.startswith("http://127.0.0.1:") for p in local)
+
+
+MAX_TOKENS = Deviations(output_limit_field=OutputLimitField.MAX_TOKENS)
+DEVIATIONS: Mapping[str, Deviations] = {
+    **dict.fromkeys(("ollama", "lmstudio", "localai", "together", "cloudflare", "nvidia", "deepseek"), MAX_TOKENS),
+    "llm7": MAX_TOKENS,
+    "groq": Deviations(asks_for_stream_usage=False),
+    "mistral": replace(MAX_TOKENS, seed_field=SeedField.RANDOM_SEED, asks_for_stream_usage=False),
+    "perplexity": replace(MAX_TOKENS, asks_for_stream_usage=False),
+}
+
+
+def test_everybody_is_written_to_in_his_own_spelling(settings: Settings) -> None:
+    assert {p.name: p.deviations for p in settings.catalog.providers if p.deviations != Deviations()} == DEVIATIONS
 
 
 def test_everybody_is_bounded_and_every_key_has_a_page(settings: Settings) -> None:

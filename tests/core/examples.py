@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from router_service.core.catalog import Model, Prices, Provider, Secret, Target
 from router_service.core.chat import Generation, Message, Prompt, Role
+from router_service.core.deviations import Deviations
 from router_service.core.request import Request, Routing
 
 KEY = "sk-canary-key-5d1f"
@@ -18,11 +19,19 @@ def target(
     key: str = "",
     key_env: tuple[str, ...] = (),
     base_url: str = "http://127.0.0.1:1/v1",
+    deviations: Deviations | None = None,
 ) -> Target:
     """A target by its id, with one price in USD per million tokens for input and output alike."""
     provider, _, model = id.partition("/")
     return Target(
-        Provider(name=provider, dialect="openai", base_url=base_url, key=Secret(_value=key), key_env=key_env),
+        Provider(
+            name=provider,
+            dialect="openai",
+            base_url=base_url,
+            key=Secret(_value=key),
+            key_env=key_env,
+            deviations=deviations or Deviations(),
+        ),
         Model(id=model, aliases=aliases, prices=Prices(input=price, output=price)),
     )
 

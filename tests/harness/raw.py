@@ -58,12 +58,19 @@ def stream(*events: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What one provider answers, in pieces `pause_s` apart; `keeps` the connection after it."""
+    """What one provider answers, in pieces `pause_s` apart; `keeps` the connection after it.
+
+    `first` is what the first request of all gets instead; `once` closes a kept connection on its second request.
+    `entry` is what else the configuration says of the provider.
+    """
 
     unary: Sequence[bytes] = ()
     streamed: Sequence[bytes] = ()
     keeps: bool = False
     pause_s: float = 0.02
+    first: Sequence[bytes] | None = None
+    once: bool = False
+    entry: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -86,10 +93,11 @@ def raw_providers(cases: Mapping[str, Case]) -> Iterator[RawProviders]:
         disable_nagle_algorithm = True
 
         def handle(self) -> None:
-            while (line := self.rfile.readline()) and self.answer(line.decode()):
-                pass
+            is_first = True
+            while (line := self.rfile.readline()) and self.answer(line.decode(), is_kept=not is_first):
+                is_first = False
 
-        def answer(self, line: str) -> bool:
+        def answer(self, line: str, *, is_kept: bool) -> bool:
             headers = b"".join(iter(self.rfile.readline, b"\r\n"))
             length = re.search(rb"(?i)content-length: (\d+)", headers)
             name = line.split()[1].split("/")[1]
@@ -97,11 +105,16 @@ def raw_providers(cases: Mapping[str, Case]) -> Iterator[RawProviders]:
             raw.calls[name] += 1
             raw.bodies[name] = body
             case = raw.cases[name]
-            for number, piece in enumerate(case.streamed if body.get("stream") else case.unary):
+            if is_kept and case.once:
+                return False
+            pieces = case.streamed if body.get("stream") else case.unary
+            if case.first is not None and raw.calls[name] == 1:
+                pieces = case.first
+            for number, piece in enumerate(pieces):
                 if number:
                     is_over.wait(case.pause_s)
                 self.wfile.write(piece)
-            return case.keeps
+            return case.keeps and bool(pieces)
 
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
@@ -142,7 +155,8 @@ class RawStack:
 def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iterator[RawStack]:
     with processes.short_directory() as directory:
         providers = [
-            settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0)) for name in raw.cases
+            settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0), **case.entry)
+            for name, case in raw.cases.items()
         ]
         config = settings.write(directory, providers, **sections)
         router = processes.router(directory, config)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from router_service.core.chat import Generation, Message, Part, Prompt, Role
+from router_service.core.deviations import Deviations, OutputLimitField, SeedField
 from router_service.providers.dialect import HttpCall
 from router_service.providers.openai import OpenAIDialect
 from tests.core.examples import KEY, prompt, target
@@ -72,6 +73,41 @@ def test_least_request_has_a_model_and_messages_and_nothing_else() -> None:
 def test_generation_sends_what_is_set_zero_included(generation: Generation, fields: dict[str, object]) -> None:
     sent = body(prompt(generation=generation))
     assert {k: v for k, v in sent.items() if k not in ("model", "messages")} == fields
+
+
+ASKED = prompt(generation=Generation(max_output_tokens=7, seed=3))
+
+
+@pytest.mark.parametrize(
+    ("deviations", "fields"),
+    [
+        (Deviations(), {"max_completion_tokens": 7, "seed": 3, "stream_options": {"include_usage": True}}),
+        (
+            Deviations(output_limit_field=OutputLimitField.MAX_TOKENS, seed_field=SeedField.NONE),
+            {"max_tokens": 7, "stream_options": {"include_usage": True}},
+        ),
+        (
+            Deviations(output_limit_field=OutputLimitField.BOTH, asks_for_stream_usage=False),
+            {"max_completion_tokens": 7, "max_tokens": 7, "seed": 3},
+        ),
+        (
+            Deviations(
+                output_limit_field=OutputLimitField.MAX_TOKENS,
+                seed_field=SeedField.RANDOM_SEED,
+                asks_for_stream_usage=False,
+            ),
+            {"max_tokens": 7, "random_seed": 3},
+        ),
+    ],
+)
+def test_each_provider_is_written_to_in_its_own_spelling(deviations: Deviations, fields: dict[str, object]) -> None:
+    asked = target("mistral/small", deviations=deviations)
+    call = OpenAIDialect().encode(ASKED, asked, attempt_id="req-1.2", is_stream=True)
+    sent = json.loads(call.body)
+    assert {k: v for k, v in sent.items() if k not in ("model", "messages", "stream")} == fields
+    assert sent["stream"] is True
+    whole = json.loads(OpenAIDialect().encode(ASKED, asked, attempt_id="req-1.2", is_stream=False).body)
+    assert whole.keys() & {"stream", "stream_options"} == set()
 
 
 @pytest.mark.parametrize(

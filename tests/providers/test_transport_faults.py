@@ -12,11 +12,11 @@ from contextlib import contextmanager
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from router_service.core.errors import BadResponse, ConnectFailed, NameNotResolved, Stage, TlsFailed
+from router_service.core.errors import BadResponse, ConnectFailed, KeptConnectionLost, NameNotResolved, Stage, TlsFailed
 from router_service.core.outcome import Outcome
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.transport import Transport
-from tests.providers.calls import CANARY, CLOSE_S, Told, body_of, failing, opened, url
+from tests.providers.calls import CANARY, CLOSE_S, CONNECT_S, Told, body_of, call, failing, opened, url
 from tests.providers.raw_server import CHUNKED, PATIENCE_S, Peer, answering, answering_once, chunk, head, serving, whole
 
 pytestmark = pytest.mark.anyio
@@ -132,7 +132,7 @@ async def test_closed_without_an_answer(transport: Transport) -> None:
     assert (error.stage, error.maybe_billed) == (Stage.FIRST_BYTE, True)
 
 
-async def test_kept_connection_that_closes_is_not_tried_again(transport: Transport) -> None:
+async def test_kept_connection_that_closes_is_told_and_not_tried_again(transport: Transport) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         await peer.send(whole(b"hello"))
@@ -142,8 +142,33 @@ async def test_kept_connection_that_closes_is_not_tried_again(transport: Transpo
         assert await body_of(await opened(transport, server.url)) == b"hello"
         error = await failing(transport, server.url)
         assert (server.connections, len(server.requests)) == (1, 2)
-    assert type(error) is ConnectFailed
+        assert type(error) is KeptConnectionLost
+        assert (error.stage, error.maybe_billed) == (Stage.FIRST_BYTE, True)
+        assert await body_of(await opened(transport, server.url)) == b"hello"
+
+
+async def test_kept_connection_that_closes_after_some_bytes_is_a_fault_of_the_provider(transport: Transport) -> None:
+    async def script(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(whole(b"hello"))
+        await peer.request()
+        await peer.send(b"HTTP/1.1 2")
+
+    async with serving(script) as server:
+        assert await body_of(await opened(transport, server.url)) == b"hello"
+        error = await failing(transport, server.url)
+    assert not isinstance(error, KeptConnectionLost)
     assert (error.stage, error.maybe_billed) == (Stage.FIRST_BYTE, True)
+
+
+async def test_a_call_may_ask_for_a_connection_of_its_own(transport: Transport) -> None:
+    async with serving(answering(whole(b"hello"))) as server:
+        for _ in range(2):
+            assert await body_of(await opened(transport, server.url)) == b"hello"
+        assert server.connections == 1
+        response = await transport.open(call(server.url), connect_s=CONNECT_S, on_connected=Told(), may_reuse=False)
+        assert await body_of(response) == b"hello"
+        assert server.connections == 2
 
 
 async def test_reset_without_an_answer(transport: Transport) -> None:

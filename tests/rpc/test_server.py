@@ -101,7 +101,7 @@ async def test_connection_may_have_many_calls_at_once_and_not_without_end() -> N
         payload = await reader.readexactly(int.from_bytes(header[:3], "big"))
         writer.close()
     settings = dict(struct.iter_unpack(">HI", payload))
-    assert settings[MAX_CONCURRENT_STREAMS] == 1000
+    assert settings[MAX_CONCURRENT_STREAMS] == 20_000
 
 
 async def check(running: Serving, service: str) -> int:

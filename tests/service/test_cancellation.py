@@ -16,7 +16,7 @@ import pytest
 
 from router_service.core.catalog import Catalog
 from router_service.core.chat import Delta
-from router_service.core.errors import InternalFault, RequestFailed
+from router_service.core.errors import InternalFault, RequestFailed, SignalboxError, SlowReader
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
@@ -217,23 +217,32 @@ async def test_a_deadline_that_passes_while_the_caller_reads_is_on_the_attempts_
 
 
 @pytest.mark.anyio
-async def test_an_event_that_nobody_can_use_is_our_fault_and_on_record_as_such() -> None:
+@pytest.mark.parametrize(
+    ("thrown", "kind", "on_the_attempt"),
+    [
+        (ValueError("a number that no message holds"), InternalFault, "INTERNAL"),
+        (SlowReader(7.0), SlowReader, ""),
+    ],
+)
+async def test_what_keeps_an_event_from_its_caller_ends_the_story_and_is_no_fault_of_the_target(
+    thrown: Exception, kind: type[SignalboxError], on_the_attempt: str
+) -> None:
     async with providers() as (first, second, _):
         transport, books, rooms = AiohttpTransport(), Books(), Rooms(counted())
         events = router(transport, books, rooms, second, first).stream(asked(), None)
         while not isinstance(await anext(events), Delta):
             pass
         with pytest.raises(RequestFailed) as failed:
-            await events.athrow(ValueError("a number that no message holds"))
+            await events.athrow(thrown)
         await transport.close()
-    assert isinstance(failed.value.error, InternalFault)
-    assert isinstance(failed.value.__cause__, ValueError)
+    assert isinstance(failed.value.error, kind)
+    assert failed.value.__cause__ is thrown
     facts = failed.value.facts
     assert (facts.attempts, facts.was_sent, facts.maybe_billed, facts.delivered_chunks) == (1, True, True, 1)
     [only], [request] = books.ended, books.requests
-    assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.CANCELLED, "INTERNAL")
+    assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.CANCELLED, on_the_attempt)
     assert only.attempt.usage is not None
-    assert (request.outcome, request.attempts) == ("INTERNAL", (only.attempt,))
+    assert (request.outcome, request.attempts) == (kind.reason, (only.attempt,))
     assert not rooms.in_flight
 
 
