@@ -71,7 +71,7 @@ class Rig:
         config.write_text(yaml.safe_dump(_config(self.simulator, self.collector)))
         both = ["--config", str(config), "--data-dir", str(data)]
         probe = ["-m", "prober", *both, "--prober-address", "127.0.0.1:0"]
-        route = ["-m", "router_service.cli", "serve", *both, "--router-address", "127.0.0.1:0", "--lame-duck", "0"]
+        route = ["-m", "router_service", "serve", *both, "--router-address", "127.0.0.1:0", "--lame-duck", "0"]
         with self._measured("prober", probe) as prober, self._measured("router", route) as router:
             yield _subject(router, beside=(prober,), is_router=True)
 

@@ -14,6 +14,7 @@ import click
 
 from router_service.commands import streams
 from router_service.commands.failure import ExitCode, Failure, Form, bug, failure_of, interruption, tell, unwritten
+from router_service.interrupt import Interrupt
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -66,21 +67,31 @@ class Subcommands(click.Group):
 
 @click.group(cls=Subcommands)
 @click.version_option(package_name="signalbox", prog_name="signalbox")
-def signalbox() -> None:
+@click.pass_obj
+def signalbox(interrupt: Interrupt | None) -> None:
     """An LLM router: picks the provider that serves each request best right now, and accounts for it."""
+    if interrupt is not None:  # click comes here once the subcommand's module is loaded
+        interrupt.ends_the_command()
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, interrupt: Interrupt | None = None) -> int:
     """Run the command line, of this process if none is given, and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    form = Form.JSON if "--json" in given else Form.TEXT
     _prepare(SUBCOMMANDS.get(given[0]) if given else None)
     try:
-        return _run(given)
+        code = _run(given, interrupt)
     except streams.OutputLost as lost:
         streams.discard(sys.stdout)
         return _end(unwritten(lost), Form.TEXT)
     except Failure as failure:
-        return _end(failure, Form.JSON if "--json" in given else Form.TEXT)
+        return _end(interruption() if _has_come(interrupt) else failure, form)
+    return ExitCode.INTERRUPTED if _has_come(interrupt) else code
+
+
+def _has_come(interrupt: Interrupt | None) -> bool:
+    """Whatever the command made of it: an interrupt may be raised where a library turns it into something else."""
+    return interrupt is not None and interrupt.has_come
 
 
 def _end(failure: Failure, form: Form) -> int:
@@ -88,10 +99,10 @@ def _end(failure: Failure, form: Form) -> int:
     return failure.ending
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], interrupt: Interrupt | None) -> int:
     """The subcommand's own exit code. Raises Failure, and OutputLost where the answer could not be written."""
     try:
-        code = signalbox.main(arguments, prog_name="signalbox", standalone_mode=False)
+        code = signalbox.main(arguments, prog_name="signalbox", standalone_mode=False, obj=interrupt)
     except streams.OutputLost:
         raise
     except click.Abort as error:
@@ -111,7 +122,3 @@ def _prepare(subcommand: Subcommand | None) -> None:
         os.environ.setdefault("GRPC_VERBOSITY", subcommand.grpc_verbosity)
     if os.environ.get("SIGNALBOX_LOG_LEVEL", "").lower() == "debug":
         logging.basicConfig(level=logging.DEBUG)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -135,7 +135,12 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
-    frame = CallFrame(_call_tracing(spans, settings.telemetry, rng), observer)
+    frame = CallFrame(
+        _call_tracing(spans, settings.telemetry, rng),
+        observer,
+        default_deadline_s=settings.server.default_deadline_s,
+        max_deadline_s=settings.server.max_deadline_s,
+    )
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
     servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)

@@ -44,7 +44,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[str]]] = {
     },
     "clients": {STUBS: ALL},
 }
-COMPOSITION = frozenset({"main", "cli", "commands", "supervisor", "drain"})
+COMPOSITION = frozenset({"__main__", "main", "cli", "commands", "interrupt", "supervisor", "drain"})
 """These may import everything but the prober, and nobody imports them."""
 
 # Wire messages stop here.

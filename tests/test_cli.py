@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
 SOON_S = 2.0
 """At once, on a busy machine; any part's own time to stop is longer."""
-COMMAND = [sys.executable, "-P", "-m", "router_service.cli"]
+COMMAND = [sys.executable, "-P", "-m", "router_service"]
 NOBODY = "127.0.0.1:1"
 
 FAILURES = [
@@ -544,7 +544,7 @@ def test_program_is_named_as_a_shell_finds_it(tmp_path: Path, invoked: str, path
 
 def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> None:
     python = str(tmp_path / "my python")
-    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service.cli"
+    assert program("router_service/cli.py", python, "") == f"'{python}' -m router_service"
 
 
 def test_up_that_is_killed_takes_its_parts_along(tmp_path: Path) -> None:

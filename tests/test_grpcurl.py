@@ -114,6 +114,7 @@ def test_a_report_over_tcp_is_refused(running: Running) -> None:
     printed = grpcurl("signalbox.v1.HealthFeed/Report", address=running.prober, code=71)
     assert "PermissionDenied" in printed
     assert "ROLE" in printed
+    assert '"request_id": "req-' in printed
 
 
 def test_a_bad_request_names_the_field(running: Running) -> None:
@@ -140,3 +141,4 @@ def test_what_is_not_built_says_so(running: Running, method: str) -> None:
     printed = grpcurl(f"signalbox.v1.{method}", address=running.router, code=76)
     assert "Code: Unimplemented" in printed
     assert f"signalbox.v1.{method} is not built yet" in printed
+    assert '"request_id": "req-' in printed

@@ -11,8 +11,10 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 from signalbox.v1 import chat_pb2, router_pb2
 
+from tests.harness import processes, settings
 from tests.harness.processes import wait_until
 from tests.harness.stack import Refused, Stack, asking, refused, routing, streaming
+from tests.harness.witness import Witness
 
 ALDER, BIRCH, CEDAR = "alder/chat-small", "birch/chat-small", "cedar/chat-small"
 FULL = router_pb2.PLAN_VIEW_FULL
@@ -269,6 +271,69 @@ def test_the_end_of_a_stream_holds_its_plan_where_it_was_asked_for(stack: Stack)
 
 def test_an_answer_has_no_plan_unless_it_was_asked_for(stack: Stack) -> None:
     assert not stack.stub.Complete(asking(), timeout=10).HasField("plan")
+
+
+CONFIGURED = {
+    "rules": [{"name": "summaries", "when": {"task": "summarization"}, "prefer": ["cedar"]}],
+    "exploration": 0.0,
+}
+
+
+@pytest.fixture(scope="module")
+def configured() -> Iterator[Stack]:
+    """A provider with one request a day, one whose dialect is not spoken here, and a rule."""
+    with processes.short_directory() as directory:
+        simulator = processes.simulator(directory)
+        with processes.running(simulator):
+            alder, birch, cedar = settings.simulated(simulator.ready["simulator"])
+            alder["limits"] = [{"unit": "requests", "per": "day", "max": 1}]
+            birch["dialect"] = "anthropic"
+            config = settings.write(directory, [alder, birch, cedar], routing=CONFIGURED)
+            router = processes.router(directory, config)
+            with (
+                Witness(simulator.ready["simulator"]) as witness,
+                processes.running(router),
+                grpc.insecure_channel(router.ready["router"]) as channel,
+            ):
+                yield Stack(router, simulator, witness, channel)
+
+
+def test_a_rule_puts_its_targets_first(configured: Stack) -> None:
+    plan = route(configured, {"task_type": "TASK_TYPE_SUMMARIZATION"}, view=FULL)
+    assert (plan.target, plan.rule) == (CEDAR, "summaries")
+    assert [c.preference_class for c in plan.candidates] == [0, 1, 1]
+    assert "the rule 'summaries' prefers cedar" in plan.reason
+
+
+def test_a_dialect_that_is_not_spoken_is_decided_on_and_not_run(configured: Stack) -> None:
+    assert route(configured, {"allowed_providers": ["birch"]}).target == BIRCH
+    with pytest.raises(grpc.RpcError) as caught:
+        configured.stub.Complete(asking(model=BIRCH), timeout=10)
+    error = refused(caught.value)
+    assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
+    why = {subject: detail for _, subject, detail in precondition(caught.value)}
+    assert "does not speak the dialect anthropic" in why[f"target:{BIRCH}"]
+
+
+def test_a_limit_that_is_used_up_says_when_it_is_filled_again(configured: Stack) -> None:
+    assert configured.stub.Complete(asking(model=ALDER), timeout=10).target == ALDER
+    for error in (
+        route_refused(configured, {"model": ALDER}),
+        complete_refused(configured, asking(model=ALDER)),
+    ):
+        assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
+        assert error.retry_s is not None
+        assert 0 < error.retry_s <= 24 * 3600
+        assert "alder has no room left in its limits" in error.message
+    plan = route(configured, view=FULL)
+    assert plan.target in (BIRCH, CEDAR)
+    assert [(c.reason, c.count) for c in plan.rejected_by_reason] == [(router_pb2.REJECTION_REASON_QUOTA, 1)]
+
+
+def complete_refused(stack: Stack, request: router_pb2.CompleteRequest) -> Refused:
+    with pytest.raises(grpc.RpcError) as error:
+        stack.stub.Complete(request, timeout=10)
+    return refused(error.value)
 
 
 def precondition(error: grpc.RpcError) -> list[tuple[str, str, str]]:

@@ -19,6 +19,6 @@ def program(invoked: str, python: str, path: str | None = None) -> str:
     # The installed script stands beside the interpreter also where that was told to run the module.
     script = invoked if is_script else str(Path(python).with_name(NAME))
     if not os.access(script, os.X_OK):
-        return shlex.join([python, "-m", "router_service.cli"])
+        return shlex.join([python, "-m", "router_service"])
     found = shutil.which(NAME, path=path)
     return NAME if found is not None and os.path.samefile(found, script) else shlex.quote(script)

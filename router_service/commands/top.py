@@ -27,6 +27,7 @@ from router_service.commands import options
 from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.documents import write_message
 from router_service.commands.figures import MISSING, duration, seconds
+from router_service.commands.interruptible import Interruptible
 from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
 
@@ -45,14 +46,15 @@ PLAIN_WIDTH = 140
 @options.data_dir
 def command(*, as_json: bool, once: bool, prober_address: str | None, data_dir: Path) -> None:
     """Watch the health of all targets. A prober that goes away is waited for."""
-    with prober_client(find_prober(prober_address, data_dir)) as client:
-        if as_json:
-            _write_documents(client, is_single=once)
-        elif once or not sys.stdout.isatty():
-            width = None if sys.stdout.isatty() else PLAIN_WIDTH
-            Console(width=width).print(table(client.get_snapshot()))
-        else:
-            _show(client)
+    address = find_prober(prober_address, data_dir)
+    if once or not (as_json or sys.stdout.isatty()):
+        with prober_client(address) as client:
+            snapshot = client.get_snapshot()
+        _show_once(snapshot, as_json=as_json)
+        return
+    with Interruptible[Snapshot | Silence]() as reading, prober_client(address) as client:
+        show = _write_documents if as_json else _show
+        show(reading.items(_events(client)))
 
 
 def table(snapshot: Snapshot, note: str = "") -> Table:
@@ -70,11 +72,16 @@ def table(snapshot: Snapshot, note: str = "") -> Table:
     return shown
 
 
-def _write_documents(client: HealthClient, *, is_single: bool) -> None:
-    if is_single:
-        write_message(client.get_snapshot())
-        return
-    for event in _events(client):
+def _show_once(snapshot: Snapshot, *, as_json: bool) -> None:
+    if as_json:
+        write_message(snapshot)
+    else:
+        width = None if sys.stdout.isatty() else PLAIN_WIDTH
+        Console(width=width).print(table(snapshot))
+
+
+def _write_documents(events: Iterator[Snapshot | Silence]) -> None:
+    for event in events:
         match event:
             case Snapshot():
                 write_message(event)
@@ -82,10 +89,10 @@ def _write_documents(client: HealthClient, *, is_single: bool) -> None:
                 say(f"signalbox: {event.why}; trying again")
 
 
-def _show(client: HealthClient) -> None:
+def _show(events: Iterator[Snapshot | Silence]) -> None:
     screen = _Screen()
     with Live(get_renderable=screen.table, refresh_per_second=REDRAWS_PER_S, screen=False) as live:
-        for event in _events(client):
+        for event in events:
             screen.take(event)
             live.refresh()
 

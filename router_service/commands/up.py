@@ -176,7 +176,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     router = await supervisor.start(
         Part(
             name="router",
-            command=_tethered("router_service.cli", ["serve", *common, "--lame-duck", "0"], router_stop_s),
+            command=_tethered("router_service", ["serve", *common, "--lame-duck", "0"], router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
             stop_s=router_stop_s,

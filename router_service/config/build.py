@@ -101,6 +101,7 @@ def _server(section: ServerSection) -> ServerSettings:
         max_in_flight=section.max_in_flight,
         default_deadline_s=section.default_deadline_s,
         max_deadline_s=section.max_deadline_s,
+        slow_reader_s=section.slow_reader_s,
         reflection=section.reflection,
     )
 

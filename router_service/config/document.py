@@ -72,6 +72,11 @@ class ServerSection(Section):
     max_deadline_s: PositiveSeconds = Field(
         default=_SERVER.max_deadline_s, description="The longest deadline; longer ones are cut to it.", examples=[3600]
     )
+    slow_reader_s: PositiveSeconds = Field(
+        default=_SERVER.slow_reader_s,
+        description="How long a stream waits for its caller to read on before it is ended.",
+        examples=[30],
+    )
     reflection: bool = Field(
         default=_SERVER.reflection, description="Whether tools such as grpcurl may ask for the services."
     )

@@ -68,6 +68,11 @@ class Message:
     name: str = ""
     reasoning: tuple[Reasoning, ...] = ()
 
+    def characters(self) -> int:
+        """The length of all text that a model wrote in it, in characters."""
+        written = len(self.content) + sum([len(r.text) for r in self.reasoning])
+        return written + sum([len(call.arguments_json) for call in self.tool_calls])
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
@@ -135,7 +140,9 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A whole answer as a dialect decoded it. `usage` is None where the provider reported none."""
+    """A whole answer as a dialect decoded it. `usage` is None where the provider reported none; of its counts, what the
+    provider left out is nought.
+    """
 
     message: Message
     finish_reason: FinishReason

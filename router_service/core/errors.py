@@ -18,6 +18,7 @@ SignalboxError
 ├── Draining                  this replica is about to stop
 ├── RequestFailed             how a request ended: one of the others, and the facts that its caller is owed
 ├── AttemptsFailed            every attempt failed before anything was delivered; holds their causes
+├── SlowReader                the caller stopped reading its stream
 ├── StreamInterrupted         a stream broke after something was delivered; holds its cause
 └── UpstreamError             one attempt failed
     ├── ConnectFailed         provider unreachable         next target; ours where we had no socket left
@@ -46,6 +47,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar
 
+from router_service.core.chat import Usage
 from router_service.core.outcome import BlockReason, Outcome
 
 
@@ -220,6 +222,13 @@ class UpstreamError(SignalboxError):
         self.status_code = status_code
         self.maybe_billed = maybe_billed
         self.retry_after_s = retry_after_s
+        self.usage: Usage | None = None
+        self.output_characters = 0
+
+    def found_in(self, usage: Usage | None, *, output_characters: int) -> None:
+        """The answer that it was found in had reported `usage` and had so much text: the bill goes by that."""
+        self.usage = usage
+        self.output_characters = output_characters
 
 
 OWN_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -365,6 +374,15 @@ class StreamInterrupted(SignalboxError):
         self.cause = cause
 
 
+class SlowReader(SignalboxError):
+    """The caller took nothing of its stream for so long that its provider was let go. It has a prefix of an answer."""
+
+    reason = "SLOW_READER"
+
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(f"nothing of the stream was read for {waited_s:g} s; read it as it comes, or ask without one")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What every error tells of the request it ended: nobody has to guess whether something was sent or billed."""
@@ -376,6 +394,8 @@ class Facts:
     delivered_chunks: int = 0
     was_sent: bool = False
     maybe_billed: bool = False
+    cost_usd_nanos: int = 0
+    """What the failed attempts cost, by the providers' own figures or by estimate."""
 
 
 class RequestFailed(SignalboxError):

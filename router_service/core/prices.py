@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from router_service.core.catalog import Prices
 from router_service.core.chat import Usage
 
@@ -33,3 +35,17 @@ def estimated_usage(*, input_tokens: int, output_characters: int) -> Usage:
         output_tokens=-(-output_characters // CHARACTERS_PER_TOKEN),
         estimated=True,
     )
+
+
+def filled_usage(reported: Usage | None, estimate: Usage) -> Usage:
+    """What was reported, with the estimate in place of a count that is missing, or nought though there was something.
+
+    A provider that says nothing of a part of its answer did not give it away.
+    """
+    if reported is None:
+        return estimate
+    input_tokens = reported.input_tokens or estimate.input_tokens
+    output_tokens = reported.output_tokens or estimate.output_tokens
+    if (input_tokens, output_tokens) == (reported.input_tokens, reported.output_tokens):
+        return reported
+    return replace(reported, input_tokens=input_tokens, output_tokens=output_tokens, estimated=True)

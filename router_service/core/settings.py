@@ -26,6 +26,7 @@ class ServerSettings:
     max_in_flight: int = 10_000
     default_deadline_s: float = 300.0
     max_deadline_s: float = 3600.0
+    slow_reader_s: float = 30.0
     reflection: bool = True
 
 

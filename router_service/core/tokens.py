@@ -188,6 +188,9 @@ def _schemas(prompt: Prompt) -> Iterator[str]:
 
 def _count(text: str, counts: dict[Script, int]) -> None:
     """Add a text's characters to the counts, piece by piece: between fences is code."""
+    if _FENCE[0] not in text:  # one character is found ten times as fast as three
+        _count_piece(text, counts, None)
+        return
     for number, piece in enumerate(text.split(_FENCE, _MOST_FENCES)):
         _count_piece(piece, counts, Script.CODE if number % 2 else None)
 

@@ -11,6 +11,7 @@ from router_service.core.chat import Generation
 from router_service.edge.complaints import Complaints
 
 MAX_STOPS = 16
+MAX_STOP = 256
 _Number = TypeVar("_Number", int, float)
 
 
@@ -24,12 +25,14 @@ def generation(pb: chat_pb2.Generation, complaints: Complaints) -> Generation:
         return value
 
     stop = tuple(pb.stop[: MAX_STOPS + 1])
-    if len(stop) > MAX_STOPS or not all(stop):
-        complaints.add("generation.stop", f"must hold at most {MAX_STOPS} texts, none of them empty")
+    if len(stop) > MAX_STOPS or not all(1 <= len(text) <= MAX_STOP for text in stop):
+        complaints.add("generation.stop", f"must hold at most {MAX_STOPS} texts, each of 1 to {MAX_STOP} characters")
+    if (top_p := number("top_p", 0.0, 1.0)) == 0:
+        complaints.add("generation.top_p", f"is {top_p}; must be above 0.0, up to 1.0, or unset")
     return Generation(
         max_output_tokens=number("max_output_tokens", 1, 2**31 - 1),
         temperature=number("temperature", 0.0, 2.0),
-        top_p=number("top_p", 0.0, 1.0),
+        top_p=top_p,
         seed=pb.seed if pb.HasField("seed") else None,
         stop=stop,
         frequency_penalty=number("frequency_penalty", -2.0, 2.0),

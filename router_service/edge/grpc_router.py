@@ -14,7 +14,7 @@ from signalbox.v1 import router_pb2, router_pb2_grpc
 from router_service.core.attempt import Answer
 from router_service.core.chat import Delta, Prompt
 from router_service.core.deadline import finish_by
-from router_service.core.errors import Facts, RequestFailed, SignalboxError
+from router_service.core.errors import Facts, RequestFailed, SignalboxError, SlowReader
 from router_service.core.events import Observer, RequestFinished, RouteFinished
 from router_service.core.request import Request
 from router_service.core.settings import MIB, RoutingSettings, ServerSettings
@@ -63,14 +63,20 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
     async def StreamComplete(self, request: router_pb2.StreamCompleteRequest, context: Context) -> None:  # type: ignore[override]
         """Writes instead of yielding, so that a caller who leaves ends this task, and with it the upstream call.
 
-        The deadline holds for the writing too: a caller who stops reading holds a provider no longer than that.
+        A caller who stops reading holds a provider no longer than `slow_reader_s`, and never beyond its deadline.
         """
         asked = self._read(request.request, context, is_stream=True)
         events = self._router.stream(asked, current_span())
         async with aclosing(events):
             async for event in events:
-                async with asyncio.timeout_at(asked.deadline):
-                    await _write(event, asked.request_id, request.request.plan_view, context)
+                patient_until = time.monotonic() + self._server.slow_reader_s
+                try:
+                    async with asyncio.timeout_at(min(patient_until, asked.deadline)):
+                        await _write(event, asked.request_id, request.request.plan_view, context)
+                except TimeoutError:
+                    if patient_until < asked.deadline:
+                        await events.athrow(SlowReader(self._server.slow_reader_s))
+                    raise
 
     def _question(self, pb: router_pb2.RouteRequest, context: Context) -> Request:
         started = time.monotonic()

@@ -12,6 +12,7 @@ from router_service.edge.complaints import Complaints
 MAX_MESSAGES = 10_000
 MAX_PARTS = 10_000
 """Of all messages together, blocks of reasoning and tool calls included."""
+MAX_NAME = 64
 EXAMPLE = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
 
 ROLES = {
@@ -27,10 +28,17 @@ def messages(pbs: Sequence[chat_pb2.Message], complaints: Complaints, *, max_byt
     if not _are_few(pbs, complaints):
         return ()
     found = tuple([_message(pb, f"messages[{i}]", complaints) for i, pb in enumerate(pbs)])
-    size = sum([len(m.content.encode()) + sum([len(p.text.encode()) for p in m.parts]) for m in found])
-    if size > max_bytes:
+    if (size := sum([_size(pb) for pb in pbs])) > max_bytes:
         complaints.add("messages", f"hold {size} bytes of text; at most {max_bytes}: shorten the prompt")
     return found
+
+
+def _size(pb: chat_pb2.Message) -> int:
+    """The bytes of all its text, whether it is sent on or not."""
+    size = len(pb.content.encode()) + len(pb.name.encode()) + len(pb.tool_call_id.encode())
+    size += sum([len(part.text.encode()) for part in pb.parts])
+    size += sum([len(block.text.encode()) for block in pb.reasoning])
+    return size + sum([len(f"{call.id}{call.name}{call.arguments_json}".encode()) for call in pb.tool_calls])
 
 
 def _are_few(pbs: Sequence[chat_pb2.Message], complaints: Complaints) -> bool:
@@ -54,6 +62,8 @@ def _message(pb: chat_pb2.Message, path: str, complaints: Complaints) -> Message
         complaints.add(f"{path}.parts", "cannot be given together with content: use one of them")
     elif not (pb.content or pb.parts or pb.tool_calls or pb.reasoning):
         complaints.add(f"{path}.content", "must not be empty")
+    if len(pb.name) > MAX_NAME:
+        complaints.add(f"{path}.name", f"is {len(pb.name)} characters long; at most {MAX_NAME}")
     _check_reasoning(pb, path, complaints)
     return Message(
         role=ROLES.get(pb.role) or Role.USER,

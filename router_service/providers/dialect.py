@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router_service.core.catalog import Target
-from router_service.core.chat import Completion, Delta, Prompt, StreamEnd
+from router_service.core.chat import Completion, Delta, Prompt, StreamEnd, Usage
 from router_service.core.errors import UpstreamError
 
 
@@ -33,13 +33,18 @@ class StreamDecoder(Protocol):
     """Decodes one stream. Fed in the order of arrival, in pieces cut anywhere."""
 
     def feed(self, data: bytes) -> Sequence[Delta]:
-        """What the bytes completed: one Delta for each valid event, an empty one where an event says nothing new.
-
-        Raises an UpstreamError where the stream says that it failed, or makes no sense.
+        """What the bytes completed: one Delta for each valid event, an empty one where an event says nothing new; none
+        from where the stream failed on.
         """
 
+    def usage(self) -> Usage | None:
+        """What the stream has reported of its usage so far, for the bill of one that ends before its end."""
+
     def end(self) -> StreamEnd | None:
-        """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole."""
+        """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole.
+
+        Raises an UpstreamError once the stream has said that it failed, or made no sense, be it at its very end.
+        """
 
 
 class Dialect(Protocol):
@@ -49,7 +54,7 @@ class Dialect(Protocol):
         """The call to make. `attempt_id` goes along as `x-request-id`, so that both sides' books can be joined."""
 
     def decode(self, body: bytes) -> Completion:
-        """A whole unary answer; raises BadResponse where it is none."""
+        """A whole unary answer; raises an UpstreamError where it is none, with what that reports of its usage."""
 
     def decoder(self) -> StreamDecoder:
         """A fresh decoder for one streamed answer."""

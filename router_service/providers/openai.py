@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
 
 import msgspec
 
@@ -11,8 +10,6 @@ from router_service.core.catalog import Target
 from router_service.core.chat import (
     Completion,
     Delta,
-    FinishReason,
-    Generation,
     Message,
     Prompt,
     Reasoning,
@@ -22,10 +19,14 @@ from router_service.core.chat import (
     ToolCallDelta,
     Usage,
 )
-from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
+from router_service.core.errors import BadResponse, ResponseTooLarge, Stage, UpstreamError
 from router_service.providers import openai_errors
+from router_service.providers import openai_shapes as shapes
 from router_service.providers.dialect import HttpCall, HttpHead
-from router_service.providers.sse import EventSplitter, EventTooLarge
+from router_service.providers.openai_finish import finish_reason
+from router_service.providers.openai_request import encoded
+from router_service.providers.openai_shapes import ANSWERS
+from router_service.providers.sse import Event, EventSplitter, EventTooLarge
 
 NAME = "openai"
 MAX_EVENT_BYTES = 8 * 1024 * 1024
@@ -47,25 +48,28 @@ class OpenAIDialect:
             method="POST",
             url=f"{target.provider.base_url}/chat/completions",
             headers=headers,
-            body=_ENCODER.encode(_request(prompt, target.model.id, is_stream=is_stream)),
+            body=encoded(prompt, target.model.id, is_stream=is_stream),
         )
 
     def decode(self, body: bytes) -> Completion:
         try:
-            answer = _ANSWER.decode(body)
+            answer = ANSWERS.decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
-        if answer.error:
-            raise openai_errors.inside_success(answer.error)
-        if not answer.choices or answer.choices[0].message is None:
-            raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
-        choice = answer.choices[0]
-        return Completion(
-            message=_message(choice.message, answer.model or ""),
-            finish_reason=_finish_reason(choice.finish_reason),
-            usage=_usage(answer.usage),
-            model=answer.model or "",
-        )
+        usage, model = _usage(answer.usage), answer.model or ""
+        message = Message(role=Role.ASSISTANT)
+        try:
+            if answer.error:
+                raise openai_errors.inside_success(answer.error)
+            if answer.kind == shapes.ERROR:
+                raise openai_errors.told_inside_success(body)
+            choice = _choice(answer)
+            message = _message(choice.message, model)
+            finish = finish_reason(choice.finish_reason)
+        except UpstreamError as error:
+            error.found_in(usage, output_characters=message.characters())
+            raise
+        return Completion(message=message, finish_reason=finish, usage=usage, model=model)
 
     def decoder(self) -> OpenAIStreamDecoder:
         return OpenAIStreamDecoder()
@@ -77,169 +81,87 @@ class OpenAIDialect:
 class OpenAIStreamDecoder:
     """Holds what one stream has said so far."""
 
-    __slots__ = ("_finish_reason", "_is_done", "_model", "_splitter", "_usage")
+    __slots__ = ("_failure", "_finish_reason", "_is_done", "_model", "_splitter", "_usage")
 
     def __init__(self) -> None:
         self._splitter = EventSplitter(max_event_bytes=MAX_EVENT_BYTES)
         self._finish_reason: str | None = None
-        self._usage: _Usage | None = None
+        self._usage: shapes.Usage | None = None
         self._model = ""
         self._is_done = False
+        self._failure: UpstreamError | None = None
 
     def feed(self, data: bytes) -> Sequence[Delta]:
+        deltas: list[Delta] = []
+        if self._is_done or self._failure is not None:
+            return deltas
         try:
-            events = self._splitter.feed(data)
+            for event in self._splitter.feed(data):
+                if event.data.strip():  # without data it is a ping: no event of this dialect, and nobody's silence ends
+                    deltas.append(self._event(event))
+                if self._is_done:
+                    break
         except EventTooLarge as e:
-            raise ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True) from e
-        # An event without data is a ping: it is no event of this dialect, and ends nobody's silence.
-        return [self._event(event) for event in events if event.strip() and not self._is_done]
+            self._failure = ResponseTooLarge(str(e), stage=Stage.DECODE, maybe_billed=True)
+        except UpstreamError as e:
+            self._failure = e
+        return deltas
+
+    def usage(self) -> Usage | None:
+        return _usage(self._usage)
 
     def end(self) -> StreamEnd | None:
-        """None too where `[DONE]` came without a finish reason: such an answer does not say that it is whole."""
-        if not self._is_done or self._finish_reason is None:
+        if self._failure is not None:
+            raise self._failure
+        if not self._is_done:
             return None
-        return StreamEnd(
-            finish_reason=_finish_reason(self._finish_reason), usage=_usage(self._usage), model=self._model
-        )
+        return StreamEnd(finish_reason=finish_reason(self._finish_reason), usage=self.usage(), model=self._model)
 
-    def _event(self, data: bytes) -> Delta:
-        if data == TERMINAL:
+    def _event(self, event: Event) -> Delta:
+        if event.is_error:
+            raise openai_errors.told_inside_success(event.data)
+        if event.data.strip() == TERMINAL:
             self._is_done = True
             return _NOTHING
         try:
-            chunk = _CHUNK.decode(data)
+            chunk = ANSWERS.decode(event.data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
             raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
         groq = chunk.x_groq
-        if error := chunk.error or (groq and groq.error):
-            raise openai_errors.inside_success(error)
         if usage := chunk.usage or (groq and groq.usage):
             self._usage = usage
+        if error := chunk.error or (groq and groq.error):
+            raise openai_errors.inside_success(error)
+        if chunk.kind == shapes.ERROR:
+            raise openai_errors.told_inside_success(event.data)
         if not self._model and chunk.model:
             self._model = chunk.model
-        if not chunk.choices:
+        choice = _first(chunk)
+        if choice is None:
             return _NOTHING
-        choice = chunk.choices[0]
-        if choice.finish_reason is not None:
+        if choice.finish_reason and self._finish_reason is None:
             self._finish_reason = choice.finish_reason
         return _NOTHING if choice.delta is None else _delta(choice.delta)
 
 
-class _ToolFunction(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _ToolFunction | None = None
-
-
-class _Text(msgspec.Struct):
-    """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways."""
-
-    content: str | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(msgspec.Struct):
-    message: _Text | None = None
-    delta: _Text | None = None
-    finish_reason: str | None = None
-
-
-_Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
-
-
-class _InputDetails(msgspec.Struct):
-    cached_tokens: _Tokens | None = None
-    cache_write_tokens: _Tokens | None = None
-
-
-class _OutputDetails(msgspec.Struct):
-    reasoning_tokens: _Tokens | None = None
-
-
-class _Usage(msgspec.Struct):
-    """Cached tokens stand in the details, and at DeepSeek beside the others."""
-
-    prompt_tokens: _Tokens = 0
-    completion_tokens: _Tokens = 0
-    prompt_cache_hit_tokens: _Tokens | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
-
-
-class _Groq(msgspec.Struct):
-    """What Groq adds to a chunk: the usage of a whole stream, or the error that ended it."""
-
-    usage: _Usage | None = None
-    error: Any = None
-
-
-class _Answer(msgspec.Struct):
-    """A unary answer and a stream's chunk alike. `error` may stand in either, with status 200, and be of any type."""
-
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    model: str | None = None
-    error: Any = None
-    x_groq: _Groq | None = None
-
-
-_ENCODER = msgspec.json.Encoder()
-_ANSWER = msgspec.json.Decoder(_Answer)
-_CHUNK = _ANSWER
 _NOTHING = Delta()
-_FINISH_REASONS = {
-    "stop": FinishReason.STOP,
-    "eos": FinishReason.STOP,
-    "length": FinishReason.LENGTH,
-    "model_length": FinishReason.LENGTH,
-    "tool_calls": FinishReason.TOOL_CALLS,
-    "function_call": FinishReason.TOOL_CALLS,
-    "content_filter": FinishReason.CONTENT_FILTER,
-}
 
 
-def _request(prompt: Prompt, model: str, *, is_stream: bool) -> dict[str, object]:
-    request: dict[str, object] = {"model": model, "messages": [_written(m) for m in prompt.messages]}
-    request.update(_written_generation(prompt.generation))
-    if is_stream:
-        request["stream"] = True
-        request["stream_options"] = {"include_usage": True}
-    return request
+def _choice(answer: shapes.Answer) -> shapes.Choice:
+    choice = _first(answer)
+    if choice is None or choice.message is None:
+        raise BadResponse("the answer has no choice with a message", stage=Stage.DECODE, maybe_billed=True)
+    return choice
 
 
-def _written(message: Message) -> dict[str, str]:
-    written = {"role": message.role.value, "content": message.content or "".join(p.text for p in message.parts)}
-    if message.name:
-        written["name"] = message.name
-    if message.role is Role.TOOL:
-        written["tool_call_id"] = message.tool_call_id
-    return written
+def _first(answer: shapes.Answer) -> shapes.Choice | None:
+    for choice in answer.choices or ():
+        if choice.index in shapes.FIRST:
+            return choice
+    return None
 
 
-def _written_generation(generation: Generation) -> dict[str, object]:
-    """Only what the caller set: a provider's own defaults stay in force."""
-    fields: dict[str, object] = {
-        "max_completion_tokens": generation.max_output_tokens,
-        "temperature": generation.temperature,
-        "top_p": generation.top_p,
-        "seed": generation.seed,
-        "frequency_penalty": generation.frequency_penalty,
-        "presence_penalty": generation.presence_penalty,
-        "stop": list(generation.stop) or None,
-        "reasoning_effort": generation.reasoning_effort or None,
-    }
-    return {name: value for name, value in fields.items() if value is not None}
-
-
-def _message(text: _Text | None, model: str) -> Message:
+def _message(text: shapes.Text | None, model: str) -> Message:
     assert text is not None
     calls = text.tool_calls or []
     thought = text.reasoning_content or text.reasoning
@@ -255,7 +177,7 @@ def _message(text: _Text | None, model: str) -> Message:
     )
 
 
-def _delta(text: _Text) -> Delta:
+def _delta(text: shapes.Text) -> Delta:
     content = text.content or text.refusal or ""
     reasoning = text.reasoning_content or text.reasoning or ""
     if not text.tool_calls:
@@ -263,9 +185,9 @@ def _delta(text: _Text) -> Delta:
     return Delta(content, reasoning, tuple(_tool_call_delta(c, i) for i, c in enumerate(text.tool_calls)))
 
 
-def _tool_call_delta(call: _ToolCall, position: int) -> ToolCallDelta:
+def _tool_call_delta(call: shapes.ToolCall, position: int) -> ToolCallDelta:
     """Clones of the API leave the index out; the position in the list is what they mean."""
-    function = call.function or _ToolFunction()
+    function = call.function or shapes.ToolFunction()
     return ToolCallDelta(
         index=position if call.index is None else call.index,
         id=call.id or "",
@@ -274,22 +196,11 @@ def _tool_call_delta(call: _ToolCall, position: int) -> ToolCallDelta:
     )
 
 
-def _finish_reason(text: str | None) -> FinishReason:
-    """An unknown word is taken for a plain stop, except those by which a vendor says that its model failed."""
-    if text == "insufficient_system_resource":
-        raise ServerFailed("the provider ran out of resources inside its answer", stage=Stage.STREAM, maybe_billed=True)
-    if text == "error":
-        raise BadResponse("the provider ended the answer with an error", stage=Stage.STREAM, maybe_billed=True)
-    if text is None:
-        raise BadResponse("the answer has no finish reason", stage=Stage.DECODE, maybe_billed=True)
-    return _FINISH_REASONS.get(text, FinishReason.STOP)
-
-
-def _usage(usage: _Usage | None) -> Usage | None:
+def _usage(usage: shapes.Usage | None) -> Usage | None:
     if usage is None:
         return None
-    into = usage.prompt_tokens_details or _InputDetails()
-    out = usage.completion_tokens_details or _OutputDetails()
+    into = usage.prompt_tokens_details or shapes.InputDetails()
+    out = usage.completion_tokens_details or shapes.OutputDetails()
     return Usage(
         input_tokens=usage.prompt_tokens,
         output_tokens=usage.completion_tokens,

@@ -74,7 +74,15 @@ def failure(head: HttpHead, body: bytes) -> UpstreamError:
 
 def inside_success(error: object) -> UpstreamError:
     """An error that came inside a 200, in a unary body or as a stream's event; `error` is its JSON, decoded."""
-    said = _said(error)
+    return _inside_success(_said(error))
+
+
+def told_inside_success(error: bytes) -> UpstreamError:
+    """The same of an error that is not decoded yet, and may be no JSON: what comes as an error is one."""
+    return _inside_success(_read(error))
+
+
+def _inside_success(said: _Said) -> UpstreamError:
     kind = _kind(said.status, said)
     return kind(
         "the provider reported an error inside its answer", stage=Stage.STREAM, status_code=200, maybe_billed=True

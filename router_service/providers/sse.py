@@ -6,17 +6,43 @@ as they would for str.splitlines.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 BOM = b"\xef\xbb\xbf"
+
+
+_NAMED_ERROR = frozenset({b"event: error", b"event:error"})
 
 
 class EventTooLarge(ValueError):
     """One event is longer than the splitter was told to hold."""
 
 
-class EventSplitter:
-    """Collects bytes and gives the `data` of each event that they complete; comments and other fields are dropped."""
+class Event(NamedTuple):
+    """The payload of one event, and whether the stream calls it an error."""
 
-    __slots__ = ("_data", "_data_bytes", "_held", "_held_bytes", "_is_first", "_max_bytes", "_skip_newline")
+    data: bytes
+    is_error: bool = False
+
+
+class EventSplitter:
+    """Collects bytes and gives each event that they complete; comments and other fields are dropped.
+
+    An error is an event of that name (`event: error`), or one with a field of that name instead of `data`, which the
+    specification does not know and llama.cpp has sent.
+    """
+
+    __slots__ = (
+        "_data",
+        "_data_bytes",
+        "_held",
+        "_held_bytes",
+        "_is_error",
+        "_is_first",
+        "_max_bytes",
+        "_skip_newline",
+    )
 
     def __init__(self, *, max_event_bytes: int) -> None:
         self._max_bytes = max_event_bytes
@@ -24,14 +50,16 @@ class EventSplitter:
         self._held_bytes = 0
         self._data: list[bytes] = []  # data lines of an event whose end has not come yet
         self._data_bytes = 0
+        self._is_error = False
         self._is_first = True
         self._skip_newline = False
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The payloads of all events that `data` completes, in order, several `data:` lines of one joined by LF.
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """All events that `data` completes, in order, several `data:` lines of one joined by LF. Take them all before
+        the next call.
 
-        Raises EventTooLarge where the lines of one event, or one line of any kind, hold more bytes than is allowed;
-        where the bytes are cut makes no difference to that.
+        Raises EventTooLarge where the lines of one event, or one line of any kind, hold more bytes than is allowed, and
+        after the events before it; where the bytes are cut makes no difference to that.
         """
         if self._is_first:
             data = self._without_bom(data)
@@ -41,15 +69,19 @@ class EventSplitter:
             self._held.append(data)
             self._held_bytes += len(data)
             self._check_size(self._held_bytes)
-            return []
+            return
         lines = (b"".join(self._held) + data if self._held else data).split(b"\n")
         rest = lines.pop()
-        events: list[bytes] = []
         for line in lines:
-            self._take(line, events)
+            if line:
+                self._take(line)
+            else:
+                if self._data:
+                    yield Event(self._data[0] if len(self._data) == 1 else b"\n".join(self._data), self._is_error)
+                    self._data, self._data_bytes = [], 0
+                self._is_error = False
         self._held, self._held_bytes = [rest] if rest else [], len(rest)
         self._check_size(len(rest))
-        return events
 
     def _without_bom(self, data: bytes) -> bytes:
         """The stream's first bytes less a byte order mark, held back while they may still become one."""
@@ -70,12 +102,7 @@ class EventSplitter:
         self._skip_newline = self._skip_newline or data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _take(self, line: bytes, events: list[bytes]) -> None:
-        if not line:
-            if self._data:
-                events.append(self._data[0] if len(self._data) == 1 else b"\n".join(self._data))
-                self._data, self._data_bytes = [], 0
-            return
+    def _take(self, line: bytes) -> None:
         self._check_size(len(line))
         if line.startswith(b"data:"):
             self._data.append(line[6:] if line.startswith(b"data: ") else line[5:])
@@ -83,6 +110,12 @@ class EventSplitter:
         elif line == b"data":
             self._data.append(b"")
             self._data_bytes += len(line)
+        elif line.startswith(b"error:"):
+            self._is_error = True
+            self._data.append(line[6:])
+            self._data_bytes += len(line)
+        elif line in _NAMED_ERROR:
+            self._is_error = True
 
     def _check_size(self, line_bytes: int) -> None:
         if self._data_bytes + line_bytes > self._max_bytes:

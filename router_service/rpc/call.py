@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from contextvars import ContextVar
+from dataclasses import replace
 from secrets import token_hex
 from typing import Any, NoReturn, TypeAlias, cast
 
@@ -23,12 +24,14 @@ from google.protobuf.message import DecodeError
 
 from router_service.core.chat import Prompt
 from router_service.core.errors import (
+    CallerDeadline,
     Draining,
     Facts,
     InternalFault,
     MalformedMessage,
     RequestFailed,
     SignalboxError,
+    Stage,
 )
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
@@ -54,11 +57,24 @@ class CallFrame:
 
     It does an interceptor's work without being one: gRPC would ask an interceptor anew at each call, which costs a
     twentieth of a Complete, while the answer for a method never changes.
+
+    It reads each request itself, as one of a stream is read: the library waits for a unary call's message before it
+    calls anybody, for as long as the caller likes. A call without a deadline has `default_deadline_s` to send it, and
+    none has more than `max_deadline_s`.
     """
 
-    def __init__(self, tracing: CallTracing | None, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        tracing: CallTracing | None,
+        observer: Observer | None = None,
+        *,
+        default_deadline_s: float = 300.0,
+        max_deadline_s: float = 3600.0,
+    ) -> None:
         self._tracing = tracing
         self._observer = observer
+        self._default_deadline_s = default_deadline_s
+        self._max_deadline_s = max_deadline_s
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ending = False
 
@@ -75,17 +91,17 @@ class CallFrame:
         guarded = _guarded(handler.request_deserializer)
         if not handler.response_streaming:
             behaviour = self._run(method, cast(Behaviour, handler.unary_unary), is_stream=False)
-            return grpc.unary_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+            return grpc.stream_unary_rpc_method_handler(behaviour, guarded, handler.response_serializer)
         inner = cast(Behaviour, handler.unary_stream)
         written = _written(inner) if inspect.isasyncgenfunction(inner) else inner
         behaviour = self._run(method, written, is_stream=True)
-        return grpc.unary_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
+        return grpc.stream_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
 
     def _run(self, method: str, inner: Behaviour, *, is_stream: bool) -> Behaviour:
         is_ours = method.startswith("/signalbox.")
         tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
 
-        async def run(request: Any, context: Context) -> Any:
+        async def run(_requests: object, context: Context) -> Any:
             task = asyncio.current_task()
             assert task is not None
             self._tasks.add(task)
@@ -93,19 +109,17 @@ class CallFrame:
             span = tracing.begin(method, context) if tracing else None
             code = grpc.StatusCode.OK
             try:
-                if isinstance(request, _Malformed):
-                    raise MalformedMessage(request.text)  # noqa: TRY301
-                return await inner(request, context)
+                return await inner(await self._request(context), context)
             except (asyncio.CancelledError, grpc.aio.InternalError) as e:
                 code = grpc.StatusCode.CANCELLED
                 if self._is_ending:
                     code = grpc.StatusCode.UNAVAILABLE
-                    stopped = Draining("this router stopped before the call was done")
-                    await _abort(context, refusal(RequestFailed(stopped, Facts(request_id=REQUEST_ID.get()))))
+                    _tell_unread(observer, Draining.reason, started, is_stream=is_stream)
+                    await _abort(context, refusal(_named(Draining("this router stopped before the call was done"))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
                 _tell_unread(observer, e.reason, started, is_stream=is_stream)
-                failed = e if isinstance(e, RequestFailed) else RequestFailed(e, Facts(request_id=REQUEST_ID.get()))
+                failed = _named(e)
                 if isinstance(failed.error, InternalFault):
                     _log_bug(method, e.__cause__)
                 refused = refusal(failed)
@@ -126,6 +140,27 @@ class CallFrame:
                     tracing.end(span, code)
 
         return run
+
+    async def _request(self, context: Context) -> Any:
+        """The call's message. Raises CallerDeadline and MalformedMessage, and CancelledError where the caller left."""
+        try:
+            async with asyncio.timeout(self._patience_s(context.time_remaining())):
+                request = await context.read()
+        except TimeoutError:
+            raise CallerDeadline(Stage.ADMISSION) from None
+        if isinstance(request, _Malformed):
+            raise MalformedMessage(request.text)
+        if request is grpc.aio.EOF:
+            if context.cancelled():
+                raise asyncio.CancelledError
+            raise MalformedMessage("the call has no message")
+        return request
+
+    def _patience_s(self, left_s: float | None) -> float | None:
+        """How long a message may take. None where the caller's own deadline is the sooner end."""
+        if left_s is None:
+            return min(self._default_deadline_s, self._max_deadline_s)
+        return None if left_s <= self._max_deadline_s else self._max_deadline_s
 
 
 class _Malformed:
@@ -163,10 +198,12 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
 
 def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_stream: bool) -> None:
     """The last word on a call whose request nobody read. It gets an id here, by which its caller can name it."""
-    if observer is None or REQUEST_ID.get():
+    if REQUEST_ID.get():
         return
     request_id = f"req-{token_hex(12)}"
     REQUEST_ID.set(request_id)
+    if observer is None:
+        return
     observer.request_finished(
         RequestFinished(
             request=Request(request_id=request_id, prompt=Prompt(messages=()), deadline=started),
@@ -179,6 +216,14 @@ def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_
             trace=current_span(),
         )
     )
+
+
+def _named(error: SignalboxError) -> RequestFailed:
+    """The error with the facts of its request, the id at least."""
+    failed = error if isinstance(error, RequestFailed) else RequestFailed(error, Facts(request_id=REQUEST_ID.get()))
+    if failed.facts.request_id:
+        return failed
+    return RequestFailed(failed.error, replace(failed.facts, request_id=REQUEST_ID.get()))
 
 
 async def _abort(context: Context, refused: Refusal) -> NoReturn:

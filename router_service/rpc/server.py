@@ -21,6 +21,10 @@ REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
 MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_PENDING_CALLS = 100_000
+MAX_STREAMS = 1000
+"""Calls at once on one connection: many for a client of ours, who has four, and little for one who opens without end.
+Those beyond wait at the caller until one of the others is over.
+"""
 MAX_PORT = 65535
 
 
@@ -36,6 +40,7 @@ def new_server(frame: CallFrame, *, max_message_mib: int) -> grpc.aio.Server:
             ("grpc.max_receive_message_length", max_message_mib * MIB),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+            ("grpc.max_concurrent_streams", MAX_STREAMS),
             # gRPC drops calls that wait for us beyond these with a bare CANCELLED; who is turned away is ours to say.
             ("grpc.server.max_pending_requests", MAX_PENDING_CALLS),
             ("grpc.server.max_pending_requests_hard_limit", 2 * MAX_PENDING_CALLS),

@@ -47,6 +47,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.Overloaded: Code.UNAVAILABLE,
     errors.Draining: Code.UNAVAILABLE,
     errors.StreamInterrupted: Code.UNAVAILABLE,
+    errors.SlowReader: Code.RESOURCE_EXHAUSTED,
     errors.ConnectFailed: Code.UNAVAILABLE,
     errors.NameNotResolved: Code.UNAVAILABLE,
     errors.TlsFailed: Code.UNAVAILABLE,
@@ -88,12 +89,23 @@ def refusal(error: SignalboxError) -> Refusal:
         status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=_duration(verdict.retry_after_s)))
     if particulars := _particulars(cause, room=MAX_DETAILS_BYTES - ENVELOPE_BYTES - status.ByteSize()):
         status.details.add().Pack(particulars)
-    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString())]
+    trailers: list[tuple[str, str | bytes]] = [(DETAILS_KEY, status.SerializeToString()), *_bill(facts)]
     if facts.was_sent or facts.delivered_chunks or verdict.is_final:
         trailers.append((PUSHBACK_KEY, "-1"))
     elif verdict.retry_after_s is not None:
         trailers.append((PUSHBACK_KEY, str(round(verdict.retry_after_s * 1000))))
     return Refusal(verdict.code, message, tuple(trailers))
+
+
+def _bill(facts: Facts) -> Iterable[tuple[str, str]]:
+    """The trailers of an answer, where anybody was tried: a call that failed may have cost as much as a good one."""
+    if not facts.attempts:
+        return ()
+    return (
+        ("x-signalbox-target", facts.target),
+        ("x-signalbox-attempts", str(facts.attempts)),
+        ("x-signalbox-cost-usd-nanos", str(facts.cost_usd_nanos)),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from router_service.core.errors import (
 )
 from router_service.providers.dialect import Dialect, HttpCall, HttpHead
 from router_service.providers.transport import Response, Transport
+from router_service.service.pieces import in_pieces
 from router_service.service.rooms import Rooms
 from router_service.service.run import Run, Try
 
@@ -40,8 +41,6 @@ MAX_ERROR_BODY_BYTES = 64 * 1024
 ERROR_BODY_S = 0.25
 """How long an error's body is waited for once its head is there."""
 MAX_ANSWER_CHARACTERS = 1_000_000
-MAX_DELTA_CHARACTERS = 250_000
-"""A character has at most four bytes, and callers' libraries receive 4 MiB unless told otherwise."""
 SETTLE_S = 0.05
 """After the terminal event, how long the end of the body may take to follow; later than that the connection goes."""
 
@@ -115,7 +114,8 @@ class Execution:
                 raise dialect.failure(response.head, await _beginning(response))
             body = await self._whole(response)
         completion = dialect.decode(body)
-        if _characters(completion) > MAX_ANSWER_CHARACTERS:
+        attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
+        if attempt.output_characters > MAX_ANSWER_CHARACTERS:
             raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
         return completion
 
@@ -138,13 +138,18 @@ class Execution:
                 received += len(data)
                 if received > self._max_output_bytes:
                     raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.STREAM)
-                if not (deltas := decoder.feed(data)):
+                deltas = decoder.feed(data)
+                attempt.usage = decoder.usage()
+                if not deltas:
                     continue
                 if delta := _merged(deltas):
+                    attempt.count(delta)
+                    if not run.delivered_chunks:
+                        decoder.end()  # raises where the stream has failed already: then the next target may serve
                     attempt.stage = Stage.STREAM
-                    run.heard(attempt, delta)
+                    run.heard(attempt)
                     timer.pause()
-                    for piece in _in_pieces(delta):
+                    for piece in in_pieces(delta):
                         yield piece
                 if attempt.first_token is not None:  # an event that says nothing yet leaves the first timer running
                     run.waits(attempt)
@@ -248,7 +253,8 @@ class _Timer:
 
 
 def _is_stream(head: HttpHead) -> bool:
-    return head.status == HTTPStatus.OK and head.headers.get("content-type", "").startswith("text/event-stream")
+    media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return head.status == HTTPStatus.OK and media_type == "text/event-stream"
 
 
 async def _beginning(response: Response) -> bytes:
@@ -279,25 +285,6 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
         "".join([d.reasoning for d in deltas]),
         tuple(call for d in deltas for call in d.tool_calls),
     )
-
-
-def _in_pieces(delta: Delta) -> Sequence[Delta]:
-    """As it is, or cut so that each message stays well below what a caller's library receives."""
-    if len(delta.content) + len(delta.reasoning) <= MAX_DELTA_CHARACTERS:
-        return (delta,)
-    pieces = [Delta(reasoning=piece) for piece in _cut(delta.reasoning)]
-    pieces += [Delta(piece) for piece in _cut(delta.content)]
-    return [*pieces, Delta(tool_calls=delta.tool_calls)] if delta.tool_calls else pieces
-
-
-def _cut(text: str) -> list[str]:
-    return [text[i : i + MAX_DELTA_CHARACTERS] for i in range(0, len(text), MAX_DELTA_CHARACTERS)]
-
-
-def _characters(completion: Completion) -> int:
-    message = completion.message
-    calls = sum(len(c.arguments_json) for c in message.tool_calls)
-    return len(message.content) + calls + sum(len(r.text) for r in message.reasoning)
 
 
 def _too_large(what: str, *, stage: Stage) -> ResponseTooLarge:

@@ -52,10 +52,9 @@ class Planning:
             found = plan(request, view, self._rng)
         if found.targets:
             return request, self._kept(request, found)
-        known = self._route_view().catalog
         if not may_be_empty:
-            raise nobody(request, found, known, among)
-        if (unknown := unknown_target(request, known)) is not None:
+            raise nobody(request, found, among)
+        if (unknown := unknown_target(request, view.catalog)) is not None:
             raise unknown
         return request, found
 

@@ -32,11 +32,11 @@ SERVER = "server"
 GATES = {reason: place for place, reason in enumerate(Rejection)}
 
 
-def nobody(request: Request, found: Plan, known: Catalog, among: Iterable[Target] | None = None) -> SignalboxError:
+def nobody(request: Request, found: Plan, among: Iterable[Target] | None = None) -> SignalboxError:
     """Waiting helps where room, a rate limit or a budget is all that keeps somebody out; else only the operator, or
-    another request. `known` has every target that Route decides on; `among` are those that count, all where None.
+    another request. `among` are the targets that count, all where None.
     """
-    if (unknown := unknown_target(request, known)) is not None:
+    if (unknown := unknown_target(request, found.view.catalog)) is not None:
         return unknown
     targets = tuple(found.view.catalog.targets if among is None else among)
     rejected = {t.id: found.rejected[t.id] for t in targets if t.id in found.rejected}
@@ -48,7 +48,7 @@ def nobody(request: Request, found: Plan, known: Catalog, among: Iterable[Target
     if Rejection.SPEND_LIMIT in reasons and not found.view.budget.free_only:
         return _spent(request, found, [t for t in targets if rejected.get(t.id) is Rejection.SPEND_LIMIT])
     counts = Counter(reason.value for reason in rejected.values())
-    return NoTarget(_why(request, found, counts), rejected=counts, first=_first(found, rejected))
+    return NoTarget(_why(found, counts), rejected=counts, first=_first(found, rejected))
 
 
 def no_room(request: Request, unroomed: Mapping[str, Unroomed]) -> SignalboxError:
@@ -68,10 +68,10 @@ def no_room(request: Request, unroomed: Mapping[str, Unroomed]) -> SignalboxErro
     return NoTarget("others took the last room while this request was decided", rejected=counts, first=first)
 
 
-def unknown_target(request: Request, known: Catalog) -> UnknownTarget | None:
+def unknown_target(request: Request, catalog: Catalog) -> UnknownTarget | None:
     """The complaint about a model that nothing stands for."""
     model = request.routing.model
-    if not known.targets or known.named(model):
+    if not catalog.targets or catalog.named(model):
         return None
     return UnknownTarget(f"no target answers to the model {model!r}; leave it empty to let the router choose")
 
@@ -116,10 +116,8 @@ def _first(found: Plan, rejected: Mapping[str, Rejection]) -> list[Rejected]:
     return [Rejected(target, reason.value, found.refusal(target)) for target, reason in furthest]
 
 
-def _why(request: Request, found: Plan, counts: Mapping[str, int]) -> str:
+def _why(found: Plan, counts: Mapping[str, int]) -> str:
     if not found.view.catalog.targets:
         return "no target is configured; add a provider to the configuration"
-    if not found.view.catalog.named(request.routing.model):
-        return f"what answers to the model {request.routing.model!r} can be decided on, and not be run yet"
     said = ", ".join(f"{n} by {reason}" for reason, n in counts.items())
     return f"no target may serve this request; rejected: {said}"

@@ -22,6 +22,7 @@ from router_service.core.errors import (
     ProvidersBlocked,
     RequestFailed,
     SignalboxError,
+    SlowReader,
     Stage,
     StreamInterrupted,
     TargetsSaturated,
@@ -95,11 +96,18 @@ class Router:
             return await self._execution.complete(run)
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
-        """As Execution.stream; close it to end the upstream call at once."""
+        """As Execution.stream; close it to end the upstream call at once. Whoever cannot use an event throws the reason
+        in (`athrow`), so that the call ends as a fault of ours and not as if its caller had left.
+        """
         with self._story(request, trace, is_stream=True) as run:
             async with aclosing(self._execution.stream(run)) as events:
                 async for event in events:
-                    yield event
+                    try:
+                        yield event
+                    except Exception as error:  # noqa: BLE001 - whatever is wrong with us
+                        fault = InternalFault()
+                        fault.__cause__ = error
+                        await events.athrow(fault)
 
     @contextmanager
     def _story(self, request: Request, trace: object, *, is_stream: bool) -> Iterator[Run]:
@@ -111,6 +119,9 @@ class Router:
                 run.follow(*self._planning.to_run(request), max_attempts=self._attempts_allowed(request))
                 yield run
             outcome = "OK"
+        except InternalFault as ours:
+            outcome = ours.reason
+            raise RequestFailed(ours, _facts(run, ours)) from ours.__cause__
         except SignalboxError as error:
             outcome = error.reason
             raise RequestFailed(error, _facts(run, error)) from error
@@ -161,6 +172,7 @@ def _facts(run: Run, error: SignalboxError) -> Facts:
         delivered_chunks=run.delivered_chunks,
         was_sent=run.was_sent,
         maybe_billed=any(a.maybe_billed for a in run.attempts),
+        cost_usd_nanos=sum(a.cost_usd_nanos for a in run.attempts),
     )
 
 
@@ -172,7 +184,7 @@ def _stage(run: Run | None, error: SignalboxError) -> Stage:
             return Stage.STREAM
         case Draining() if run is not None and run.was_sent:
             return Stage.FIRST_BYTE
-        case StreamInterrupted():
+        case StreamInterrupted() | SlowReader():
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage

@@ -18,6 +18,7 @@ from router_service.core.deadline import (
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
+    InternalFault,
     SignalboxError,
     Stage,
     TimeShareSpent,
@@ -27,7 +28,7 @@ from router_service.core.errors import (
 from router_service.core.events import AttemptFinished, AttemptStarted, Observer
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan, Standing
-from router_service.core.prices import estimated_usage
+from router_service.core.prices import estimated_usage, filled_usage
 from router_service.core.request import Request
 from router_service.service.refusals import no_room
 from router_service.service.rooms import Room, Rooms, Unroomed
@@ -39,7 +40,9 @@ STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
 
 @dataclass(slots=True, kw_only=True)
 class Try:
-    """An attempt under way. `stage` and `output_characters` grow with it; clocks are monotonic but `start_time`."""
+    """An attempt under way. `stage` and `output_characters` grow with it, and so does `usage`, what the provider has
+    reported so far; clocks are monotonic but `start_time`.
+    """
 
     number: int
     target: Target
@@ -53,6 +56,7 @@ class Try:
     status_code: int = 0
     first_token: float | None = None
     output_characters: int = 0
+    usage: Usage | None = None
 
     @property
     def was_sent(self) -> bool:
@@ -62,10 +66,8 @@ class Try:
         """The transport has a connection: from here on the provider may have seen the request."""
         self.stage = Stage.FIRST_BYTE
 
-    def note(self, delta: Delta) -> None:
-        """Something of the answer has come."""
-        if self.first_token is None:
-            self.first_token = time.monotonic()
+    def count(self, delta: Delta) -> None:
+        """Something of the answer has come, for the bill."""
         self.output_characters += len(delta.content) + len(delta.reasoning)
         self.output_characters += sum(len(call.arguments_json_fragment) for call in delta.tool_calls)
 
@@ -129,9 +131,10 @@ class Run:
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
 
-    def heard(self, attempt: Try, delta: Delta) -> None:
+    def heard(self, attempt: Try) -> None:
         """A part of a stream's answer has come, for the caller to read."""
-        attempt.note(delta)
+        if attempt.first_token is None:
+            attempt.first_token = time.monotonic()
         self._observer.attempt_heard(attempt.call)
 
     def waits(self, attempt: Try) -> None:
@@ -160,9 +163,11 @@ class Run:
         return kind("the provider did not answer in time", stage=attempt.stage, maybe_billed=attempt.was_sent)
 
     def failed(self, attempt: Try, error: UpstreamError) -> None:
-        """The attempt's own error. What it may have cost is estimated, since nobody reports it."""
+        """The attempt's own error. What it may have cost is estimated as far as the provider has not reported it."""
         self._causes.append((attempt.target.id, error))
-        usage = self._estimate(attempt) if error.maybe_billed else None
+        attempt.usage = error.usage or attempt.usage
+        attempt.output_characters = max(error.output_characters, attempt.output_characters)
+        usage = self._used(attempt) if error.maybe_billed or attempt.usage is not None else None
         self._record(
             attempt,
             error.outcome if attempt.first_token is None else Outcome.INTERRUPTED,
@@ -182,22 +187,22 @@ class Run:
         match error:
             case CallerDeadline():
                 outcome = Outcome.DEADLINE
+            case InternalFault():
+                outcome = Outcome.CANCELLED  # after the answer had been read: no fault of the target
             case Exception():
-                outcome = Outcome.BAD_RESPONSE
+                outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
             case _:
                 outcome = Outcome.CANCELLED
-        usage = self._estimate(attempt) if attempt.was_sent else None
+        usage = self._used(attempt) if attempt.was_sent else None
         self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
-        message = completion.message
-        attempt.output_characters = len(message.content) + sum(len(r.text) for r in message.reasoning)
-        usage = completion.usage or self._estimate(attempt)
+        usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
         return self._answer(attempt, completion.message, completion.finish_reason, usage)
 
     def streamed(self, attempt: Try, end: StreamEnd) -> Answer:
-        usage = end.usage or self._estimate(attempt)
+        usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=end.finish_reason, model=end.model)
         return self._answer(attempt, STREAMED_MESSAGE, end.finish_reason, usage)
 
@@ -234,8 +239,9 @@ class Run:
             p95_s=usual_s or unmeasured_s,
         )
 
-    def _estimate(self, attempt: Try) -> Usage:
-        return estimated_usage(input_tokens=attempt.room.input_tokens, output_characters=attempt.output_characters)
+    def _used(self, attempt: Try) -> Usage:
+        tokens, characters = attempt.room.input_tokens, attempt.output_characters
+        return filled_usage(attempt.usage, estimated_usage(input_tokens=tokens, output_characters=characters))
 
     def _record(
         self,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
+
+from tests.harness.loop import one_loop
 
 from .callers import Caller, OpenCaller, async_caller, sync_caller
 from .playing_router import PlayingRouter, serving
@@ -19,9 +21,10 @@ class Served:
     address: str
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(scope="package", autouse=True)
+async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    async with one_loop():
+        yield
 
 
 @pytest.fixture

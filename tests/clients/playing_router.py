@@ -38,9 +38,13 @@ FAILURES: Mapping[str, errors.SignalboxError] = {
     "refused": errors.AttemptsFailed([(TARGET, errors.ConnectFailed("refused", stage=Stage.CONNECT))]),
     "key": errors.AttemptsFailed([(TARGET, errors.BadCredentials("401", stage=Stage.FIRST_BYTE))]),
     "broken": errors.StreamInterrupted(errors.ServerFailed("reset", stage=Stage.STREAM, maybe_billed=True)),
+    "slow": errors.SlowReader(30.0),
     "late": errors.CallerDeadline(Stage.FIRST_BYTE),
     "busy": errors.Overloaded("too many calls in flight"),
 }
+
+MIDWAY = frozenset({"broken", "slow"})
+"""These fail once the answer has been delivered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +94,8 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
         for word in [ESCAPES] if prompt == "escape" else WORDS:
             yield _event(delta=router_pb2.Delta(content=word))
         match prompt:
-            case "fail:broken":
-                _fail(context, "broken")
+            case "fail:broken" | "fail:slow":
+                _fail(context, prompt.removeprefix("fail:"))
             case "cut":
                 return
             case "hang-midway":
@@ -114,7 +118,7 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
         self.has_call.set()
         prompt = request.messages[-1].content
         match prompt.partition(":"):
-            case ("fail", _, name) if name != "broken":
+            case ("fail", _, name) if name not in MIDWAY:
                 _fail(context, name)
             case ("flaky", _, _) if len(self.calls) < 3:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 from signalbox_client import AdminClient, AsyncAdminClient, Refused, Unreachable
 
 from tests.commands.playing import NAMES, PlayingRouter, serving
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """One event loop for all tests here: the library's poller thread outlives a loop, and would miss it."""
-    yield  # noqa: PT022 - what returns does not keep the loop
 
 
 @pytest.fixture

@@ -147,7 +147,9 @@ def test_refusal_names_each_violation(caller: Caller) -> None:
     assert blocked.value.metadata["attempts"] == "1"
 
 
-@pytest.mark.parametrize(("prompt", "reason"), [("cut", ""), ("fail:broken", "STREAM_INTERRUPTED")])
+@pytest.mark.parametrize(
+    ("prompt", "reason"), [("cut", ""), ("fail:broken", "STREAM_INTERRUPTED"), ("fail:slow", "SLOW_READER")]
+)
 def test_stream_without_its_end_never_looks_whole(caller: Caller, prompt: str, reason: str) -> None:
     reading = caller.read(prompt)
     assert reading.text == ANSWER, "what arrived was handed on before the failure"

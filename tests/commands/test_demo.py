@@ -24,7 +24,7 @@ from router_service.commands.demo.simulator import Row
 from router_service.commands.tables import console
 from tests.commands.conftest import Run
 
-COMMAND = [sys.executable, "-P", "-m", "router_service.cli", "demo"]
+COMMAND = [sys.executable, "-P", "-m", "router_service", "demo"]
 PATIENCE_S = 60.0
 HERE = Path(command.__file__).parent
 HELD = Check(what="answers", expected="2", seen="2", ok=True)

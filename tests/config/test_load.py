@@ -16,7 +16,8 @@ from .files import SMALL, TODAY, load_text, mistakes_in
 EVERYTHING_BUILT = """\
 version: 1
 server: {address: "unix:/run/signalbox/router.sock", drain_s: 1, lame_duck_s: 0, max_message_mib: 16, max_prompt_mib: 4,
-         max_in_flight: 7, default_deadline_s: 10, max_deadline_s: 20, reflection: false, tls: {cert: , key: }}
+         max_in_flight: 7, default_deadline_s: 10, max_deadline_s: 20, slow_reader_s: 5, reflection: false,
+         tls: {cert: , key: }}
 tenants: []
 prober: {address: "[::1]:1", interval_s: 1, confirm_s: 0.1, timeout_s: 2, stale_s: 3, ignore_s: 4, report_s: 0.5,
          deep: {enabled: false, max_usd_per_day: 1}}
@@ -97,6 +98,7 @@ def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
         max_in_flight=7,
         default_deadline_s=10.0,
         max_deadline_s=20.0,
+        slow_reader_s=5.0,
         reflection=False,
     )
     assert settings.prober == ProberSettings(

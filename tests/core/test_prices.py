@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router_service.core.catalog import Prices
 from router_service.core.chat import Usage
-from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_usage
+from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_usage, filled_usage
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,22 @@ def test_no_bill_is_negative(
 def test_estimate_rounds_up_and_says_that_it_is_one(characters: int, tokens: int) -> None:
     usage = estimated_usage(input_tokens=7, output_characters=characters)
     assert usage == Usage(input_tokens=7, output_tokens=tokens, estimated=True)
+
+
+@pytest.mark.parametrize(
+    ("reported", "used"),
+    [
+        pytest.param(None, Usage(input_tokens=7, output_tokens=3, estimated=True), id="nothing-said"),
+        pytest.param(Usage(), Usage(input_tokens=7, output_tokens=3, estimated=True), id="nought"),
+        pytest.param(Usage(input_tokens=9), Usage(input_tokens=9, output_tokens=3, estimated=True), id="no-output"),
+        pytest.param(Usage(output_tokens=5), Usage(input_tokens=7, output_tokens=5, estimated=True), id="no-input"),
+        pytest.param(Usage(input_tokens=9, output_tokens=5), Usage(input_tokens=9, output_tokens=5), id="both"),
+    ],
+)
+def test_what_a_report_leaves_out_is_estimated(reported: Usage | None, used: Usage) -> None:
+    assert filled_usage(reported, estimated_usage(input_tokens=7, output_characters=12)) == used
+
+
+def test_an_answer_without_text_has_no_output_to_estimate() -> None:
+    reported = Usage(input_tokens=9)
+    assert filled_usage(reported, estimated_usage(input_tokens=7, output_characters=0)) == reported

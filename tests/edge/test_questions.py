@@ -95,6 +95,11 @@ def test_forms_without_settings(form: dict[str, object], kind: ResponseKind) -> 
             "must hold at least one message, or give estimated_input_tokens; for example "
             '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}',
         ),
+        (
+            {"messages": [{"role": "ROLE_ASSISTANT", "tool_calls": [{"id": "1", "arguments_json": "x" * 1_000_000}]}]},
+            "messages",
+            "hold 1000001 bytes of text; at most 1000000: shorten the prompt",
+        ),
         ({"estimated_input_tokens": -1}, "estimated_input_tokens", "is -1; must be 0 or more, or unset"),
         ({"messages": [USER], "max_candidates": 0}, "max_candidates", "is 0; must be 1 to 5000, or unset"),
         ({"messages": [USER], "max_candidates": 5001}, "max_candidates", "is 5001; must be 1 to 5000, or unset"),

@@ -78,7 +78,7 @@ def test_everything_that_is_built_arrives() -> None:
             "temperature": 0.0,
             "top_p": 1.0,
             "seed": -3,
-            "stop": ["END"],
+            "stop": ["END", "e" * 256],
             "frequency_penalty": -2.0,
             "presence_penalty": 2.0,
         },
@@ -102,7 +102,7 @@ def test_everything_that_is_built_arrives() -> None:
         temperature=0.0,
         top_p=1.0,
         seed=-3,
-        stop=("END",),
+        stop=("END", "e" * 256),
         frequency_penalty=-2.0,
         presence_penalty=2.0,
     )
@@ -124,6 +124,7 @@ def test_what_is_unset_stays_unset_and_zero_is_set() -> None:
 
 NO_MESSAGE = 'must hold at least one message, for example {"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
 ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
+STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,21 @@ ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
             "hold 1001 bytes of text; at most 1000: shorten the prompt",
         ),
         (
+            {"messages": [{"role": "ROLE_USER", "content": "a" * 990, "name": "ł" * 6}]},
+            "messages",
+            "hold 1002 bytes of text; at most 1000: shorten the prompt",
+        ),
+        (
+            {"messages": [{"role": "ROLE_ASSISTANT", "content": "a" * 500, "reasoning": [{"text": "b" * 501}]}]},
+            "messages",
+            "hold 1001 bytes of text; at most 1000: shorten the prompt",
+        ),
+        (
+            {"messages": [{"role": "ROLE_USER", "content": "a", "name": "n" * 65}]},
+            "messages[0].name",
+            "is 65 characters long; at most 64",
+        ),
+        (
             {"generation": {"max_output_tokens": 0}},
             "generation.max_output_tokens",
             "is 0; must be 1 to 2147483647, or unset",
@@ -184,8 +200,10 @@ ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
             "generation.presence_penalty",
             "is -3.0; must be -2.0 to 2.0, or unset",
         ),
-        ({"generation": {"stop": ["x"] * 17}}, "generation.stop", "must hold at most 16 texts, none of them empty"),
-        ({"generation": {"stop": ["x", ""]}}, "generation.stop", "must hold at most 16 texts, none of them empty"),
+        ({"generation": {"top_p": 0.0}}, "generation.top_p", "is 0.0; must be above 0.0, up to 1.0, or unset"),
+        ({"generation": {"stop": ["x"] * 17}}, "generation.stop", STOPS),
+        ({"generation": {"stop": ["x", ""]}}, "generation.stop", STOPS),
+        ({"generation": {"stop": ["x", "y" * 257]}}, "generation.stop", STOPS),
         ({"routing": {"model": "m" * 257}}, "routing.model", "is 257 characters long; at most 256"),
         (
             {"routing": {"allowed_providers": ["a"] * 65}},
@@ -415,7 +433,7 @@ def test_numbers_that_pass_are_finite_and_in_range(temperature: float, top_p: fl
     assert generation.top_p is not None
     assert math.isfinite(generation.temperature)
     assert 0 <= generation.temperature <= 2
-    assert 0 <= generation.top_p <= 1
+    assert 0 < generation.top_p <= 1
     assert (generation.max_output_tokens or 0) >= 1
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.harness.loop import one_loop
+
 
 @pytest.fixture(scope="package", autouse=True)
 async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """One event loop for all tests: the library reports the ends of calls to a loop that may be closed by then."""
-    yield
-    await asyncio.sleep(0)  # the last of those ends
+    async with one_loop():
+        yield
 
 
 @pytest.fixture

@@ -166,6 +166,7 @@ def test_a_report_over_tcp_is_refused(stage: Stage) -> None:
             health_feed_pb2_grpc.HealthFeedStub(channel).Report(report(), timeout=5)
         error = refused(caught.value)
     assert (error.code, error.info.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ROLE")
+    assert error.facts["request_id"]
     assert "socket" in error.message
     assert REPORTER not in stage.snapshot().merged_sequences
 
@@ -186,6 +187,7 @@ def test_a_corrupt_report_is_refused_with_the_field(stage: Stage, damaged: pb.Re
         error = refused(caught.value)
     assert (error.code, error.info.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST")
     assert list(error.fields) == [field]
+    assert error.facts["request_id"]
     assert REPORTER not in stage.snapshot().merged_sequences
 
 

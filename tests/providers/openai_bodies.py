@@ -60,6 +60,11 @@ WRONG = [
     pytest.param(answer(choices=choice(content={CANARY: CANARY})), id="object-content"),
     pytest.param(answer(choices=choice(content="Hi", tool_calls=CANARY)), id="string-tool-calls"),
     pytest.param(answer(model={CANARY: 1}), id="object-model"),
+    pytest.param(answer(model=CANARY * 10_000), id="endless-model"),
+    pytest.param(answer(choices=choice(tool_calls=[{"index": -5}])), id="negative-index"),
+    pytest.param(answer(choices=choice(tool_calls=[{"index": 99_999_999_999}])), id="absurd-index"),
+    pytest.param(answer(choices=choice(tool_calls=[{"id": CANARY * 10_000}])), id="endless-id"),
+    pytest.param(answer(choices=choice(tool_calls=[{"function": {"name": CANARY * 10_000}}])), id="endless-name"),
     pytest.param(answer(usage=CANARY), id="string-usage"),
     pytest.param(answer(usage={"prompt_tokens": CANARY}), id="string-tokens"),
     pytest.param(answer(usage={"prompt_tokens": -1}), id="negative-tokens"),
@@ -92,6 +97,7 @@ ERRORS = [
 
 
 def streamed(pieces: Sequence[bytes]) -> tuple[list[Delta], StreamEnd | None]:
+    """All deltas and the end; raises what the stream failed of."""
     decoder = OpenAIDialect().decoder()
     deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
     return deltas, decoder.end()

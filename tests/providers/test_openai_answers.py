@@ -65,30 +65,38 @@ def test_tool_calls() -> None:
     assert completion.finish_reason is FinishReason.TOOL_CALLS
 
 
-@pytest.mark.parametrize(
-    ("word", "reason"),
-    [
-        ("stop", FinishReason.STOP),
-        ("eos", FinishReason.STOP),
-        ("length", FinishReason.LENGTH),
-        ("model_length", FinishReason.LENGTH),
-        ("tool_calls", FinishReason.TOOL_CALLS),
-        ("function_call", FinishReason.TOOL_CALLS),
-        ("content_filter", FinishReason.CONTENT_FILTER),
-        ("a_new_word", FinishReason.STOP),
-    ],
-)
+WORDS = {
+    FinishReason.STOP: ["stop", "STOP", "eos", "end_turn", "stop_sequence", "COMPLETE"],
+    FinishReason.LENGTH: ["length", "LENGTH", "model_length", "max_tokens", "MAX_TOKENS", "max_output_tokens"],
+    FinishReason.TOOL_CALLS: ["tool_calls", "function_call", "tool_use"],
+    FinishReason.CONTENT_FILTER: ["content_filter", "SAFETY", "recitation", "BLOCKLIST", "prohibited_content"],
+}
+
+
+@pytest.mark.parametrize(("word", "reason"), [(word, reason) for reason, words in WORDS.items() for word in words])
 def test_finish_reason(word: str, reason: FinishReason) -> None:
     assert decoded(answer(choices=choice(word, content="Hi"))).finish_reason is reason
+    _, end = streamed([lines(chunk("Hi", word), "[DONE]")])
+    assert end is not None
+    assert end.finish_reason is reason
 
 
 @pytest.mark.parametrize(
-    ("word", "error"), [("error", BadResponse), ("insufficient_system_resource", ServerFailed), (None, BadResponse)]
+    ("word", "error"),
+    [
+        *((word, BadResponse) for word in ("error", "abort", "cancelled", "Timeout", "malformed_function_call")),
+        ("insufficient_system_resource", ServerFailed),
+        *((word, BadResponse) for word in (None, "", CANARY, "stopped_midway")),
+    ],
 )
-def test_finish_reason_that_says_that_it_failed(word: str | None, error: type[UpstreamError]) -> None:
+def test_finish_reason_that_does_not_say_that_the_answer_is_whole(word: str | None, error: type[UpstreamError]) -> None:
     with pytest.raises(error) as caught:
         decoded(answer(choices=choice(word, content="Hi")))
     assert caught.value.maybe_billed
+    assert CANARY not in str(caught.value)
+    if word:
+        with pytest.raises(error):
+            streamed([lines(chunk("Hi", word), "[DONE]")])
 
 
 @pytest.mark.parametrize(
@@ -137,6 +145,12 @@ def test_usage(usage: Json | None, expected: Usage | None) -> None:
     assert decoded(answer(usage=usage)).usage == expected
 
 
+def test_of_several_choices_the_first_by_its_index_counts() -> None:
+    other = {"index": 1, "message": {"content": "other"}, "finish_reason": "length"}
+    completion = decoded(answer(choices=[other, *choice(content="Hi")]))
+    assert (completion.message.content, completion.finish_reason) == ("Hi", FinishReason.STOP)
+
+
 # A stream may say as little as this in a chunk, a whole answer may not.
 WRONG_AS_A_WHOLE = [
     pytest.param(answer(choices=[{"message": None, "finish_reason": "stop"}]), id="null-message"),
@@ -175,6 +189,12 @@ def test_error_inside_a_whole_answer(said: object, kind: type[UpstreamError]) ->
     with pytest.raises(kind) as caught:
         decoded(answer(error=said))
     assert type(caught.value) is kind
+    assert CANARY not in str(caught.value)
+
+
+def test_answer_that_is_an_error_itself() -> None:
+    with pytest.raises(ServerFailed) as caught:
+        decoded(json.dumps({"object": "error", "message": CANARY, "type": "X", "code": 500}).encode())
     assert CANARY not in str(caught.value)
 
 

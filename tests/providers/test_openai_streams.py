@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router_service.core.chat import Delta, FinishReason, StreamEnd, ToolCallDelta, Usage
-from router_service.core.errors import BadResponse, ResponseTooLarge, ServerFailed, Stage, UpstreamError
+from router_service.core.errors import (
+    BadResponse,
+    ContextTooLong,
+    RateLimited,
+    ResponseTooLarge,
+    ServerFailed,
+    Stage,
+    UpstreamError,
+)
 from router_service.providers import openai
 from router_service.providers.openai import OpenAIDialect
 from tests.providers.openai_bodies import CANARY, ERRORS, WRONG, Json, chunk, lines, streamed
@@ -79,9 +87,7 @@ def test_stream_cut_off_before_its_end_has_none() -> None:
 @pytest.mark.parametrize(
     ("stream", "text", "end"),
     [
-        pytest.param(lines(chunk("Hi"), "[DONE]"), "Hi", None, id="done-without-a-finish-reason"),
         pytest.param(lines(chunk("Hi", "stop")), "Hi", None, id="a-finish-reason-without-done"),
-        pytest.param(lines("[DONE]"), "", None, id="done-alone"),
         pytest.param(
             lines(chunk("Hi", "stop"), "[DONE]", chunk(CANARY), "garbage"),
             "Hi",
@@ -116,6 +122,23 @@ def test_stream_cut_off_before_its_end_has_none() -> None:
             "Hi",
             StreamEnd(finish_reason=FinishReason.STOP, usage=None),
             id="azure",
+        ),
+        pytest.param(
+            lines(
+                '{"choices":[{"index":1,"delta":{"content":"other"}},{"index":0,"delta":{"content":"H"}}]}',
+                '{"choices":[{"index":1,"delta":{"content":"other"},"finish_reason":"length"}]}',
+                '{"choices":[{"index":"0","delta":{"content":"i"},"finish_reason":"stop"}]}',
+                "[DONE]",
+            ),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.STOP, usage=None),
+            id="another-choice",
+        ),
+        pytest.param(
+            lines(chunk("Hi", "length"), chunk("", "stop"), "[DONE]"),
+            "Hi",
+            StreamEnd(finish_reason=FinishReason.LENGTH, usage=None),
+            id="the-first-finish-reason-stays",
         ),
         pytest.param(
             lines('{"choices":null}', chunk("Hi", "length", obfuscation="xyz"), "[DONE]"),
@@ -155,21 +178,54 @@ def test_delta(delta: Json | None, expected: Delta) -> None:
 
 @pytest.mark.parametrize("body", WRONG)
 def test_wrong_shape_in_a_stream_never_makes_a_whole_answer(body: bytes) -> None:
+    with pytest.raises(BadResponse) as caught:
+        streamed([b"data: " + body + b"\n\ndata: [DONE]\n\n"])
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [chunk("Hi"), "[DONE]"],
+        ["[DONE]"],
+        [chunk("Hi", ""), "[DONE]"],
+        [chunk("Hi"), '{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}', "[DONE]"],
+    ],
+)
+def test_done_without_a_finish_reason_is_no_whole_answer(events: list[str]) -> None:
     decoder = OpenAIDialect().decoder()
-    try:
-        decoder.feed(b"data: " + body + b"\n\ndata: [DONE]\n\n")
-    except BadResponse as error:
-        assert CANARY not in str(error)
-    else:
-        assert decoder.end() is None
+    assert "".join(d.content for d in decoder.feed(lines(*events))) == ("Hi" if len(events) > 1 else "")
+    with pytest.raises(BadResponse) as caught:
+        decoder.end()
+    assert caught.value.maybe_billed
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (lines('{"error":{"code":500}}'), ServerFailed),
+        (b"data: {\n\n", BadResponse),
+        (b"event: error\ndata: x\n\n", ServerFailed),
+        (b"data: " + b"x" * openai.MAX_EVENT_BYTES, ResponseTooLarge),
+    ],
+)
+def test_what_comes_with_a_fault_counts_and_nothing_after_it(fault: bytes, kind: type[UpstreamError]) -> None:
+    decoder = OpenAIDialect().decoder()
+    usage = {"prompt_tokens": 9, "completion_tokens": 5}
+    assert decoder.feed(lines(chunk("Hi", usage=usage)) + fault + lines(chunk("more"))) == [Delta("Hi")]
+    assert decoder.feed(lines(chunk("more", "stop"), "[DONE]")) == []
+    assert decoder.usage() == Usage(input_tokens=9, output_tokens=5)
+    with pytest.raises(kind):
+        decoder.end()
 
 
 @pytest.mark.parametrize(("said", "kind"), ERRORS)
 def test_error_inside_a_stream(said: object, kind: type[UpstreamError]) -> None:
     decoder = OpenAIDialect().decoder()
     assert decoder.feed(lines(chunk("Hi"))) == [Delta("Hi")]
+    assert decoder.feed(lines(chunk("", "error", error=said))) == []
     with pytest.raises(kind) as caught:
-        decoder.feed(lines(chunk("", "error", error=said)))
+        decoder.end()
     assert type(caught.value) is kind
     assert (caught.value.stage, caught.value.maybe_billed) == (Stage.STREAM, True)
     assert CANARY not in str(caught.value)
@@ -177,7 +233,25 @@ def test_error_inside_a_stream(said: object, kind: type[UpstreamError]) -> None:
 
 def test_error_of_groq_inside_a_stream() -> None:
     with pytest.raises(ServerFailed) as caught:
-        OpenAIDialect().decoder().feed(lines(chunk("Hi", x_groq={"id": "r", "error": CANARY})))
+        streamed([lines(chunk("Hi", x_groq={"id": "r", "error": CANARY}))])
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [
+        (b'event: error\ndata: {"message":"CANARY-7f3a","code":500}\n\n', ServerFailed),
+        (b'event: error\ndata: {"error":{"code":429}}\n\n', RateLimited),
+        (b"event: error\ndata: CANARY-7f3a\n\n", ServerFailed),
+        (b'error: {"code":500,"message":"CANARY-7f3a","type":"server_error"}\n\n', ServerFailed),
+        (b'data: {"object":"error","message":"CANARY-7f3a","type":"InternalServerError","code":500}\n\n', ServerFailed),
+        (b'data: {"object":"error","message":"maximum context length is 7","code":400}\n\n', ContextTooLong),
+    ],
+)
+def test_error_that_is_framed_in_another_way(event: bytes, kind: type[UpstreamError]) -> None:
+    with pytest.raises(kind) as caught:
+        streamed([lines(chunk("Hi")) + event + lines(chunk("", "stop"), "[DONE]")])
+    assert caught.value.maybe_billed
     assert CANARY not in str(caught.value)
 
 
@@ -185,7 +259,8 @@ def test_event_over_the_cap_is_too_large() -> None:
     decoder = OpenAIDialect().decoder()
     piece = b"x" * (1024 * 1024)
     decoder.feed(b"data: ")
+    for _ in range(openai.MAX_EVENT_BYTES // len(piece) + 1):
+        decoder.feed(piece)
     with pytest.raises(ResponseTooLarge) as caught:
-        for _ in range(openai.MAX_EVENT_BYTES // len(piece) + 1):
-            decoder.feed(piece)
+        decoder.end()
     assert caught.value.maybe_billed

@@ -35,7 +35,7 @@ STREAMS = [
     pytest.param(b"data\ndata\n\n", [b"\n"], id="data-alone-twice"),
     pytest.param(b"event: x\nid: 7\nretry: 9\ndata: one\n\n", [b"one"], id="other-fields"),
     pytest.param(b"event: x\n\nid: 7\n\n", [], id="events-without-data"),
-    pytest.param(b"datum: x\nDATA: x\n data: x\ndatax\nerror: x\n\n", [], id="unknown-fields"),
+    pytest.param(b"datum: x\nDATA: x\n data: x\ndatax\nerrors: x\n\n", [], id="unknown-fields"),
     pytest.param(
         "data: a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\n\n".encode(),
         ["a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg".encode()],
@@ -53,7 +53,23 @@ STREAMS = [
 
 def events(pieces: Iterable[bytes], *, max_event_bytes: int = MIB) -> list[bytes]:
     splitter = EventSplitter(max_event_bytes=max_event_bytes)
-    return [event for piece in pieces for event in splitter.feed(piece)]
+    return [event.data for piece in pieces for event in splitter.feed(piece)]
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [b"event: error\ndata: x\n\n", b"data: x\nevent:error\n\n", b"error: x\n\n", b"event: ping\n\nerror: x\r\n\r\n"],
+)
+def test_errors_are_told_from_other_events(stream: bytes) -> None:
+    whole = b"event: error\n\ndata: before\n\n" + stream + b"data: after\n\n"
+    for pieces in ([whole], [whole[i : i + 1] for i in range(len(whole))]):
+        splitter = EventSplitter(max_event_bytes=MIB)
+        found = [event for piece in pieces for event in splitter.feed(piece)]
+        assert [(event.data.strip(), event.is_error) for event in found] == [
+            (b"before", False),
+            (b"x", True),
+            (b"after", False),
+        ]
 
 
 def cut(stream: bytes, places: Iterable[int]) -> list[bytes]:

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.harness.loop import one_loop
+
 
 @pytest.fixture(scope="package", autouse=True)
-async def one_loop(anyio_backend: str) -> AsyncIterator[None]:
-    """A loop stays open for as long as a fixture that was set up in it."""
-    yield  # noqa: PT022 - what returns does not keep the loop
+async def _one_loop(anyio_backend: str) -> AsyncIterator[None]:
+    async with one_loop():
+        yield

@@ -124,9 +124,12 @@ async def serving(
     tracing: CallTracing | None = None,
     has_reflection: bool = True,
     max_message_mib: int = 4,
+    default_deadline_s: float = 300.0,
+    max_deadline_s: float = 3600.0,
 ) -> AsyncIterator[Serving]:
     """Our server with all that every server of ours has, on a free port."""
-    playing, frame = router or PlayingRouter(), CallFrame(tracing)
+    playing = router or PlayingRouter()
+    frame = CallFrame(tracing, default_deadline_s=default_deadline_s, max_deadline_s=max_deadline_s)
     server = new_server(frame, max_message_mib=max_message_mib)
     router_pb2_grpc.add_RouterServicer_to_server(playing, server)
     standard = StandardServices(server, (ROUTER,), has_reflection=has_reflection)

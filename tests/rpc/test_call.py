@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from random import Random
 from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from signalbox.v1 import router_pb2
 
+from router_service.rpc.status import DETAILS_KEY
 from router_service.telemetry.calls import CallTracing
 from tests.rpc.playing import BUGS, CANARY, PATIENCE_S, PlayingRouter, Serving, YieldingRouter, asked, info, serving
 
@@ -23,6 +26,8 @@ pytestmark = pytest.mark.anyio
 COMPLETE = "/signalbox.v1.Router/Complete"
 STREAM = "/signalbox.v1.Router/StreamComplete"
 LEAVE_S = 2.0
+REQUEST_ID = re.compile(r"req-[0-9a-f]{24}")
+"""One that we made, which is by what the caller can ask about the call."""
 
 
 @pytest.fixture
@@ -72,6 +77,7 @@ async def test_malformed_bytes_are_the_callers_fault(served: Serving, data: byte
         await served.raw(COMPLETE, data)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert info(caught.value).reason == "MALFORMED_MESSAGE"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
 
 
 @pytest.mark.parametrize("data", MALFORMED)
@@ -81,6 +87,60 @@ async def test_malformed_bytes_are_the_callers_fault_in_a_stream(served: Serving
         await raw_stream(served, nested)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert info(caught.value).reason == "MALFORMED_MESSAGE"
+
+
+def unsent(running: Serving, method: str, timeout_s: float | None) -> Any:
+    """A call that has begun and sent no message."""
+    opened: Any = running.channel.stream_stream(method, request_serializer=None, response_deserializer=None)
+    return opened(timeout=timeout_s)
+
+
+async def said(call: Any) -> tuple[str, str]:
+    """The code and the reason of a refused call that has sent no message."""
+    async with asyncio.timeout(PATIENCE_S):
+        status, reason = await call.code(), ""
+        for key, value in await call.trailing_metadata():
+            if key == DETAILS_KEY:
+                detail = status_pb2.Status.FromString(value).details[0]
+                reason = error_details_pb2.ErrorInfo.FromString(detail.value).reason
+    return status.name, reason
+
+
+@pytest.mark.parametrize("method", [COMPLETE, STREAM])
+@pytest.mark.parametrize(
+    ("timeout_s", "default_deadline_s", "max_deadline_s"),
+    [pytest.param(None, 0.2, 60.0, id="no-deadline"), pytest.param(PATIENCE_S * 2, 60.0, 0.2, id="a-long-one")],
+)
+async def test_message_that_never_comes_is_waited_for_no_longer_than_a_call_may_take(
+    method: str, timeout_s: float | None, default_deadline_s: float, max_deadline_s: float
+) -> None:
+    async with serving(default_deadline_s=default_deadline_s, max_deadline_s=max_deadline_s) as running:
+        call = unsent(running, method, timeout_s)
+        assert await said(call) == ("DEADLINE_EXCEEDED", "CALLER_DEADLINE")
+
+
+async def test_message_that_never_comes_ends_with_its_own_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving() as running:
+        call = unsent(running, COMPLETE, 0.2)
+        assert (await said(call))[0] == "DEADLINE_EXCEEDED"
+        assert (await complete(running)).request_id == "req-1"
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("method", [COMPLETE, STREAM])
+async def test_call_without_a_message_is_the_callers_fault(served: Serving, method: str) -> None:
+    call = unsent(served, method, PATIENCE_S)
+    await call.done_writing()
+    assert await said(call) == ("INVALID_ARGUMENT", "MALFORMED_MESSAGE")
+
+
+async def test_caller_who_leaves_before_the_message_is_no_refusal(
+    served: Serving, caplog: pytest.LogCaptureFixture
+) -> None:
+    call = unsent(served, COMPLETE, PATIENCE_S)
+    call.cancel()
+    assert (await complete(served)).request_id == "req-1"
+    assert caplog.records == []
 
 
 async def test_unknown_fields_are_ignored(served: Serving) -> None:
@@ -130,6 +190,7 @@ async def test_error_of_ours_becomes_its_status(
         await method(served, "refuse")
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info(caught.value).reason == "ROUTER_OVERLOADED"
+    assert info(caught.value).metadata["request_id"] == "req-1", "the handler's own"
     assert [r for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
@@ -152,6 +213,7 @@ async def test_unbuilt_method_says_so(served: Serving, caplog: pytest.LogCapture
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
     assert (caught.value.details() or "").startswith("signalbox.v1.Router/Route is not built yet")
     assert info(caught.value).reason == "NOT_BUILT"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
     assert caplog.records == []
 
 
@@ -232,6 +294,7 @@ async def test_leftover_calls_hear_that_the_router_stops(served: Serving) -> Non
         await unary
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert info(caught.value).reason == "ROUTER_DRAINING"
+    assert REQUEST_ID.fullmatch(info(caught.value).metadata["request_id"])
     assert served.router.ended.is_set()
 
 

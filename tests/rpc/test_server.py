@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from tests.rpc.playing import PATIENCE_S, ROUTER, Serving, serving
 pytestmark = pytest.mark.anyio
 
 Status = health_pb2.HealthCheckResponse
+MAX_CONCURRENT_STREAMS = 3
+"""The setting's number in RFC 9113."""
 REFLECTION = ("grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection")
 
 
@@ -86,6 +89,19 @@ async def test_other_machines_are_kept_out(address: str) -> None:
 async def test_other_machines_are_let_in_where_that_is_wanted() -> None:
     async with unserved() as server:
         assert listen(server, "0.0.0.0:0", allow_remote=True).startswith("0.0.0.0:")
+
+
+async def test_connection_may_have_many_calls_at_once_and_not_without_end() -> None:
+    """By the first thing that a server says of itself: the SETTINGS frame of HTTP/2."""
+    async with serving() as running, asyncio.timeout(PATIENCE_S):
+        host, _, port = running.address.rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        header = await reader.readexactly(9)
+        payload = await reader.readexactly(int.from_bytes(header[:3], "big"))
+        writer.close()
+    settings = dict(struct.iter_unpack(">HI", payload))
+    assert settings[MAX_CONCURRENT_STREAMS] == 1000
 
 
 async def check(running: Serving, service: str) -> int:

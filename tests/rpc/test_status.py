@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import grpc
@@ -235,6 +235,19 @@ def test_info_tells_the_facts() -> None:
         "delivered_chunks": "3",
         "maybe_billed": "true",
     }
+
+
+def test_failure_after_an_attempt_tells_its_cost_as_an_answer_does() -> None:
+    facts = replace(FACTS, cost_usd_nanos=1234)
+    trailers = dict(refusal(RequestFailed(failed(upstream(errors.ServerFailed)), facts)).trailers)
+    assert trailers["x-signalbox-target"] == "a/x"
+    assert trailers["x-signalbox-attempts"] == "2"
+    assert trailers["x-signalbox-cost-usd-nanos"] == "1234"
+
+
+def test_failure_without_an_attempt_has_no_bill() -> None:
+    trailers = dict(refusal(RequestFailed(errors.Overloaded("full"), Facts(request_id="r"))).trailers)
+    assert not [key for key in trailers if key.startswith("x-signalbox-")]
 
 
 def test_info_without_facts_has_every_key() -> None:

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from router_service.core.catalog import Catalog
-from router_service.core.errors import RequestFailed
+from router_service.core.chat import Delta
+from router_service.core.errors import InternalFault, RequestFailed
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.plan import View
@@ -173,12 +174,15 @@ def of(books: Books, provider: str) -> list[AttemptFinished]:
     return [e for e in books.ended if e.attempt.target.provider.name == provider]
 
 
+def asked() -> Request:
+    return Request(request_id="req-1", prompt=prompt("hello"), deadline=time.monotonic() + 30)
+
+
 async def call(serving: Router, *, is_stream: bool) -> None:
-    request = Request(request_id="req-1", prompt=prompt("hello"), deadline=time.monotonic() + 30)
     if not is_stream:
-        await serving.complete(request, None)
+        await serving.complete(asked(), None)
         return
-    async with aclosing(serving.stream(request, None)) as events:
+    async with aclosing(serving.stream(asked(), None)) as events:
         async for _event in events:
             await asyncio.sleep(0)
 
@@ -210,6 +214,27 @@ async def test_a_deadline_that_passes_while_the_caller_reads_is_on_the_attempts_
     assert failed.value.error.reason == "CALLER_DEADLINE"
     [only] = books.ended
     assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.DEADLINE, "CALLER_DEADLINE")
+
+
+@pytest.mark.anyio
+async def test_an_event_that_nobody_can_use_is_our_fault_and_on_record_as_such() -> None:
+    async with providers() as (first, second, _):
+        transport, books, rooms = AiohttpTransport(), Books(), Rooms(counted())
+        events = router(transport, books, rooms, second, first).stream(asked(), None)
+        while not isinstance(await anext(events), Delta):
+            pass
+        with pytest.raises(RequestFailed) as failed:
+            await events.athrow(ValueError("a number that no message holds"))
+        await transport.close()
+    assert isinstance(failed.value.error, InternalFault)
+    assert isinstance(failed.value.__cause__, ValueError)
+    facts = failed.value.facts
+    assert (facts.attempts, facts.was_sent, facts.maybe_billed, facts.delivered_chunks) == (1, True, True, 1)
+    [only], [request] = books.ended, books.requests
+    assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.CANCELLED, "INTERNAL")
+    assert only.attempt.usage is not None
+    assert (request.outcome, request.attempts) == ("INTERNAL", (only.attempt,))
+    assert not rooms.in_flight
 
 
 @pytest.mark.anyio

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
 
@@ -13,7 +14,7 @@ import pytest
 from router_service.core.attempt import Attempt
 from router_service.core.catalog import Catalog
 from router_service.core.chat import Usage
-from router_service.core.events import RequestFinished
+from router_service.core.events import RequestFinished, RouteFinished
 from router_service.core.health import Source
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan, SnapshotInfo, View, plan
@@ -74,14 +75,17 @@ def _listening(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="router_service.requests")
 
 
-def written(*events: RequestFinished) -> list[dict[str, object]]:
-    """The lines of requests, as they come out of the process."""
+def written(*events: RequestFinished | RouteFinished) -> list[dict[str, object]]:
+    """The lines of requests and decisions, as they come out of the process."""
     reading, writing = os.pipe()
     writer = LineWriter(writing, lambda lost: b"%d" % lost)
     try:
         log = RequestLog(writer)
         for event in events:
-            log.request_finished(event)
+            if isinstance(event, RouteFinished):
+                log.route_finished(event)
+            else:
+                log.request_finished(event)
     finally:
         writer.close()
         os.close(writing)
@@ -109,6 +113,27 @@ def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
     }
     moment = datetime.fromisoformat(str(line["time"]))
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
+
+
+def test_decision_has_a_line_of_its_own() -> None:
+    event = finished()
+    assert event.plan is not None
+    plan = replace(event.plan, decision_id="dec-1")
+    route = RouteFinished(request=event.request, plan=plan, latency_s=0.0012345, outcome="OK", trace=None)
+    (line,) = written(route)
+    assert {k: v for k, v in line.items() if k not in ("time", "level", "logger")} == {
+        "message": "route finished",
+        "request_id": "req-1",
+        "outcome": "OK",
+        "target": "a/x",
+        "decision_id": "dec-1",
+        "strategy": "points",
+        "rule": "",
+        "latency_ms": 1.234,
+        "health_source": "prober",
+    }
+    (refused,) = written(replace(route, plan=None, outcome="NO_ELIGIBLE_TARGET"))
+    assert (refused["outcome"], refused["target"], refused["decision_id"]) == ("NO_ELIGIBLE_TARGET", "", "")
 
 
 def test_request_that_got_nowhere_has_its_line_too() -> None:

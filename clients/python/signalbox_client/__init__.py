@@ -1,4 +1,4 @@
-"""A thin client for Signalbox: decisions, completions, streams that never look whole when they are not, and health."""
+"""A thin client for Signalbox: decisions, completions, streams never whole when they are not, health, admin."""
 
 from signalbox.v1.chat_pb2 import Message
 from signalbox.v1.health_feed_pb2 import Snapshot

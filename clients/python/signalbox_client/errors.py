@@ -39,6 +39,9 @@ REFUSALS = frozenset(
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
+INTERRUPTIONS = frozenset({"STREAM_INTERRUPTED", "SLOW_READER"})
+"""The second one is the caller's own doing, and what it has is a prefix all the same."""
+
 
 class ViolationKind(Enum):
     """What a violation is about."""
@@ -175,9 +178,11 @@ def _violations(details: Iterable[Detail]) -> Iterable[Violation]:
 def _kind(code: grpc.StatusCode, reason: str, *, has_begun: bool) -> type[SignalboxError]:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded
+    if reason in INTERRUPTIONS:
+        return StreamInterrupted
     if code in REFUSALS:
         return Refused
-    if has_begun or reason == "STREAM_INTERRUPTED":
+    if has_begun:
         return StreamInterrupted
     if code is grpc.StatusCode.UNAVAILABLE and not reason:
         return Unreachable

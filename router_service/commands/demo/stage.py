@@ -65,12 +65,12 @@ async def _start(supervisor: Supervisor, configuration: Path, directory: Path, s
     """The simulator's and the router's addresses."""
     config = ["--config", str(configuration)]
     simulator = await supervisor.start(
-        _part("simulator", module_command("router_service.cli", ["simulate", *config, "--seed", str(seed)]))
+        _part("simulator", module_command("router_service", ["simulate", *config, "--seed", str(seed)]))
     )
     common = [*config, "--simulator-address", simulator, "--data-dir", str(directory), "--log-level", "warning"]
     await supervisor.start(_part("prober", module_command("prober", common)))
     router = await supervisor.start(
-        _part("router", module_command("router_service.cli", ["serve", *common, "--lame-duck", "0"]))
+        _part("router", module_command("router_service", ["serve", *common, "--lame-duck", "0"]))
     )
     return simulator, router
 

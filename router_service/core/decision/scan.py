@@ -143,6 +143,8 @@ class Scan:
     def unfit(self) -> list[Score]:
         """The eligible among the unhealthy, best first."""
         ranked, number = self._ranking.unfit, len(self._ranking.fit) + 1
+        if not ranked.rows:
+            return []
         return sorted(self._read(ranked, number, set(), len(ranked.rows), len(ranked.rows)))
 
     def _read(self, ranked: Ranked, number: int, seen: set[int], lacking: int, wanted: int) -> list[Score]:

@@ -385,8 +385,8 @@ class Message(_message.Message):
     tool_call_id: _builtins.str
     """The `id` of the ToolCall that this turn answers. Required for ROLE_TOOL, INVALID_ARGUMENT for other roles."""
     name: _builtins.str
-    """The name of the speaker, to tell several users or tools apart. Empty by default; dialects that know no names leave
-    it out.
+    """The name of the speaker, to tell several users or tools apart. Up to 64 characters, else INVALID_ARGUMENT.
+    Empty by default; dialects that know no names leave it out.
     """
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
@@ -753,8 +753,8 @@ class Generation(_message.Message):
     """
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Texts that end the answer when the model writes one; they are not part of it. Up to 16, none of them empty, else
-        INVALID_ARGUMENT. Empty by default.
+        """Texts that end the answer when the model writes one; they are not part of it. Up to 16, each of 1 to 256 characters,
+        else INVALID_ARGUMENT. Empty by default.
         """
 
     def __init__(

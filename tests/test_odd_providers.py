@@ -1,0 +1,249 @@
+"""What callers see of providers that write OpenAI's dialect in their own way, or break off in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import grpc
+import pytest
+from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
+
+from tests.harness import settings
+from tests.harness.raw import (
+    CHUNKED,
+    DONE,
+    END,
+    USAGE,
+    Case,
+    RawStack,
+    delta,
+    event,
+    framed,
+    raw_providers,
+    routing_to_each,
+    stream,
+    whole,
+)
+from tests.harness.stack import Refused, asking, refused, streaming
+
+ATTENTIVE = {"down_after": 1000, "degraded_failures": 1000, "healthy_ratio": 0.0}
+
+READ_APART_S = 0.3
+"""So much later, what comes is read by itself even on a busy machine."""
+
+
+def finishing(word: str) -> Case:
+    events = [delta("hel"), delta("", word), event({"choices": [], "usage": USAGE}), DONE]
+    return Case([whole("hel", word)], [stream(*events)])
+
+
+def using(usage: object) -> Case:
+    """An answer of 5000 characters with this said of its usage."""
+    events = [delta("hello" * 1000), delta("", "stop", usage=usage), DONE]
+    return Case([whole("hello" * 1000, usage=usage)], [stream(*events)])
+
+
+def breaking_off(*error: bytes) -> Case:
+    """A stream that reports an error after its first words, and goes on as if nothing had been."""
+    rest = b"".join([*error, delta("", "stop"), DONE])
+    return Case(streamed=[CHUNKED + framed(delta("hi ")), framed(rest) + END], pause_s=READ_APART_S)
+
+
+def calling(index: int, arguments: str = "{}") -> Case:
+    """A stream with a tool's call at that place."""
+    calls = [{"index": index, "id": "c", "function": {"name": "f", "arguments": arguments}}]
+    return Case(
+        streamed=[stream(event({"choices": [{"delta": {"tool_calls": calls}}]}), delta("", "tool_calls"), DONE)]
+    )
+
+
+def declaring(media_type: str) -> Case:
+    declared = CHUNKED.replace(b"text/event-stream", media_type.encode())
+    return Case(streamed=[declared + framed(delta("hi", "stop") + DONE) + END])
+
+
+CASES = {
+    "type-capital": declaring("Text/Event-Stream"),
+    "type-with-charset": declaring("text/event-stream ;charset=utf-8"),
+    "type-another": declaring("text/event-streams"),
+    "index-negative": calling(-5),
+    "call-of-5-mb": calling(0, "x" * 5_000_000),
+    "index-absurd": calling(99_999_999_999),
+    "done-alone": Case(streamed=[CHUNKED + framed(delta("hello")) + framed(DONE), b""], keeps=True),
+    "text-with-fault": Case(
+        streamed=[CHUNKED + framed(delta("one ")), framed(delta("two ") + event({"error": "x"}))], pause_s=READ_APART_S
+    ),
+    "fault-at-once": Case(streamed=[stream(delta("x" * 400), event({"error": "x"}))]),
+    "error-named": breaking_off(b'event: error\ndata: {"message":"boom","code":500}\n\n'),
+    "error-field": breaking_off(b'error: {"code":500,"message":"boom"}\n\n'),
+    "error-object": breaking_off(event({"object": "error", "message": "boom", "code": 500})),
+    "usage-then-cut": Case(
+        streamed=[
+            CHUNKED,
+            *(framed(delta("word ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+        ]
+    ),
+    "usage-then-error": Case(
+        [whole("hel", "error", usage={"prompt_tokens": 50_000, "completion_tokens": 20})],
+        [
+            stream(
+                delta("hel"),
+                delta("", "error"),
+                event({"choices": [], "usage": {"prompt_tokens": 50_000, "completion_tokens": 20}}),
+                DONE,
+            )
+        ],
+    ),
+    "usage-of-too-much": Case([whole("x" * 1_000_001, usage={"prompt_tokens": 50_000, "completion_tokens": 20})]),
+    "usage-empty": using({}),
+    "usage-nought": using({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
+    "usage-half": using({"prompt_tokens": 90}),
+    "usage-none": using(None),
+    "finish-length": finishing("MAX_TOKENS"),
+    "finish-filter": finishing("SAFETY"),
+    "finish-abort": finishing("abort"),
+    "finish-unknown": finishing("half_way"),
+}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[RawStack]:
+    with raw_providers(CASES) as raw, routing_to_each(raw, health=ATTENTIVE) as stack:
+        yield stack
+
+
+def complete(
+    stack: RawStack, case: str, *, is_stream: bool, request_id: str = ""
+) -> tuple[str, router_pb2.CompleteResponse | Refused]:
+    """What was delivered, and how it ended."""
+    model, text = f"{case}/chat-small", ""
+    try:
+        if not is_stream:
+            answer = stack.stub.Complete(asking(model=model, request_id=request_id), timeout=10)
+            return answer.message.content, answer
+        for happened in stack.stub.StreamComplete(streaming(model=model, request_id=request_id), timeout=10):
+            text += happened.delta.content
+            if happened.HasField("done"):
+                return text, happened.done.response
+    except grpc.RpcError as error:
+        return text, refused(error)
+    raise AssertionError("the stream ended without a last word")
+
+
+def answered(stack: RawStack, case: str, *, is_stream: bool) -> router_pb2.CompleteResponse:
+    _, end = complete(stack, case, is_stream=is_stream)
+    assert isinstance(end, router_pb2.CompleteResponse), end
+    return end
+
+
+def failed(stack: RawStack, case: str, *, is_stream: bool, request_id: str = "") -> Refused:
+    _, end = complete(stack, case, is_stream=is_stream, request_id=request_id)
+    assert isinstance(end, Refused), end
+    return end
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        ("finish-length", chat_pb2.FINISH_REASON_LENGTH),
+        ("finish-filter", chat_pb2.FINISH_REASON_CONTENT_FILTER),
+    ],
+)
+def test_an_answer_that_was_cut_says_so(stack: RawStack, case: str, reason: int, *, is_stream: bool) -> None:
+    assert answered(stack, case, is_stream=is_stream).finish_reason == reason
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("case", ["finish-abort", "finish-unknown"])
+def test_an_answer_that_may_have_been_cut_is_none(stack: RawStack, case: str, *, is_stream: bool) -> None:
+    error = failed(stack, case, is_stream=is_stream)
+    assert error.info.reason in ("UPSTREAM_BAD_RESPONSE", "STREAM_INTERRUPTED")
+    assert error.facts["maybe_billed"] == "true"
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize(
+    ("case", "input_tokens", "output_tokens"),
+    [("usage-empty", None, 1250), ("usage-nought", None, 1250), ("usage-half", 90, 1250), ("usage-none", None, 1250)],
+)
+def test_what_usage_leaves_out_is_estimated_not_free(
+    stack: RawStack, case: str, input_tokens: int | None, output_tokens: int, *, is_stream: bool
+) -> None:
+    answer = answered(stack, case, is_stream=is_stream)
+    assert answer.usage.estimated
+    assert answer.usage.output_tokens == output_tokens
+    assert answer.usage.input_tokens == (input_tokens or answer.usage.input_tokens) > 0
+    assert answer.cost_usd_nanos == answer.usage.input_tokens * 1000 + answer.usage.output_tokens * 2000
+
+
+@pytest.mark.parametrize(
+    ("case", "is_stream"),
+    [
+        ("usage-then-cut", True),
+        ("usage-then-error", True),
+        ("usage-then-error", False),
+        ("usage-of-too-much", False),
+    ],
+)
+def test_what_a_failed_attempt_reported_is_its_bill(stack: RawStack, case: str, *, is_stream: bool) -> None:
+    request_id = f"req-{case}-{is_stream}"
+    failed(stack, case, is_stream=is_stream, request_id=request_id)
+    line = stack.logged(request_id)
+    assert (line["input_tokens"], line["output_tokens"]) == (50_000, 20)
+    assert line["cost_usd_nanos"] == 50_000 * 1000 + 20 * 2000
+
+
+@pytest.mark.parametrize("case", ["error-named", "error-field", "error-object"])
+def test_an_error_ends_a_stream_however_it_is_framed(stack: RawStack, case: str) -> None:
+    text, end = complete(stack, case, is_stream=True)
+    assert isinstance(end, Refused), end
+    assert (end.info.reason, end.facts["cause"], text) == ("STREAM_INTERRUPTED", "UPSTREAM_5XX", "hi ")
+
+
+def test_a_stream_that_is_done_without_a_finish_reason_ends_at_once(stack: RawStack) -> None:
+    began = time.monotonic()
+    text, end = complete(stack, "done-alone", is_stream=True)
+    assert isinstance(end, Refused), end
+    assert end.info.reason in ("STREAM_INTERRUPTED", "UPSTREAM_BAD_RESPONSE")
+    assert text in ("", "hello")
+    assert time.monotonic() - began < settings.TIMEOUTS["gap"] / 2
+
+
+def test_text_that_came_with_a_fault_is_delivered_after_text_and_billed(stack: RawStack) -> None:
+    text, end = complete(stack, "text-with-fault", is_stream=True)
+    assert isinstance(end, Refused), end
+    assert (text, end.info.reason, end.facts["cause"]) == ("one two ", "STREAM_INTERRUPTED", "UPSTREAM_5XX")
+
+
+def test_text_that_came_with_a_fault_first_of_all_is_billed_and_not_delivered(stack: RawStack) -> None:
+    text, end = complete(stack, "fault-at-once", is_stream=True, request_id="req-fault-at-once")
+    assert isinstance(end, Refused), end
+    assert (text, end.info.reason, end.facts["maybe_billed"]) == ("", "UPSTREAM_5XX", "true")
+    assert stack.logged("req-fault-at-once")["output_tokens"] == 100
+
+
+@pytest.mark.parametrize("case", ["index-negative", "index-absurd"])
+def test_a_number_that_makes_no_sense_is_the_providers_fault(stack: RawStack, case: str) -> None:
+    error = failed(stack, case, is_stream=True)
+    assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "UPSTREAM_BAD_RESPONSE")
+
+
+@pytest.mark.parametrize("case", ["type-capital", "type-with-charset"])
+def test_a_media_type_is_known_in_any_spelling(stack: RawStack, case: str) -> None:
+    assert complete(stack, case, is_stream=True)[0] == "hi"
+
+
+def test_another_media_type_is_no_stream(stack: RawStack) -> None:
+    assert failed(stack, "type-another", is_stream=True).info.reason == "UPSTREAM_BAD_RESPONSE"
+
+
+def test_a_tools_call_of_any_length_arrives_at_an_ordinary_caller(stack: RawStack) -> None:
+    with grpc.insecure_channel(stack.router.ready["router"]) as ordinary:
+        stub = router_pb2_grpc.RouterStub(ordinary)
+        events = list(stub.StreamComplete(streaming(model="call-of-5-mb/chat-small"), timeout=10))
+    deltas = [delta for happened in events for delta in happened.delta.tool_call_deltas]
+    assert [(d.index, d.id, d.name) for d in deltas] == [(0, "c", "f")] + [(0, "", "")] * (len(deltas) - 1)
+    assert sum(len(d.arguments_json_fragment) for d in deltas) == 5_000_000
+    assert events[-1].done.response.finish_reason == chat_pb2.FINISH_REASON_TOOL_CALLS
