@@ -172,6 +172,7 @@ def test_a_model_that_nobody_has_is_not_found(stack: Stack, view: int) -> None:
     error = route_refused(stack, {"model": "gpt-99"}, view=view)
     assert (error.code.name, error.info.reason) == ("NOT_FOUND", "UNKNOWN_TARGET")
     assert "'gpt-99'" in error.message
+    assert (error.facts["stage"], error.pushback_ms) == ("select", "-1")
 
 
 def test_a_strategy_that_does_not_exist_is_named(stack: Stack) -> None:

@@ -68,8 +68,8 @@ def _message(pb: chat_pb2.Message, path: str, complaints: Complaints) -> Message
     return Message(
         role=ROLES.get(pb.role) or Role.USER,
         content=pb.content,
-        parts=tuple([_part(part, f"{path}.parts[{i}]", complaints) for i, part in enumerate(pb.parts)]),
-        tool_calls=tuple([_tool_call(c, f"{path}.tool_calls[{i}]", complaints) for i, c in enumerate(pb.tool_calls)]),
+        parts=_parts(pb, path, complaints) if pb.parts else (),
+        tool_calls=_tool_calls(pb, path, complaints) if pb.tool_calls else (),
         tool_call_id=pb.tool_call_id,
         name=pb.name,
     )
@@ -94,6 +94,14 @@ def _check_role(pb: chat_pb2.Message, path: str, complaints: Complaints) -> None
         complaints.add(f"{path}.tool_call_id", "belongs to ROLE_TOOL alone")
     if has_tools and pb.tool_calls and role is not Role.ASSISTANT:
         complaints.add(f"{path}.tool_calls", "belong to ROLE_ASSISTANT alone")
+
+
+def _parts(pb: chat_pb2.Message, path: str, complaints: Complaints) -> tuple[Part, ...]:
+    return tuple([_part(part, f"{path}.parts[{i}]", complaints) for i, part in enumerate(pb.parts)])
+
+
+def _tool_calls(pb: chat_pb2.Message, path: str, complaints: Complaints) -> tuple[ToolCall, ...]:
+    return tuple([_tool_call(call, f"{path}.tool_calls[{i}]", complaints) for i, call in enumerate(pb.tool_calls)])
 
 
 def _part(pb: chat_pb2.Part, path: str, complaints: Complaints) -> Part:

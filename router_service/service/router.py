@@ -26,6 +26,8 @@ from router_service.core.errors import (
     Stage,
     StreamInterrupted,
     TargetsSaturated,
+    UnknownDecision,
+    UnknownTarget,
     UpstreamError,
 )
 from router_service.core.events import Observer, RequestFinished, RouteFinished
@@ -189,6 +191,8 @@ def _stage(run: Run | None, error: SignalboxError) -> Stage:
         case CallerDeadline() | UpstreamError():
             return error.stage
         case NoTarget() | ProvidersBlocked() | CredentialsRefused() | BudgetSpent() | TargetsSaturated():
+            return Stage.SELECT
+        case UnknownTarget() | UnknownDecision():
             return Stage.SELECT
         case _:
             return Stage.ADMISSION

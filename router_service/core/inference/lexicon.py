@@ -50,7 +50,7 @@ class Tally:
         for at in [at for at, word in enumerate(words) if word in _CUES]:
             cue = _longest(words, at) if at >= end else None
             if cue is not None:
-                position += sum(word not in POLITE for word in words[passed:at])
+                position += len([word for word in words[passed:at] if word not in POLITE])
                 self._count(cue, weight, position)
                 passed, end = at, at + 1 + len(cue.rest)
 
