@@ -471,12 +471,13 @@ def test_a_caller_that_stops_reading_holds_a_provider_until_its_deadline_at_most
         assert '"CALLER_DEADLINE"' in stack.router.stderr()
 
 
-def test_a_burst_is_served_or_turned_away_by_our_word(pair: Stack) -> None:
+def test_a_burst_is_served_or_turned_away_by_our_word() -> None:
     """Beyond some thousand calls that wait, gRPC would drop them without one."""
-    calls = [pair.stub.Complete.future(asking(), timeout=30) for _ in range(2000)]
-    codes = {call.code() for call in calls}
-    assert codes == {grpc.StatusCode.OK}
-    assert len(pair.witness.rows()) == 2000
+    with routing(timeouts_s={"answer": 30}) as stack:
+        calls = [stack.stub.Complete.future(asking(), timeout=30) for _ in range(2000)]
+        codes = {call.code() for call in calls}
+        assert codes == {grpc.StatusCode.OK}
+        assert len(stack.witness.rows()) == 2000
 
 
 def test_calls_beyond_the_bound_are_turned_away_with_reason() -> None:

@@ -99,13 +99,15 @@ class Router:
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
         """As Execution.stream; close it to end the upstream call at once. Whoever cannot use an event throws the reason
-        in (`athrow`), so that the call ends as a fault of ours and not as if its caller had left.
+        in (`athrow`), so that the call ends by it, or as a fault of ours, and not as if its caller had left.
         """
         with self._story(request, trace, is_stream=True) as run:
             async with aclosing(self._execution.stream(run)) as events:
                 async for event in events:
                     try:
                         yield event
+                    except SignalboxError as error:
+                        await events.athrow(error)
                     except Exception as error:  # noqa: BLE001 - whatever is wrong with us
                         fault = InternalFault()
                         fault.__cause__ = error

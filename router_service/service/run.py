@@ -20,6 +20,7 @@ from router_service.core.errors import (
     CallerDeadline,
     InternalFault,
     SignalboxError,
+    SlowReader,
     Stage,
     TimeShareSpent,
     UpstreamError,
@@ -184,17 +185,18 @@ class Run:
             return
         if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
             error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
+        told: SignalboxError | None = None
         match error:
             case CallerDeadline():
-                outcome = Outcome.DEADLINE
+                outcome, told = Outcome.DEADLINE, error
             case InternalFault():
-                outcome = Outcome.CANCELLED  # after the answer had been read: no fault of the target
-            case Exception():
-                outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
+                outcome, told = Outcome.CANCELLED, error  # after the answer had been read: no fault of the target
+            case Exception() if not isinstance(error, SlowReader):
+                outcome, told = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: others may do better
             case _:
                 outcome = Outcome.CANCELLED
         usage = self._used(attempt) if attempt.was_sent else None
-        self._record(attempt, outcome, usage=usage, error=error if isinstance(error, SignalboxError) else None)
+        self._record(attempt, outcome, usage=usage, error=told)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
         usage = self._used(attempt)

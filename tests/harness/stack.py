@@ -37,13 +37,17 @@ class Stack:
 
 @contextmanager
 def routing(
-    *, behaviours: object = None, names: tuple[str, ...] = ("alder", "birch"), **sections: Mapping[str, object]
+    *,
+    behaviours: object = None,
+    names: tuple[str, ...] = ("alder", "birch"),
+    timeouts_s: Mapping[str, float] = settings.IMPATIENT,
+    **sections: Mapping[str, object],
 ) -> Iterator[Stack]:
     """Router and simulator for as long as the block lasts."""
     with processes.short_directory() as directory:
         simulator = processes.simulator(directory, behaviours=behaviours)
         with processes.running(simulator):
-            providers = settings.simulated(simulator.ready["simulator"], names, timeouts_s=settings.IMPATIENT)
+            providers = settings.simulated(simulator.ready["simulator"], names, timeouts_s=timeouts_s)
             config = settings.write(directory, providers, **sections)
             router = processes.router(directory, config)
             with (
