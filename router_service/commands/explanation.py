@@ -17,6 +17,7 @@ from router_service.commands.tables import bar, bare_table, counted, graded_bar
 
 LONG_BAR, SHORT_BAR = 20, 5
 POINTS = "points"
+COST, QUOTA = "cost", "quota"
 SHOWN_CANDIDATES, SHOWN_OF_A_REASON = 12, 4
 HEADINGS = {
     "cost": "cost",
@@ -104,9 +105,16 @@ def _chosen(candidate: Candidate) -> Table:
             factor.name.replace("_", " "),
             graded_bar(factor.points, factor.max_points, LONG_BAR),
             f"{factor.points:.1f} of {factor.max_points:.0f}",
-            factor.note,
+            _basis(factor),
         )
     return shown
+
+
+def _basis(factor: Candidate.Factor) -> str:
+    """The value that a factor rests on, with the words that give its unit; some words hold the value already."""
+    if factor.name == QUOTA or (factor.name == COST and factor.value == 0):
+        return factor.note
+    return f"{factor.value:.3g} {factor.note}"
 
 
 def _candidates(eligible: Sequence[Candidate], plan: Plan) -> RenderableType:

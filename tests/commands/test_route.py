@@ -10,6 +10,7 @@ from signalbox.v1.router_pb2 import Routing
 
 from tests.commands.conftest import Played, Run
 from tests.commands.playing import NAMES
+from tests.harness import stack
 
 NOBODY = "127.0.0.1:1"
 OPTIONS: list[tuple[list[str], Callable[[Routing], object], object]] = [
@@ -154,3 +155,20 @@ def test_absent_router_is_exit_3(run: Run) -> None:
     output = run("route", "hello", "--address", NOBODY)
     assert (output.code, output.out) == (3, "")
     assert "signalbox up" in output.err
+
+
+def test_running_router_explains_itself(run: Run) -> None:
+    with stack.routing() as running:
+        words = run("route", "Why do trains wait at signals?", "--task", "chat", "--address", running.address)
+        told = run("route", "hello", "--explain", "--deny", "alder", "--address", running.address)
+        impossible = run("route", "hello", "--explain", "--region", "eu", "--address", running.address)
+        models = run("models", "--json", "--address", running.address)
+    assert words.code == told.code == 0
+    assert words.out.splitlines()[0] in ("alder/chat-small", "birch/chat-small")
+    assert told.out.startswith("birch/chat-small\n")
+    assert max(len(line) for line in told.out.splitlines()) <= 80
+    for word in ("cost ", "of 30", "rejected 1", "provider not allowed", "the request denies alder"):
+        assert word in told.out
+    assert impossible.code == 4
+    assert "and eu is demanded" in " ".join(impossible.out.split())
+    assert [item["target"] for item in models.document()["items"]] == ["alder/chat-small", "birch/chat-small"]
