@@ -54,11 +54,11 @@ class Plan:
 
     @property
     def task_type(self) -> TaskType | None:
-        return self.decision.question.profile.task
+        return self.decision.question.task
 
     @property
     def complexity(self) -> Complexity | None:
-        return self.decision.question.profile.complexity
+        return self.decision.question.complexity
 
     @property
     def is_inferred(self) -> bool:

@@ -44,11 +44,11 @@ class Planning:
         among = None
         if request.routing.decision_id:
             decided = self._decisions.find(request.routing.decision_id, tenant=request.tenant, now=time.monotonic())
-            request = prepared(decided.applied(request))
+            request = prepared(decided.applied(request), infers=False)
             found = replan(decided.targets, request, view, self._rng)
             among = [t for t in view.catalog.targets if t.id in decided.targets]
         else:
-            request = prepared(request)
+            request = prepared(request, infers=request.keeps_plan or view.ready().marks.infers)
             found = plan(request, view, self._rng)
         if found.targets:
             return request, self._kept(request, found)

@@ -9,13 +9,13 @@ from router_service.core.request import Request
 from router_service.core.tokens import profile, typical
 
 
-def prepared(request: Request) -> Request:
-    """`request` with its text's profile, an estimate of its tokens, and, where task or complexity are left open, what
-    its words say of them. What it has already stays as it is.
+def prepared(request: Request, *, infers: bool) -> Request:
+    """`request` with its text's profile, an estimate of its tokens, and, where task or complexity are left open and
+    somebody looks at them (`infers`), what its words say of them. What it has already stays as it is.
     """
     if not request.prompt.messages:
         return request
-    inference = request.inference or _inferred(request)
+    inference = request.inference or (_inferred(request) if infers else None)
     if request.estimated_input_tokens is not None:
         return replace(request, inference=inference)
     text = profile(request.prompt)

@@ -87,13 +87,16 @@ class QuotaBook:
             number=next(self._numbers), provider=provider, model=model, tenant=tenant, amounts=amounts, is_free=is_free
         )
         self._open[reservation.number] = _Open(at_list, at_cost)
-        self._touch(provider)
+        if at_list or at_cost:  # nothing changes for those whom no limit binds
+            self._touch(provider)
         return reservation
 
     def settle(self, reservation: Reservation, actual: Amounts) -> None:
         """As Quotas.settle."""
         held = self._open.pop(reservation.number, None)
         if held is None:
+            return
+        if not (held.at_list or held.at_cost):
             return
         for charge in held.at_list:
             charge.settle(actual)

@@ -102,7 +102,7 @@ def test_the_oldest_makes_room_for_the_newest() -> None:
 
 def test_a_kept_decision_holds_no_prompt() -> None:
     decisions = Decisions()
-    request = prepared(prompted("The signal is red and the canary sings."))
+    request = prepared(prompted("The signal is red and the canary sings."), infers=True)
     found = decisions.find(decisions.keep(request, decided(request, VIEW), now=0.0), tenant="", now=1.0)
     assert "canary" not in repr(found)
 
@@ -113,7 +113,7 @@ def prompted(text: str, routing: Routing | None = None) -> Request:
 
 
 def test_a_prompt_is_read_for_what_its_caller_left_out() -> None:
-    read = prepared(prompted("Translate the following sentence into French: The train is late."))
+    read = prepared(prompted("Translate the following sentence into French: The train is late."), infers=True)
     assert read.inference is not None
     assert read.inference.task is TaskType.TRANSLATION
     assert read.text is not None
@@ -122,12 +122,12 @@ def test_a_prompt_is_read_for_what_its_caller_left_out() -> None:
 
 def test_a_prompt_is_not_read_for_what_its_caller_said() -> None:
     said = Routing(task_type=TaskType.CHAT, complexity=Complexity.SIMPLE)
-    assert prepared(prompted("Translate this.", said)).inference is None
+    assert prepared(prompted("Translate this.", said), infers=True).inference is None
     counted = replace(prompted("Translate this.", said), estimated_input_tokens=7)
-    assert prepared(counted).estimated_input_tokens == 7
-    assert prepared(counted).text is None
+    assert prepared(counted, infers=True).estimated_input_tokens == 7
+    assert prepared(counted, infers=True).text is None
 
 
 def test_without_a_prompt_there_is_nothing_to_read() -> None:
     request = Request(request_id="req-1", prompt=Prompt(messages=()), deadline=1.0, estimated_input_tokens=5)
-    assert prepared(request) is request
+    assert prepared(request, infers=True) is request

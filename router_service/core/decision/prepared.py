@@ -42,7 +42,7 @@ class Prepared:
         self.catalog = catalog
         self.policy = policy
         self.strategies = strategies
-        self.marks = marks_of(policy)
+        self.marks = marks_of(policy, catalog)
         self.offers = offers_of(catalog)
         self.slots = Slots(self.offers, catalog.providers)
         self._shortlists: dict[Key, Shortlist] = {}

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from router_service.core.catalog import Catalog, Model
 from router_service.core.chat import Prompt, ResponseKind
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
+from router_service.core.decision.rules import Conditions
 from router_service.core.inference import Inference
 from router_service.core.request import Request, Routing
 from router_service.core.task import Complexity, TaskType
@@ -16,12 +18,17 @@ CHARACTERS_PER_TOKEN = 4
 EUROPE = "eu"
 NONE: frozenset[str] = frozenset()
 REASONING = frozenset({"reasoning"})
+TELLING = frozenset({"reasoning", "vision"})
+"""Capabilities that a task wishes for or demands."""
 TECHNICAL, REFACTORING = "technical", "refactoring"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """`output_limit` is the caller's bound on the answer in tokens. `confidence` is None where nothing was inferred."""
+    """`output_limit` is the caller's bound on the answer in tokens. `confidence` is None where nothing was inferred.
+
+    `task` and `complexity` are what is known of them; the profile has them only where the decision looks at them.
+    """
 
     profile: Profile
     strategy: str
@@ -31,6 +38,8 @@ class Question:
     max_latency_s: float | None
     time_left_s: float | None
     chain_length: int
+    task: TaskType | None
+    complexity: Complexity | None
     is_inferred: bool
     confidence: float | None
 
@@ -42,15 +51,20 @@ class Marks:
     tokens: tuple[int, ...]
     labels: frozenset[str]
     names_tenants: bool
+    infers: bool
+    """Whether what a prompt is for makes a difference to anybody. Where no rule asks and no target is tagged, a task is
+    told to whoever wants the plan explained, and is not worth reading every prompt for.
+    """
     weights: tuple[tuple[str, float], ...]
 
 
-def marks_of(policy: Policy) -> Marks:
+def marks_of(policy: Policy, catalog: Catalog) -> Marks:
     conditions = [rule.when for rule in policy.rules]
     return Marks(
         tokens=tuple(sorted({mark for when in conditions for mark in when.token_marks})),
         labels=frozenset(key for when in conditions for key in when.labels),
         names_tenants=any(when.tenants for when in conditions),
+        infers=any(map(_asks_what_for, conditions)) or any(_is_tagged(target.model) for target in catalog.targets),
         weights=tuple(sorted(policy.weights.items())),
     )
 
@@ -58,7 +72,10 @@ def marks_of(policy: Policy) -> Marks:
 def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool) -> Question:
     """What `request` asks for, under `policy`; `marks` are those of the policy."""
     routing, inference = request.routing, request.inference
-    task, complexity, is_inferred = _understood(routing, inference, policy)
+    told_task, told_complexity, is_inferred = _understood(routing, inference, policy)
+    task, complexity = told_task, told_complexity
+    if not marks.infers:
+        task, complexity, inference = routing.task_type, routing.complexity, None
     tokens = input_tokens(request)
     region = routing.region or policy.region
     labels = request.labels
@@ -98,9 +115,19 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         max_latency_s=routing.max_latency_s,
         time_left_s=request.time_left_s,
         chain_length=1 if routing.disable_fallback else policy.chain_length,
+        task=told_task,
+        complexity=told_complexity,
         is_inferred=is_inferred,
-        confidence=_confidence(routing, inference),
+        confidence=_confidence(routing, request.inference),
     )
+
+
+def _asks_what_for(when: Conditions) -> bool:
+    return bool(when.tasks or when.complexities) or not (when.is_technical is None and when.is_refactoring is None)
+
+
+def _is_tagged(model: Model) -> bool:
+    return bool(model.tasks or model.roles or model.quality or model.capabilities & TELLING)
 
 
 def input_tokens(request: Request) -> int:
