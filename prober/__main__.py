@@ -1,10 +1,14 @@
 """`python -m prober`."""
 
+import os
 import signal
 import sys
 
 # A Ctrl-C while modules load ends it quietly; main hears signals by itself once it runs.
 signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+# The C core of gRPC, which looks when it is imported, writes to stderr in a form of its own what we tell in ours.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 from prober.main import main  # noqa: E402
 

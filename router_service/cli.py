@@ -21,13 +21,10 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """Where a subcommand is defined, as `module:name`, what the list of commands says about it, and how much the C core
-    of gRPC may write to stderr: a command that calls tells its failures itself, in one line.
-    """
+    """Where a subcommand is defined, as `module:name`, and what the list of commands says about it."""
 
     place: str
     summary: str
-    grpc_verbosity: str = "ERROR"
 
 
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
@@ -36,13 +33,13 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "serve": Subcommand("serve:command", "Run the router."),
         "prober": Subcommand("modules:prober", "Run the prober."),
         "simulate": Subcommand("simulate:command", "Run the simulated providers."),
-        "complete": Subcommand("complete:command", "Run one prompt through the router.", "NONE"),
-        "route": Subcommand("route:command", "Ask where a request would go, and why.", "NONE"),
-        "models": Subcommand("models:command", "List the models, their prices and their health.", "NONE"),
-        "providers": Subcommand("providers:command", "List the providers, their keys and their health.", "NONE"),
+        "complete": Subcommand("complete:command", "Run one prompt through the router."),
+        "route": Subcommand("route:command", "Ask where a request would go, and why."),
+        "models": Subcommand("models:command", "List the models, their prices and their health."),
+        "providers": Subcommand("providers:command", "List the providers, their keys and their health."),
         "config": Subcommand("config:command", "Check, show, export and import configurations."),
-        "demo": Subcommand("demo.command:command", "Play scenarios with simulated providers and check them.", "NONE"),
-        "top": Subcommand("top:command", "Watch the health of all targets.", "NONE"),
+        "demo": Subcommand("demo.command:command", "Play scenarios with simulated providers and check them."),
+        "top": Subcommand("top:command", "Watch the health of all targets."),
     }
 )
 
@@ -78,7 +75,7 @@ def main(arguments: Sequence[str] | None = None, interrupt: Interrupt | None = N
     """Run the command line, of this process if none is given, and return the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     form = Form.JSON if "--json" in given else Form.TEXT
-    _prepare(SUBCOMMANDS.get(given[0]) if given else None)
+    _prepare()
     try:
         code = _run(given, interrupt)
     except streams.OutputLost as lost:
@@ -115,10 +112,13 @@ def _run(arguments: list[str], interrupt: Interrupt | None) -> int:
     return code if isinstance(code, int) else ExitCode.GOOD
 
 
-def _prepare(subcommand: Subcommand | None) -> None:
-    """The streams, and the logs as the environment wants them; before gRPC is imported, which looks."""
+def _prepare() -> None:
+    """The streams, and the logs as the environment wants them; before gRPC is imported, which looks.
+
+    The C core of gRPC writes to stderr in a form of its own what we tell in ours. Whoever looks for a fault in it sets
+    the variable.
+    """
     streams.prepare()
-    if subcommand is not None:
-        os.environ.setdefault("GRPC_VERBOSITY", subcommand.grpc_verbosity)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if os.environ.get("SIGNALBOX_LOG_LEVEL", "").lower() == "debug":
         logging.basicConfig(level=logging.DEBUG)

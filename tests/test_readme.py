@@ -5,6 +5,7 @@ The printed ports are used where they are free, as on a new machine; else the sa
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from signalbox_client.endpoint import endpoint
 
 from tests.harness import processes
 from tests.harness.processes import SIGNALBOX, Process, wait_until
@@ -164,3 +166,11 @@ def _spelt_out(row: str) -> Iterator[str]:
     for part in row.split(", "):
         letter, first, last = re.fullmatch(r"([A-Z])(\d+)(?: – [A-Z](\d+))?", part).groups()  # type: ignore[union-attr]
         yield from (f"{letter}{n}" for n in range(int(first), int(last or first) + 1) if f"{letter}{n}" != "O8")
+
+
+def test_both_pages_name_what_the_client_retries() -> None:
+    terms = endpoint("127.0.0.1:1", api_key="", ca="", is_patient=True, allow_plaintext_key=False)
+    policy = json.loads(str(dict(terms.options(0))["grpc.service_config"]))["methodConfig"][0]["retryPolicy"]
+    for page in (README, (ROOT / "clients/python/README.md").read_text()):
+        [told] = [text for text in page.split("\n\n") if re.search(r"(client retries|gRPC itself repeats)", text)]
+        assert set(re.findall(r"\b[A-Z]{8,}\b", told)) == set(policy["retryableStatusCodes"])

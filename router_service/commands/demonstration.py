@@ -66,4 +66,5 @@ def what_next(addresses: Addresses, provider: str, program: str) -> str:
             f"  curl -X POST {faults} -d '{rules}'",
             f"  curl -X DELETE {faults}",
         ]
-    return "\n".join([*lines, "\nCtrl-C stops everything."])
+    lines.append(f"\nWith `{program} up --log-level info` every request has a log line here. Ctrl-C stops everything.")
+    return "\n".join(lines)

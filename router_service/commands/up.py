@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
 import signal
 import sys
@@ -28,9 +27,10 @@ from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
 from router_service.supervisor import Part, PartFailed, Supervisor
+from router_service.telemetry.logs import LEVELS
 
 QUIET = "warning"
-"""A line for each request would bury what is shown here; SIGNALBOX_LOG_LEVEL=info brings them back."""
+"""A line for each request would bury what is shown here."""
 STOP_S = 5.0
 """For the parts that have nothing to finish; the router's time is its drain and a little more."""
 
@@ -48,6 +48,14 @@ STOP_S = 5.0
 @click.option("--simulator-address", metavar="HOST:PORT", help="Else 127.0.0.1:8790; port 0 takes a free one.")
 @options.data_dir
 @options.ready_file
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS, case_sensitive=False),
+    envvar="SIGNALBOX_LOG_LEVEL",
+    default=QUIET,
+    show_default=True,
+    help="What router and prober log here; info shows a line for each request. Else $SIGNALBOX_LOG_LEVEL.",
+)
 @click.option("--demo/--no-demo", "has_demo", default=True, help="Whether to show a completion and a stream.")
 def command(
     *,
@@ -59,6 +67,7 @@ def command(
     simulator_address: str | None,
     data_dir: Path,
     ready_file: Path | None,
+    log_level: str,
     has_demo: bool,
 ) -> int:
     """Run everything on this machine until Ctrl-C. The simulator runs only where the configuration asks for it."""
@@ -75,6 +84,7 @@ def command(
             simulator_address=simulator_address or SimulatorSettings().address,
             data_dir=data_dir,
             ready_file=ready_file,
+            log_level=log_level,
             has_demo=has_demo,
         )
         return asyncio.run(_up(wishes, directory))
@@ -128,6 +138,7 @@ class _Wishes:
     simulator_address: str
     data_dir: Path
     ready_file: Path | None
+    log_level: str
     has_demo: bool
 
 
@@ -162,7 +173,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     if needs_simulator(wishes.settings):
         simulator = await supervisor.start(_simulator(wishes, directory))
     common = [*_given("--config", wishes.config), *_given("--simulator-address", simulator)]
-    common += ["--data-dir", str(wishes.data_dir), "--log-level", os.environ.get("SIGNALBOX_LOG_LEVEL") or QUIET]
+    common += ["--data-dir", str(wishes.data_dir), "--log-level", wishes.log_level]
     prober = await supervisor.start(
         Part(
             name="prober",

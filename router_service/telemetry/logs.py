@@ -10,6 +10,7 @@ from collections.abc import Callable
 from router_service.telemetry.line_writer import LineWriter
 
 STDERR = 2
+GRPC = "grpc._cython.cygrpc"
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -25,7 +26,13 @@ def setup(level: str) -> LineWriter:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for chatty in ("asyncio", "opentelemetry", "httpx", "httpcore"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    logging.getLogger(GRPC).addFilter(_is_no_lost_caller)
     return writer
+
+
+def _is_no_lost_caller(record: logging.LogRecord) -> bool:
+    """gRPC takes it for an error, with a traceback, that a status could not be sent to a caller who has just left."""
+    return not str(record.msg).startswith("ExecuteBatchError raised in core")
 
 
 class LineHandler(logging.Handler):

@@ -9,15 +9,34 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from signalbox_client import AsyncClient, SignalboxError
+from signalbox.v1.chat_pb2 import Outcome
+from signalbox.v1.router_pb2 import Attempt
+from signalbox_client import AsyncClient, CompleteResponse, SignalboxError
 
 UNARY_PER_S, STREAMS = 50, 20
 TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """One attempt as its caller was told of it; times are the wall clock's."""
+
+    target: str
+    outcome: str
+    status: int
+    began: float
+    ended: float
+    tokens: tuple[int, int]
+    is_estimated: bool
+    cost_usd_nanos: int
+    maybe_billed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call as its caller saw it. `text_sha256` is of what was delivered, whole or not."""
+    """One call as its caller saw it. `text_sha256` is of what was delivered, whole or not; of a call that failed only
+    the number of its attempts is known.
+    """
 
     request_id: str
     is_stream: bool
@@ -25,11 +44,18 @@ class Call:
     ended: float
     error: str
     target: str
-    attempts: tuple[str, ...]
+    tried: tuple[Tried, ...]
+    attempts: int
     has_delivered: bool
     text_sha256: str
-    input_tokens: int
-    output_tokens: int
+    tokens: tuple[int, int]
+    cost_usd_nanos: int
+    ended_at: float
+    """By the wall clock, as `began_at`; the other two are monotonic."""
+
+    @property
+    def began_at(self) -> float:
+        return self.ended_at - (self.ended - self.began)
 
 
 class Load:
@@ -80,16 +106,9 @@ class Load:
         try:
             answer = await client.complete("a question", request_id=request_id, timeout_s=TIMEOUT_S)
         except SignalboxError as e:
-            self._record(request_id, began, error=_name(e))
+            self._record(request_id, began, error=e)
             return
-        self._record(
-            request_id,
-            began,
-            text=answer.message.content,
-            target=answer.target,
-            attempts=tuple(a.target for a in answer.attempts),
-            usage=(answer.usage.input_tokens, answer.usage.output_tokens),
-        )
+        self._record(request_id, began, response=answer, text=answer.message.content)
 
     async def _stream(self, client: AsyncClient) -> None:
         request_id, began, text = f"s-{next(self._numbers)}", time.monotonic(), ""
@@ -99,47 +118,55 @@ class Load:
                 text += piece
         except SignalboxError as e:
             target = stream.started.target if stream.started else ""
-            self._record(request_id, began, error=_name(e), text=text, is_stream=True, target=target)
+            self._record(request_id, began, error=e, text=text, is_stream=True, target=target)
             return
         assert stream.done is not None
-        response = stream.done.response
-        self._record(
-            request_id,
-            began,
-            text=text,
-            is_stream=True,
-            target=response.target,
-            attempts=tuple(a.target for a in response.attempts),
-            usage=(response.usage.input_tokens, response.usage.output_tokens),
-        )
+        self._record(request_id, began, response=stream.done.response, text=text, is_stream=True)
 
     def _record(
         self,
         request_id: str,
         began: float,
         *,
-        error: str = "",
+        response: CompleteResponse | None = None,
+        error: SignalboxError | None = None,
         text: str = "",
         is_stream: bool = False,
         target: str = "",
-        attempts: tuple[str, ...] = (),
-        usage: tuple[int, int] = (0, 0),
     ) -> None:
+        told = response or CompleteResponse(target=target)
         self.calls.append(
             Call(
                 request_id=request_id,
                 is_stream=is_stream,
                 began=began,
                 ended=time.monotonic(),
-                error=error,
-                target=target,
-                attempts=attempts,
+                error=_name(error) if error else "",
+                target=told.target,
+                tried=tuple(_tried(a) for a in told.attempts),
+                attempts=int(error.metadata.get("attempts", 0)) if error else len(told.attempts),
                 has_delivered=bool(text),
                 text_sha256=hashlib.sha256(text.encode()).hexdigest(),
-                input_tokens=usage[0],
-                output_tokens=usage[1],
+                tokens=(told.usage.input_tokens, told.usage.output_tokens),
+                cost_usd_nanos=told.cost_usd_nanos,
+                ended_at=time.time(),
             )
         )
+
+
+def _tried(attempt: Attempt) -> Tried:
+    began = attempt.start_time.ToNanoseconds() / 1e9
+    return Tried(
+        target=attempt.target,
+        outcome=Outcome.Name(attempt.outcome).removeprefix("OUTCOME_"),
+        status=attempt.status_code,
+        began=began,
+        ended=began + attempt.latency.ToNanoseconds() / 1e9,
+        tokens=(attempt.usage.input_tokens, attempt.usage.output_tokens),
+        is_estimated=attempt.usage.estimated,
+        cost_usd_nanos=attempt.cost_usd_nanos,
+        maybe_billed=attempt.maybe_billed,
+    )
 
 
 def _name(error: SignalboxError) -> str:

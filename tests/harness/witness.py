@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import httpx
 
@@ -13,6 +14,7 @@ import httpx
 class Row:
     """One request as the simulator saw it, less what tests do not ask for."""
 
+    time: str
     attempt_id: str
     provider: str
     path: str
@@ -26,6 +28,11 @@ class Row:
     started: float
     ended_s: float
     stream: bool
+
+    @property
+    def came_at(self) -> float:
+        """When its first byte came, by the wall clock."""
+        return datetime.fromisoformat(self.time).timestamp()
 
 
 class Witness:

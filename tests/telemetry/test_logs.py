@@ -58,6 +58,9 @@ from router_service.telemetry import logs
 logs.setup("warning")
 logging.getLogger("router_service.x").info("quiet")
 logging.getLogger("router_service.x").warning("loud %s", "and clear")
+grpc = logging.getLogger("grpc._cython.cygrpc")
+grpc.error("ExecuteBatchError raised in core by servicer method [/x]")
+grpc.error("something else")
 try:
     raise RuntimeError("CANARY-7f3a")
 except RuntimeError:
@@ -65,7 +68,7 @@ except RuntimeError:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stderr.splitlines()]
-    assert [line["message"] for line in lines] == ["loud and clear", "failed"]
+    assert [line["message"] for line in lines] == ["loud and clear", "something else", "failed"]
     assert done.stdout == ""
     assert CANARY not in done.stderr
 
