@@ -69,10 +69,15 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         events = self._router.stream(asked, current_span())
         async with aclosing(events):
             async for event in events:
+                try:
+                    message = responses.event(event, asked.request_id, request.request.plan_view)
+                except Exception as error:
+                    await events.athrow(error)
+                    raise
                 patient_until = time.monotonic() + self._server.slow_reader_s
                 try:
                     async with asyncio.timeout_at(min(patient_until, asked.deadline)):
-                        await _write(event, asked.request_id, request.request.plan_view, context)
+                        await _write(event, message, asked.request_id, context)
                 except TimeoutError:
                     if patient_until < asked.deadline:
                         await events.athrow(SlowReader(self._server.slow_reader_s))
@@ -115,13 +120,15 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         )
 
 
-async def _write(event: Started | Delta | Answer, request_id: str, plan_view: int, context: Context) -> None:
+async def _write(
+    event: Started | Delta | Answer, message: router_pb2.StreamCompleteResponse, request_id: str, context: Context
+) -> None:
     """One event of a stream, with the metadata that goes before the first and after the last of them."""
     if isinstance(event, Started):
         await context.send_initial_metadata((("x-signalbox-request-id", request_id),))
     elif isinstance(event, Answer):
         context.set_trailing_metadata(responses.trailers(event))
-    await context.write(responses.event(event, request_id, plan_view))
+    await context.write(message)
 
 
 def _unread(arrival: Arrival) -> Request:
