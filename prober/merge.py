@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from prober.probe import Finding, ProbeResult
+from prober.windows import Windows
 from router_service.core.blocks import Block, Blocks
 from router_service.core.catalog import Catalog
 from router_service.core.health import ProviderHealth, Snapshot, State
@@ -31,6 +32,7 @@ class Picture:
         self.adopt(catalog, now)
         self._probe_blocks = Blocks()
         self._report_blocks = Blocks()
+        self._windows = Windows()
         self._reporters: dict[str, _Reporter] = {}
 
     def adopt(self, catalog: Catalog, now: float) -> None:
@@ -77,12 +79,15 @@ class Picture:
         reporter.waits_for = {target for target, tally in report.tallies.items() if tally.in_flight and not tally.good}
         for target, tally in report.tallies.items():
             self._merge(report, target, tally, now)
+        for provider, windows in report.windows.items():
+            self._windows.tell(report.reporter_id, provider, windows, now)
         return reporter.sequence
 
     def forget_silent_reporters(self, now: float) -> None:
-        self._reporters = {
-            name: reporter for name, reporter in self._reporters.items() if now - reporter.heard_at < FORGET_REPORTER_S
-        }
+        silent = [name for name, each in self._reporters.items() if now - each.heard_at >= FORGET_REPORTER_S]
+        for name in silent:
+            del self._reporters[name]
+        self._windows.forget(silent)
 
     def probe_wanted_in_s(self, provider: str, now: float) -> float | None:
         """When a probe would settle something about a target of `provider`; None when nothing is open."""
@@ -146,10 +151,12 @@ class Picture:
         return (tally.scaled(share) if share < 1 else tally), streak_limit
 
     def _provider(self, provider: str, now: float) -> ProviderHealth:
-        block = self._block(provider, now)
+        block, windows = self._block(provider, now), self._windows.of(provider, now)
         if block is None:
-            return ProviderHealth(provider=provider)
-        return ProviderHealth(provider=provider, blocked_for_s=block.left_s(now), block_reason=block.reason)
+            return ProviderHealth(provider=provider, windows=windows)
+        return ProviderHealth(
+            provider=provider, blocked_for_s=block.left_s(now), block_reason=block.reason, windows=windows
+        )
 
     def _block(self, provider: str, now: float) -> Block | None:
         blocks = [b for b in (self._probe_blocks.of(provider), self._report_blocks.of(provider)) if b and b.left_s(now)]

@@ -154,6 +154,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         reporter_id=f"router-{secrets.token_hex(8)}",
         settings=settings.prober,
         rng=rng,
+        windows=quotas.windows,
     )
 
     def adopt(new: Settings) -> None:

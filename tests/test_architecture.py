@@ -16,7 +16,7 @@ SOURCES = {"router_service": "router_service", "prober": "prober", "clients/pyth
 ALL = frozenset({"*"})
 CODECS = frozenset({"dialect", "openai", "openai_errors", "retry_after", "sse"})
 PROTOCOLS = {"providers": frozenset({"dialect", "transport"}), "store": frozenset({"ports"})}
-WIRE = frozenset({"wire", "wire_limits", "wire_report"})
+WIRE = frozenset({"wire", "wire_limits", "wire_report", "wire_windows"})
 STUBS = "stubs"
 
 # A row may import the parts that are named: all of their modules, or only those listed.
@@ -36,7 +36,7 @@ TABLE: Mapping[str, Mapping[str, frozenset[str]]] = {
         "core": ALL,
         "config": ALL,
         "providers": CODECS,
-        "store": frozenset({"quota", "lease"}),
+        "store": frozenset({"lease", "ports", "quota", "sqlite", "terms"}),
         "health": WIRE,
         "rpc": ALL,
         "telemetry": ALL,
@@ -52,6 +52,7 @@ STUB_PLACES = (
     "router_service/edge/*.py",
     "router_service/health/wire.py",
     "router_service/health/wire_report.py",
+    "router_service/health/wire_windows.py",
     "router_service/health/channel.py",
     "router_service/main.py",
     "router_service/commands/*.py",
@@ -63,7 +64,7 @@ STUB_PLACES = (
 # Libraries with one home.
 CONFINED = {
     "aiohttp": ("router_service/providers/*.py",),
-    "httpx": ("prober/probe.py",),
+    "httpx": ("prober/exchange.py",),
     "sqlite3": ("router_service/store/*.py",),
     "aiosqlite": ("router_service/store/*.py",),
     "pydantic": ("router_service/config/*.py",),
@@ -258,7 +259,7 @@ def test_checker_finds(path: str, source: str, why: str) -> None:
             "router_service/main.py",
             "from router_service.edge import requests\nfrom signalbox.v1 import router_pb2_grpc",
         ),
-        ("prober/probe.py", "import httpx\nfrom prober.merge import Merge"),
+        ("prober/exchange.py", "import httpx\nfrom prober.merge import Merge"),
         ("prober/x.py", "from router_service.health import wire\nfrom router_service import config"),
         (
             "clients/python/signalbox_client/x.py",

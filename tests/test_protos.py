@@ -92,9 +92,10 @@ FIELDS = {
     "TargetHealth": "target state state_age traffic_share success_rate success_rate_lower consecutive_failures samples "
     "in_flight latency time_to_first_token output_tokens_per_second last_error last_probe_time probe_span last_probe",
     "ProviderHealth": "provider blocked_for block_reason windows",
-    "QuotaWindow": "unit limit remaining resets_in",
+    "QuotaWindow": "unit limit remaining resets_in models free",
     "ReporterProgress": "reporter_id merged_sequence",
-    "ReportRequest": "reporter_id sequence targets",
+    "ReportRequest": "reporter_id sequence targets age providers",
+    "ProviderReport": "provider windows",
     "TargetReport": "target outcomes latency time_to_first_token output_tokens output_seconds in_flight "
     "trailing_failures blocked_for block_reason last_error",
     "LatencySketch": "bucket_indexes bucket_counts sum_seconds",

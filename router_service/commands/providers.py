@@ -117,7 +117,7 @@ def _row(
         provider=provider,
         models=[target.model.id for target in targets],
         health=next((state for state in WORST_FIRST if state in states), HEALTH_STATE_UNKNOWN),
-        free_left=next((w for w in windows if provider.free and w.unit == str(provider.free)), None),
+        free_left=next((window for window in windows if window.free), None),
         last_probe=_last_probe(known),
     )
 

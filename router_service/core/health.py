@@ -89,12 +89,31 @@ class TargetHealth:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaWindow:
+    """What is left of one limit. `unit` says what is counted over which time, such as `requests/minute`.
+
+    `resets_in_s` is None for what no time refills. `models` are those that share it; empty means all. Inside a window
+    that `is_free`, calls have no price.
+    """
+
+    unit: str
+    limit: int
+    remaining: int
+    resets_in_s: float | None = None
+    models: tuple[str, ...] = ()
+    is_free: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderHealth:
-    """A provider's block: for how many more seconds, counted from the snapshot's making, and why."""
+    """A provider's account: blocked for how many more seconds, counted from the snapshot's making, and why; and what
+    is left of its limits.
+    """
 
     provider: str
     blocked_for_s: float = 0.0
     block_reason: BlockReason | None = None
+    windows: tuple[QuotaWindow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from datetime import UTC, tzinfo
 from enum import Enum
 from typing import NamedTuple
 
+from router_service.core.health import QuotaWindow
 from router_service.core.windows import Per
 
 NANOS_PER_NEURON = 11_000
@@ -138,6 +139,17 @@ class WindowReading:
     @property
     def remaining_share(self) -> float:
         return self.remaining / self.limit if self.limit > 0 else 0.0
+
+    def shown(self) -> QuotaWindow:
+        """The same as others are told of it. A balance, which no time refills, has no time in its unit."""
+        return QuotaWindow(
+            unit=self.unit.value if self.per is Per.EVER else f"{self.unit.value}/{self.per.value}",
+            limit=self.limit,
+            remaining=self.remaining,
+            resets_in_s=self.resets_in_s,
+            models=tuple(sorted(self.models)),
+            is_free=self.is_free,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from router_service.core.health import QuotaWindow
 from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
 from router_service.core.sketch import LatencySketch
 
@@ -85,12 +86,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """One reporter's tallies by target id, for one period that ended `age_s` seconds before the report was sent."""
+    """One reporter's tallies by target id, for one period that ended `age_s` seconds before the report was sent.
+
+    `windows` is what it counts of providers' limits, by provider's name, as of the sending.
+    """
 
     reporter_id: str
     sequence: int
     tallies: Mapping[str, Tally]
     age_s: float = 0.0
+    windows: Mapping[str, tuple[QuotaWindow, ...]] = field(default_factory=dict)
 
 
 def _scaled(sketch: LatencySketch, share: float) -> LatencySketch:

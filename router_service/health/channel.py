@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import grpc
 from signalbox.v1 import health_feed_pb2 as pb
 from signalbox.v1.health_feed_pb2_grpc import HealthFeedStub
 
+from router_service.core.health import QuotaWindow
 from router_service.core.settings import ProberSettings
 from router_service.core.tally import Report
 from router_service.health.board import HealthBoard, Reception
@@ -30,6 +33,9 @@ FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 0.8
 
 LONGEST_REPORT_WAIT_S = 30.0
 
+Windows = Callable[[], Mapping[str, tuple[QuotaWindow, ...]]]
+"""Says what is left of each provider's limits by now, by name."""
+
 OPTIONS = (
     ("grpc.max_receive_message_length", 2 * MAX_SNAPSHOT_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -45,7 +51,8 @@ class HealthChannel:
     """Keeps `board` current for as long as `run` runs. A prober that is away or hangs costs the requests nothing.
 
     `refused` counts the snapshots that were not taken: by the field that was wrong with them, by `order` where they
-    were not newer, and by `states` where those contradict what was seen here.
+    were not newer, and by `states` where those contradict what was seen here. `windows` says what is left of
+    providers' limits; the prober is told with every report.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class HealthChannel:
         reporter_id: str,
         settings: ProberSettings,
         rng: Random,
+        windows: Windows = dict,
     ) -> None:
         self.refused: Counter[str] = Counter()
         self._address = address
@@ -63,6 +71,7 @@ class HealthChannel:
         self._settings = settings
         self._reporter_id = reporter_id
         self._rng = rng
+        self._windows = windows
         self._watching = _Link("health snapshots from the prober")
         self._reporting = _Link("health reports to the prober")
         self._last_refused = ""
@@ -143,7 +152,10 @@ class HealthChannel:
     async def _send_unsent(self, stub: HealthFeedAsyncStub) -> float:
         """Send what is due, oldest first; return how long to wait before the next report, in seconds."""
         wait_s = self._settings.report_s
-        for report in self._board.unsent_reports(self._reporter_id):
+        unsent = self._board.unsent_reports(self._reporter_id)
+        if unsent:
+            unsent[-1] = replace(unsent[-1], windows=self._windows())
+        for report in unsent:
             try:
                 asked_s = await self._send(stub, report)
             except grpc.aio.AioRpcError as e:

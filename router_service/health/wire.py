@@ -21,6 +21,7 @@ from router_service.core.outcome import BlockReason
 from router_service.health import wire_limits as limits
 from router_service.health.slices import SLICE, Slices, finish
 from router_service.health.wire_limits import Corrupt, number, seconds, unix_time
+from router_service.health.wire_windows import windows_from_messages, windows_to_messages
 
 MAX_SNAPSHOT_BYTES = 4 * 1024 * 1024
 """What clients of gRPC take by default; a snapshot of five thousand targets is half of it."""
@@ -166,7 +167,7 @@ def _target_from_message(message: pb.TargetHealth, field: str) -> TargetHealth:
 
 
 def _provider_to_message(health: ProviderHealth) -> pb.ProviderHealth:
-    message = pb.ProviderHealth(provider=health.provider)
+    message = pb.ProviderHealth(provider=health.provider, windows=windows_to_messages(health.windows))
     if health.block_reason is not None and health.blocked_for_s > 0:
         message.blocked_for.CopyFrom(to_duration(health.blocked_for_s))
         message.block_reason = BLOCK_REASONS[health.block_reason]
@@ -175,10 +176,13 @@ def _provider_to_message(health: ProviderHealth) -> pb.ProviderHealth:
 
 def _provider_from_message(message: pb.ProviderHealth, field: str) -> ProviderHealth:
     blocked_for_s = seconds(message.blocked_for, f"{field}.blocked_for", most=limits.LONGEST_BLOCK_S)
-    if not blocked_for_s:
-        return ProviderHealth(provider=message.provider)
-    reason = block_reason_from_number(message.block_reason, f"{field}.block_reason")
-    return ProviderHealth(provider=message.provider, blocked_for_s=blocked_for_s, block_reason=reason)
+    reason = block_reason_from_number(message.block_reason, f"{field}.block_reason") if blocked_for_s else None
+    return ProviderHealth(
+        provider=message.provider,
+        blocked_for_s=blocked_for_s,
+        block_reason=reason,
+        windows=windows_from_messages(message.windows, f"{field}.windows"),
+    )
 
 
 def _latency_to_message(latency: Latency) -> pb.LatencySummary | None:

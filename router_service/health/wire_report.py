@@ -9,12 +9,14 @@ from itertools import pairwise
 from signalbox.v1 import chat_pb2
 from signalbox.v1 import health_feed_pb2 as pb
 
+from router_service.core.health import QuotaWindow
 from router_service.core.outcome import Outcome
 from router_service.core.sketch import BUCKETS, LatencySketch
 from router_service.core.tally import Report, Tally
 from router_service.health import wire_limits as limits
 from router_service.health.wire import BLOCK_REASONS, block_reason_from_number, to_duration
 from router_service.health.wire_limits import Corrupt, number, seconds
+from router_service.health.wire_windows import windows_from_messages, windows_to_messages
 
 MAX_REPORT_BYTES = 1024 * 1024
 OLDEST_REPORT_S = 300.0
@@ -29,6 +31,10 @@ def report_to_message(report: Report) -> pb.ReportRequest:
         sequence=report.sequence,
         targets=[_tally_to_message(target, tally) for target, tally in report.tallies.items()],
         age=to_duration(min(report.age_s, OLDEST_REPORT_S)) if report.age_s > 0 else None,
+        providers=[
+            pb.ProviderReport(provider=provider, windows=windows_to_messages(windows))
+            for provider, windows in report.windows.items()
+        ],
     )
 
 
@@ -47,7 +53,19 @@ def report_from_message(message: pb.ReportRequest, *, known: Collection[str]) ->
             raise Corrupt(f"targets[{i}].target", f"names {target.target!r} a second time")
         tallies[target.target] = _tally_from_message(target, f"targets[{i}]")
     age_s = seconds(message.age, "age", most=OLDEST_REPORT_S)
-    return Report(reporter_id=reporter_id, sequence=message.sequence, tallies=tallies, age_s=age_s)
+    windows = _windows_from_message(message, {target.partition("/")[0] for target in known})
+    return Report(reporter_id=reporter_id, sequence=message.sequence, tallies=tallies, age_s=age_s, windows=windows)
+
+
+def _windows_from_message(message: pb.ReportRequest, known: Collection[str]) -> dict[str, tuple[QuotaWindow, ...]]:
+    """A provider that is not configured here is left out: the router may have read a newer file a second ago."""
+    windows: dict[str, tuple[QuotaWindow, ...]] = {}
+    for i, entry in enumerate(message.providers):
+        if entry.provider in windows:
+            raise Corrupt(f"providers[{i}].provider", f"names {entry.provider!r} a second time")
+        if entry.provider in known:
+            windows[entry.provider] = windows_from_messages(entry.windows, f"providers[{i}].windows")
+    return windows
 
 
 def _tally_to_message(target: str, tally: Tally) -> pb.TargetReport:

@@ -8,6 +8,7 @@ from math import inf
 from typing import NamedTuple
 
 from router_service.core.budget import BudgetReading, BudgetRules, BudgetStanding
+from router_service.core.health import QuotaWindow
 from router_service.core.quota import (
     Amounts,
     QuotaRules,
@@ -146,6 +147,12 @@ class QuotaBook:
         """How each limit of a provider stands, for people and for the health feed."""
         account = self._accounts.get(provider)
         return () if account is None else account.readings(self._clock())
+
+    def windows(self) -> Mapping[str, tuple[QuotaWindow, ...]]:
+        """What is left of every provider's limits, by name, as others are told of it; none where nothing limits."""
+        now = self._clock()
+        shown = {name: tuple(r.shown() for r in account.readings(now)) for name, account in self._accounts.items()}
+        return {name: windows for name, windows in shown.items() if windows}
 
     def budget_readings(self) -> tuple[BudgetReading, ...]:
         """How each money limit stands."""

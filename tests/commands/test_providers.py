@@ -72,7 +72,7 @@ def test_table_says_what_is_missing_and_where_to_get_it(run: Run, file: Path, mo
 def test_free_window_is_the_one_that_the_prober_reports(file: Path) -> None:
     catalog = config.load(file, environ={}, today=date(2026, 11, 21)).catalog
     minute = QuotaWindow(unit="requests/minute", limit=30, remaining=29)
-    day = QuotaWindow(unit="requests/day", limit=200, remaining=150)
+    day = QuotaWindow(unit="requests/day", limit=200, remaining=150, free=True)
     snapshot = Snapshot(providers=[ProviderHealth(provider="ready", windows=[minute, day])])
     rows = {row.provider.name: row for row in provider_rows(catalog, snapshot)}
     assert rows["ready"].free_left == day

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from random import Random
 import grpc
 import pytest
 
-from router_service.core.health import Snapshot, Source, State, TargetHealth
+from router_service.core.health import QuotaWindow, Snapshot, Source, State, TargetHealth
 from router_service.core.outcome import Outcome
 from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
@@ -60,10 +60,14 @@ class Waits(Random):
 
 
 @asynccontextmanager
-async def connected(address: str, settings: ProberSettings = QUICK) -> AsyncIterator[Line]:
+async def connected(
+    address: str, settings: ProberSettings = QUICK, *, windows: Mapping[str, tuple[QuotaWindow, ...]] | None = None
+) -> AsyncIterator[Line]:
     board = HealthBoard(TARGETS, settings, clock=time.monotonic)
     waits = Waits()
-    channel = HealthChannel(address, board, reporter_id=REPORTER, settings=settings, rng=waits)
+    channel = HealthChannel(
+        address, board, reporter_id=REPORTER, settings=settings, rng=waits, windows=lambda: windows or {}
+    )
     async with asyncio.TaskGroup() as group:
         running = group.create_task(channel.run())
         try:
@@ -126,6 +130,19 @@ async def test_attempts_are_reported_once(socket_path: Path) -> None:
         sequences = [report.sequence for report in prober.reports]
         assert sequences == sorted(set(sequences))
         assert {report.reporter_id for report in prober.reports} == {REPORTER}
+
+
+async def test_what_is_left_of_limits_goes_along_with_the_newest_report_alone(socket_path: Path) -> None:
+    prober, left = PlayingProber(), QuotaWindow(unit="requests/day", limit=9, remaining=4)
+    prober.refusals = [grpc.StatusCode.UNAVAILABLE]
+    async with serving(prober, socket_path) as address, connected(address, windows={"alder": (left,)}) as line:
+        line.attempt()
+        await prober.send(snapshot(1))
+        await until(lambda: len(prober.reports) >= 3, "no reports")
+        newest = {(w.unit, w.remaining) for report in prober.reports for p in report.providers for w in p.windows}
+        assert newest == {("requests/day", 4)}
+        with_windows = [report.sequence for report in prober.reports if report.providers]
+        assert len(with_windows) < len(prober.reports)
 
 
 async def test_nothing_is_reported_before_the_first_snapshot(socket_path: Path) -> None:

@@ -16,6 +16,7 @@ from router_service.core.health import (
     ProbeSpan,
     ProbeTiming,
     ProviderHealth,
+    QuotaWindow,
     Snapshot,
     State,
     TargetHealth,
@@ -28,6 +29,12 @@ from router_service.health.wire_report import report_from_message, report_to_mes
 
 KNOWN = frozenset({"alder/small", "birch/small"})
 LATENCY = Latency(p50_s=0.5, p90_s=1.0, p95_s=1.25, p99_s=2.0, mean_s=0.625)
+
+WINDOWS = (
+    QuotaWindow(unit="requests/minute", limit=30, remaining=12, resets_in_s=0.0),
+    QuotaWindow(unit="tokens/day", limit=2**62, remaining=0, resets_in_s=3600.5, models=("small",), is_free=True),
+    QuotaWindow(unit="usd_nanos", limit=5_000_000_000, remaining=1),
+)
 
 FULL = Snapshot(
     epoch=3,
@@ -57,7 +64,7 @@ FULL = Snapshot(
     },
     providers={
         "alder": ProviderHealth(provider="alder", blocked_for_s=30.0, block_reason=BlockReason.MONEY),
-        "birch": ProviderHealth(provider="birch"),
+        "birch": ProviderHealth(provider="birch", windows=WINDOWS),
     },
     merged_sequences={"router-1-of-2": 9},
 )
@@ -172,7 +179,13 @@ def tally() -> Tally:
 
 
 def report(sequence: int = 4) -> Report:
-    return Report(reporter_id="router-1-of-2", sequence=sequence, tallies={"alder/small": tally()}, age_s=1.5)
+    return Report(
+        reporter_id="router-1-of-2",
+        sequence=sequence,
+        tallies={"alder/small": tally()},
+        age_s=1.5,
+        windows={"birch": WINDOWS},
+    )
 
 
 def test_a_report_goes_through_unchanged() -> None:
@@ -186,6 +199,12 @@ def test_a_report_goes_through_unchanged() -> None:
     assert (back.output_tokens, back.output_s) == (there.output_tokens, there.output_s)
     assert (back.trailing_failures, back.in_flight, back.last_error) == (1, 2, "TIMEOUT")
     assert (back.blocked_for_s, back.block_reason) == (2.5, BlockReason.RATE_LIMITED)
+    assert found.windows == {"birch": WINDOWS}
+
+
+def test_windows_of_a_provider_that_is_not_configured_here_are_left_out() -> None:
+    made = Report(reporter_id="router-1", sequence=1, tallies={}, windows={"yew": WINDOWS, "alder": WINDOWS[:1]})
+    assert report_from_message(report_to_message(made), known=KNOWN).windows == {"alder": WINDOWS[:1]}
 
 
 @pytest.mark.parametrize("outcome", Outcome)
@@ -250,6 +269,29 @@ REPORT_DAMAGES: list[tuple[str, str, ReportDamage]] = [
     ),
     ("a negative block", "targets[0].blocked_for", lambda m: m.targets[0].blocked_for.CopyFrom(Duration(seconds=-1))),
     ("an old report", "age", lambda m: m.age.CopyFrom(Duration(seconds=301))),
+    ("windows twice", "providers[1].provider", lambda m: m.providers.append(m.providers[0])),
+    ("a window of nothing", "providers[0].windows[0].unit", lambda m: m.providers[0].windows[0].ClearField("unit")),
+    (
+        "less than nothing left",
+        "providers[0].windows[0].remaining",
+        lambda m: setattr(m.providers[0].windows[0], "remaining", -1),
+    ),
+    ("a negative limit", "providers[0].windows[1].limit", lambda m: setattr(m.providers[0].windows[1], "limit", -1)),
+    (
+        "a reset in the past",
+        "providers[0].windows[0].resets_in",
+        lambda m: m.providers[0].windows[0].resets_in.CopyFrom(Duration(seconds=-1)),
+    ),
+    (
+        "a model without a name",
+        "providers[0].windows[0].models[0]",
+        lambda m: m.providers[0].windows[0].models.append(""),
+    ),
+    (
+        "too many windows",
+        "providers[0].windows",
+        lambda m: m.providers[0].windows.extend([m.providers[0].windows[0]] * 256),
+    ),
     ("over 1 MiB", "report", lambda m: setattr(m.targets[0], "last_error", "x" * (1024 * 1024))),
 ]
 

@@ -171,7 +171,8 @@ Global___GetSnapshotResponse: _TypeAlias = GetSnapshotResponse  # noqa: Y015
 @_typing.final
 class Snapshot(_message.Message):
     """Everything known about health at one moment. `epoch` and `sequence` order all snapshots, in this order: a reader
-    refuses one that is not greater than its last.
+    refuses one that is not greater than its last, unless it comes from another `prober_id` and the reader's last snapshot
+    is stale.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -480,7 +481,9 @@ class ProviderHealth(_message.Message):
 
     @_builtins.property
     def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaWindow]:
-        """What is left of its limits, by the provider's own headers where it sends them. Empty when it has none."""
+        """What is left of its limits: as the routers count it, else by the provider's own headers. Empty when nothing is known
+        of any.
+        """
 
     def __init__(
         self,
@@ -508,6 +511,8 @@ class QuotaWindow(_message.Message):
     LIMIT_FIELD_NUMBER: _builtins.int
     REMAINING_FIELD_NUMBER: _builtins.int
     RESETS_IN_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    FREE_FIELD_NUMBER: _builtins.int
     unit: _builtins.str
     """What is counted and over which time, for example `requests/minute`, `tokens/day` or `neurons/day`; `usd_nanos` for
     a prepaid balance in 1e-9 USD, which no time refills.
@@ -516,9 +521,17 @@ class QuotaWindow(_message.Message):
     """The most that fits into the window, in the unit."""
     remaining: _builtins.int
     """What is left of it, in the unit, 0 or more."""
+    free: _builtins.bool
+    """Whether calls inside the window have no price."""
     @_builtins.property
     def resets_in(self) -> _duration_pb2.Duration:
-        """When the window starts anew, counted from the snapshot's `produced_time`. Absent for a balance."""
+        """When the window starts anew, counted from the snapshot's `produced_time`, or from the end of the report that holds
+        it. Absent for a balance.
+        """
+
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The models that share the limit. Empty when all of the provider's do."""
 
     def __init__(
         self,
@@ -527,10 +540,12 @@ class QuotaWindow(_message.Message):
         limit: _builtins.int = ...,
         remaining: _builtins.int = ...,
         resets_in: _duration_pb2.Duration | None = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        free: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["resets_in", b"resets_in"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "remaining", b"remaining", "resets_in", b"resets_in", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free", b"free", "limit", b"limit", "models", b"models", "remaining", b"remaining", "resets_in", b"resets_in", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -572,6 +587,7 @@ class ReportRequest(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
     AGE_FIELD_NUMBER: _builtins.int
+    PROVIDERS_FIELD_NUMBER: _builtins.int
     reporter_id: _builtins.str
     """Names the worker's process: random for each start, 8 to 64 characters out of letters, digits and `-`."""
     sequence: _builtins.int
@@ -587,6 +603,10 @@ class ReportRequest(_message.Message):
         rightly.
         """
 
+    @_builtins.property
+    def providers(self) -> _containers.RepeatedCompositeFieldContainer[Global___ProviderReport]:
+        """The providers of which this router counts limits, at most one entry each; in the newest report of a sending only."""
+
     def __init__(
         self,
         *,
@@ -594,14 +614,43 @@ class ReportRequest(_message.Message):
         sequence: _builtins.int = ...,
         targets: _abc.Iterable[Global___TargetReport] | None = ...,
         age: _duration_pb2.Duration | None = ...,
+        providers: _abc.Iterable[Global___ProviderReport] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["age", b"age"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "reporter_id", b"reporter_id", "sequence", b"sequence", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age", b"age", "providers", b"providers", "reporter_id", b"reporter_id", "sequence", b"sequence", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportRequest: _TypeAlias = ReportRequest  # noqa: Y015
+
+@_typing.final
+class ProviderReport(_message.Message):
+    """What one router counts of one provider's limits."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    provider: _builtins.str
+    """The provider's name. An unknown one is left aside, since a router may know a newer configuration."""
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaWindow]:
+        """What is left of its limits by this router's count, which the provider's own headers correct. At most 256."""
+
+    def __init__(
+        self,
+        *,
+        provider: _builtins.str = ...,
+        windows: _abc.Iterable[Global___QuotaWindow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["provider", b"provider", "windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProviderReport: _TypeAlias = ProviderReport  # noqa: Y015
 
 @_typing.final
 class TargetReport(_message.Message):
