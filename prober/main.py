@@ -22,8 +22,9 @@ import uvloop
 from opentelemetry import trace
 from signalbox.v1 import health_feed_pb2_grpc
 
+from prober.exchange import Exchanges
 from prober.merge import Picture
-from prober.probe import HttpProbe
+from prober.probe import CheapProbe
 from prober.publish import HEALTH_FEED, EpochLost, Feed, next_epoch
 from prober.schedule import Schedule
 from router_service import config
@@ -31,7 +32,14 @@ from router_service.core.catalog import Provider
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.call import CallFrame
-from router_service.rpc.process import CannotSayReady, check_ready_file, exit_code, hearing_signals, write_ready_file
+from router_service.rpc.process import (
+    CannotSayReady,
+    check_ready_file,
+    exit_code,
+    hearing_signals,
+    raise_open_files,
+    write_ready_file,
+)
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
 from router_service.telemetry import logs, tracing
 from router_service.telemetry.calls import CallTracing
@@ -121,11 +129,13 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
     standard = StandardServices(server, (HEALTH_FEED,), has_reflection=True)
     address = listen(server, options.address or settings.prober.address, allow_remote=settings.prober.allow_remote)
     listen(server, f"unix:{_socket_path(options.data_dir)}", allow_remote=False)
+    raise_open_files()
     tracer = trace.get_tracer("signalbox.prober") if spans is None else spans.get_tracer("signalbox.prober")
     try:
         heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
         with hearing_signals(heard.put_nowait):
-            async with HttpProbe(timeout_s=settings.prober.timeout_s, tracer=tracer) as probe:
+            async with Exchanges() as exchanges:
+                probe = CheapProbe(exchanges, timeout_s=settings.prober.timeout_s, tracer=tracer)
                 schedule = Schedule(
                     filter(_is_probed, settings.catalog.providers),
                     settings.prober,

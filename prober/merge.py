@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from prober.probe import Finding, ProbeResult
+from prober.probe import BLOCKING, Finding, ProbeResult
 from prober.windows import Windows
 from router_service.core.blocks import Block, Blocks
 from router_service.core.catalog import Catalog
 from router_service.core.health import ProviderHealth, Snapshot, State
-from router_service.core.outcome import BlockReason
 from router_service.core.record import TargetRecord
 from router_service.core.settings import ProberSettings
 from router_service.core.success import SuccessRate
 from router_service.core.tally import Report, Tally
 
 FORGET_REPORTER_S = 300.0
-KEY_REFUSED_S = 60.0
+REFUSED_S = 60.0
+"""So long a provider is left alone that refuses our key or wants money; each probe that hears so begins it anew."""
 ENOUGH_REPORTERS = 3
 """From so many reporters of a target on, none of them has over half of its weight."""
 
@@ -63,8 +63,8 @@ class Picture:
                 wall_time=result.wall_time,
                 now=now,
             )
-        if result.finding is Finding.KEY_REFUSED:
-            self._probe_blocks.add(result.provider, BlockReason.CREDENTIALS, for_s=KEY_REFUSED_S, now=now)
+        if result.finding in (Finding.KEY_REFUSED, Finding.MONEY_GONE):
+            self._probe_blocks.add(result.provider, BLOCKING[result.finding], for_s=REFUSED_S, now=now)
         elif result.finding is Finding.GOOD:
             self._probe_blocks.lift(result.provider)
 

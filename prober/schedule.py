@@ -48,6 +48,7 @@ class Schedule:
         self._changed = changed
         self._rng = rng
         self._clock = clock
+        self._is_short = False
 
     def adopt(self, providers: Iterable[Provider]) -> None:
         """Probe these from now on; the clock of a provider that is as it was goes on."""
@@ -77,9 +78,19 @@ class Schedule:
                 await asyncio.sleep(self._interval_s())
                 continue
             probed_at = self._clock()
+            self._note_shortage(result)
             self._picture.probed(result, probed_at)
             self._changed()
             await self._rest(result, probed_at)
+
+    def _note_shortage(self, result: ProbeResult) -> None:
+        is_short = result.finding is Finding.UNASKED
+        if is_short and not self._is_short:
+            logger.warning(
+                "the prober has no open files left to probe with, so nothing is known from now on of what only probes "
+                "tell; raise its limit (ulimit -n)"
+            )
+        self._is_short = is_short
 
     async def _rest(self, result: ProbeResult, probed_at: float) -> None:
         wait_s = self.wait_s(result, probed_at)

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import resource
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from itertools import count
 
 import grpc
 from signalbox.v1 import chat_pb2
@@ -15,6 +11,7 @@ from signalbox.v1 import chat_pb2
 from router_service.rpc.process import MOST_OPEN_FILES
 from tests.harness import processes, settings
 from tests.harness.processes import Process, running, short_directory, wait_until
+from tests.harness.shortage import short_of_files
 from tests.harness.stack import Refused, Stack, asking, refused, routing
 
 CALLS = 8
@@ -65,16 +62,3 @@ def complete(stack: Stack) -> Refused | None:
     except grpc.RpcError as error:
         return refused(error)
     return None
-
-
-@contextmanager
-def short_of_files(pid: int) -> Iterator[None]:
-    """A process that may open no more files than it has, for as long as the block lasts."""
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    used = {int(name) for name in os.listdir(f"/proc/{pid}/fd")}
-    lowest_free = next(number for number in count() if number not in used)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (lowest_free, before[1]))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)

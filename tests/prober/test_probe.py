@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,8 +18,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import NoOpTracer, Tracer
 
-from prober.probe import Finding, HttpProbe, ProbeResult
+from prober.exchange import Exchanges
+from prober.probe import CheapProbe, Finding, ProbeResult
 from router_service.core.catalog import Provider, Secret
+from tests.harness.shortage import short_of_files
 
 pytestmark = pytest.mark.anyio
 
@@ -78,8 +82,8 @@ async def serving(answer: Answer) -> AsyncIterator[tuple[str, list[bytes]]]:
 
 async def probed(base_url: str, *, key: str = "", tracer: Tracer | None = None) -> ProbeResult:
     provider = Provider(name="alder", dialect="openai", base_url=base_url, key=Secret(_value=key))
-    async with HttpProbe(timeout_s=TIMEOUT_S, tracer=tracer or NoOpTracer()) as probe:
-        return await probe(provider)
+    async with Exchanges() as exchanges:
+        return await CheapProbe(exchanges, timeout_s=TIMEOUT_S, tracer=tracer or NoOpTracer())(provider)
 
 
 async def test_a_good_probe_lists_models_with_the_key_and_times_its_phases() -> None:
@@ -106,13 +110,10 @@ async def test_without_a_key_none_is_sent() -> None:
 
 
 async def test_each_probe_has_a_connection_of_its_own() -> None:
-    provider = Provider(name="alder", dialect="openai", base_url="")
-    async with (
-        serving(answering(http(200, MODELS))) as (url, heads),
-        HttpProbe(timeout_s=TIMEOUT_S, tracer=NoOpTracer()) as probe,
-    ):
+    async with serving(answering(http(200, MODELS))) as (url, heads), Exchanges() as exchanges:
+        probe = CheapProbe(exchanges, timeout_s=TIMEOUT_S, tracer=NoOpTracer())
         for _ in range(3):
-            result = await probe(Provider(name=provider.name, dialect=provider.dialect, base_url=url))
+            result = await probe(Provider(name="alder", dialect="openai", base_url=url))
             assert result.timing.connect_s > 0
     assert len(heads) == 3
 
@@ -134,6 +135,7 @@ async def test_a_name_is_resolved_and_timed_and_stays_in_the_request() -> None:
         (http(405), Finding.GOOD, ""),
         (http(401, b"{}"), Finding.KEY_REFUSED, "CREDENTIALS 401"),
         (http(403), Finding.KEY_REFUSED, "CREDENTIALS 403"),
+        (http(402, b"{}"), Finding.MONEY_GONE, "MONEY 402"),
         (http(429), Finding.RATE_LIMITED, "RATE_LIMITED 429"),
         (http(500), Finding.BAD, "SERVER_ERROR 500"),
         (http(503, b"<html>"), Finding.BAD, "SERVER_ERROR 503"),
@@ -179,6 +181,30 @@ async def test_a_closed_port_is_a_failure_to_connect() -> None:
         pass
     result = await probed(url)
     assert (result.finding, result.error) == (Finding.BAD, "CONNECT")
+
+
+async def test_a_prober_without_free_sockets_blames_nobody() -> None:
+    async with Exchanges() as exchanges:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            short_of_files(os.getpid()),
+            server.dup(),  # the one descriptor that counting them took and gave back
+        ):
+            probe = CheapProbe(exchanges, timeout_s=TIMEOUT_S, tracer=NoOpTracer())
+            url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+            result = await probe(Provider(name="alder", dialect="openai", base_url=url))
+    assert (result.finding, result.error) == (Finding.UNASKED, "OPEN_FILES")
+    assert result.finding.says_nothing
+
+
+async def test_an_error_whose_body_does_not_come_is_told_by_its_head() -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Whatever\r\ncontent-length: 10\r\n\r\n")
+        await reader.read()
+
+    async with serving(half) as (url, _):
+        result = await probed(url)
+    assert (result.finding, result.error) == (Finding.BAD, "SERVER_ERROR 503")
 
 
 async def test_a_name_that_does_not_exist_is_a_failure_of_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -20,9 +21,11 @@ from signalbox.v1 import health_feed_pb2 as pb
 from prober.publish import EpochLost, next_epoch
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
+from router_service.rpc.process import MOST_OPEN_FILES
 from tests.harness import settings
 from tests.harness.collector import collecting
 from tests.harness.processes import SLOWER_IN_CI, short_directory, wait_until
+from tests.harness.shortage import short_of_files
 from tests.harness.stack import refused
 
 from .stage import CONFIRM_S, COOLDOWN_S, INTERVAL_S, NAMES, TARGETS, Stage, staged
@@ -88,6 +91,22 @@ def test_a_rate_limited_probe_is_not_a_failure(own_stage: Stage) -> None:
     snapshot = own_stage.snapshot()
     assert snapshot.targets["alder/chat-small"].state is State.HEALTHY
     assert snapshot.providers["alder"].block_reason is None
+
+
+def test_a_prober_short_of_files_finds_nobody_down_and_probes_again(own_stage: Stage) -> None:
+    with short_of_files(own_stage.prober.pid):
+        wait_until(
+            lambda: "open files" in own_stage.prober.stderr(), within_s=5 * SLOWER_IN_CI, what="it does not say so"
+        )
+    assert all(health.state is State.HEALTHY for health in own_stage.snapshot().targets.values())
+    own_stage.witness.forget()
+    wait_until(
+        lambda: {row.provider for row in own_stage.witness.rows(path="models")} == set(NAMES),
+        within_s=5 * SLOWER_IN_CI,
+        what="it does not probe again",
+    )
+    soft, hard = resource.prlimit(own_stage.prober.pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, MOST_OPEN_FILES)
 
 
 def test_a_refused_key_blocks_the_provider_and_its_acceptance_frees_it(stage: Stage) -> None:
