@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from prober.probe import BLOCKING, Finding, ProbeResult
 from prober.windows import Windows
 from router_service.core.blocks import Block, Blocks
 from router_service.core.catalog import Catalog
-from router_service.core.health import ProviderHealth, Snapshot, State
-from router_service.core.record import TargetRecord
+from router_service.core.health import ProviderHealth, QuotaWindow, Snapshot, State
+from router_service.core.outcome import BlockReason
+from router_service.core.record import Need, ShownProbe, TargetRecord
 from router_service.core.settings import ProberSettings
 from router_service.core.success import SuccessRate
 from router_service.core.tally import Report, Tally
 
+OWN = "prober"
+"""The prober itself, among those that count a provider's limits; no reporter's name is so short."""
 FORGET_REPORTER_S = 300.0
+LEAST_BLOCK_S = 1.0
 REFUSED_S = 60.0
 """So long a provider is left alone that refuses our key or wants money; each probe that hears so begins it anew."""
 ENOUGH_REPORTERS = 3
@@ -32,7 +37,9 @@ class Picture:
         self.adopt(catalog, now)
         self._probe_blocks = Blocks()
         self._report_blocks = Blocks()
+        self._deep_blocks = Blocks()
         self._windows = Windows()
+        self._entrusted: dict[str, Collection[str]] = {}
         self._reporters: dict[str, _Reporter] = {}
 
     def adopt(self, catalog: Catalog, now: float) -> None:
@@ -53,20 +60,51 @@ class Picture:
         return frozenset(self._records)
 
     def probed(self, result: ProbeResult, now: float) -> None:
-        """A probe speaks for all targets of its provider. A good one lifts what an earlier probe blocked."""
+        """A cheap probe speaks for all targets of its provider. A good one lifts what an earlier one blocked."""
         for record in self._of_provider.get(result.provider, ()):
             record.probe(
-                result.timing,
+                _shown(result),
                 says_nothing=result.finding.says_nothing,
-                error=result.error,
-                span=result.span,
-                wall_time=result.wall_time,
                 now=now,
+                may_bring_back=record.target not in self._entrusted.get(result.provider, ()),
             )
         if result.finding in (Finding.KEY_REFUSED, Finding.MONEY_GONE):
             self._probe_blocks.add(result.provider, BLOCKING[result.finding], for_s=REFUSED_S, now=now)
         elif result.finding is Finding.GOOD:
             self._probe_blocks.lift(result.provider)
+
+    def probed_deep(self, result: ProbeResult, now: float) -> None:
+        """A deep probe speaks for its target; what it was refused for blocks the provider, as with any real call."""
+        record = self._records.get(result.target)
+        if record is None:
+            return
+        record.deep_probe(_shown(result), says_nothing=result.finding.says_nothing, now=now)
+        if (reason := BLOCKING.get(result.finding)) is not None:
+            for_s = result.retry_after_s if reason is BlockReason.RATE_LIMITED else REFUSED_S
+            self._deep_blocks.add(result.provider, reason, for_s=max(LEAST_BLOCK_S, for_s), now=now)
+        elif result.finding is Finding.GOOD:
+            self._deep_blocks.lift(result.provider)
+
+    def deep_need(self, target: str, now: float, *, unseen_s: float) -> Need | None:
+        """What a deep probe of `target` would show that nothing cheaper does; None while its provider is blocked.
+
+        Nobody needs to be seen at work whom a router waits for: that call will tell.
+        """
+        record = self._records.get(target)
+        if record is None or self._block(target.partition("/")[0], now) is not None:
+            return None
+        need = record.deep_need(now, unseen_s=unseen_s)
+        return None if need is Need.UNSEEN and self._is_waited_for(target) else need
+
+    def entrust(self, provider: str, targets: Collection[str]) -> None:
+        """From now on it is for deep probes to show of these targets, and no others of `provider`, that they serve
+        again after calls have taken them down.
+        """
+        self._entrusted[provider] = targets
+
+    def counted(self, provider: str, windows: Sequence[QuotaWindow], now: float) -> None:
+        """What is left of a provider's limits by the prober's own count and the answers to its probes."""
+        self._windows.tell(OWN, provider, windows, now)
 
     def reported(self, report: Report, now: float) -> int:
         """Merge a report unless it was merged before; return the highest sequence merged of its reporter."""
@@ -159,7 +197,8 @@ class Picture:
         )
 
     def _block(self, provider: str, now: float) -> Block | None:
-        blocks = [b for b in (self._probe_blocks.of(provider), self._report_blocks.of(provider)) if b and b.left_s(now)]
+        held = (each.of(provider) for each in (self._probe_blocks, self._deep_blocks, self._report_blocks))
+        blocks = [block for block in held if block and block.left_s(now)]
         return max(blocks, key=lambda block: block.until, default=None)
 
     def _is_waited_for(self, target: str) -> bool:
@@ -168,6 +207,10 @@ class Picture:
 
     def _in_flight(self, target: str) -> int:
         return sum(reporter.in_flight.get(target, 0) for reporter in self._reporters.values())
+
+
+def _shown(result: ProbeResult) -> ShownProbe:
+    return ShownProbe(timing=result.timing, error=result.error, span=result.span, wall_time=result.wall_time)
 
 
 @dataclass(slots=True)

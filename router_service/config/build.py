@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from router_service.config.document import Document, ServerSection
+from router_service.config.money import usd_nanos
 from router_service.config.prober_section import HealthSection, ProberSection
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.retirement import after_retirement
@@ -19,6 +20,7 @@ from router_service.config.unbuilt import warned
 from router_service.config.vain import about_dialects, about_rules, about_selectors, about_skipped
 from router_service.core.catalog import Catalog
 from router_service.core.settings import (
+    DeepSettings,
     HealthRules,
     ProberSettings,
     RoutingSettings,
@@ -116,6 +118,11 @@ def _prober(section: ProberSection, health: HealthSection) -> ProberSettings:
         stale_s=section.stale_s,
         ignore_s=section.ignore_s,
         report_s=section.report_s,
+        deep=DeepSettings(
+            is_enabled=section.deep.enabled,
+            max_usd_nanos_per_day=usd_nanos(section.deep.max_usd_per_day),
+            interval_s=section.deep.interval_s,
+        ),
         rules=_rules(health),
     )
 

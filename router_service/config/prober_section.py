@@ -6,19 +6,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from router_service.config.fields import Failures, PositiveSeconds, Seconds, Section, Share, TcpAddress, Unbuilt, Usd
-from router_service.core.settings import HealthRules, ProberSettings
+from router_service.config.fields import Failures, PositiveSeconds, Seconds, Section, Share, TcpAddress, Usd
+from router_service.core.prices import NANOS_PER_USD
+from router_service.core.settings import DeepSettings, HealthRules, ProberSettings
 
 # The defaults stand once, in core.
-_PROBER, _RULES = ProberSettings(), HealthRules()
+_PROBER, _DEEP, _RULES = ProberSettings(), DeepSettings(), HealthRules()
 
 
 class DeepSection(Section):
-    """Probes that cost a token."""
+    """Probes that cost a token: small completions, where neither real traffic nor cheap probes tell how a model is."""
 
-    enabled: Annotated[bool, Unbuilt.WARNED] = Field(default=False, description="Whether such probes are made.")
+    enabled: bool = Field(default=_DEEP.is_enabled, description="Whether such probes are made.")
     max_usd_per_day: Usd = Field(
-        default=0.05, description="What such probes may cost per provider in a day.", examples=[0.05]
+        default=_DEEP.max_usd_nanos_per_day / NANOS_PER_USD,
+        description="What such probes may cost per provider in a day, whatever they find.",
+        examples=[0.05],
+    )
+    interval_s: PositiveSeconds = Field(
+        default=_DEEP.interval_s,
+        description="How long a model may go uncalled before it is probed so; up to eightfold while it answers.",
+        examples=[900],
     )
 
 

@@ -43,8 +43,10 @@ class Judge:
 
     __slots__ = (
         "_cooldown_s",
+        "_deep_failures",
         "_do_probes_tell",
         "_good_in_trial",
+        "_is_down_by_calls",
         "_may_rise",
         "_probe_failures",
         "_rules",
@@ -70,6 +72,8 @@ class Judge:
         self._traffic_failures = 0
         self._traffic_failures_at = now
         self._probe_failures = 0
+        self._deep_failures = 0
+        self._is_down_by_calls = False
         self._window = _Window(rules.window_s)
 
     @classmethod
@@ -96,6 +100,18 @@ class Judge:
     def probe_failures(self) -> int:
         """Probes that failed since the last good one."""
         return self._probe_failures
+
+    @property
+    def is_deep_in_doubt(self) -> bool:
+        """Whether a deep probe failed and it is not settled what that means."""
+        return self._state is not State.UNHEALTHY and 0 < self._deep_failures < self._rules.down_after
+
+    def may_prove_itself(self, now: float) -> bool:
+        """Whether the target has rested, after calls took it down, and its provider answers cheap probes: those cannot
+        tell whether it serves again.
+        """
+        is_rested = self._state is State.UNHEALTHY and self.age_s(now) >= self._trial_wait_s()
+        return is_rested and self._is_down_by_calls and not self._probe_failures
 
     def traffic_failures(self, now: float) -> int:
         """Real calls that failed since the last good one; they are forgotten by halves, a half-life after the last."""
@@ -125,6 +141,7 @@ class Judge:
         if not good and not bad:
             return
         if good:
+            self._deep_failures = 0
             self._note_good(good, now)
         streak = trailing_failures if good else self.traffic_failures(now) + bad
         self._traffic_failures = streak if streak_limit is None else min(streak, streak_limit)
@@ -133,14 +150,27 @@ class Judge:
         if bad:
             self._note_bad(now)
 
-    def probe(self, *, is_good: bool, now: float) -> None:
-        """A probe that ended. A good one clears earlier probes' failures, never those of real traffic."""
+    def probe(self, *, is_good: bool, now: float, may_bring_back: bool = True) -> None:
+        """A probe that ended. A good one clears earlier probes' failures, never those of real traffic.
+
+        Where it may not bring back, a target that calls took down waits for deep probes to show that it serves again.
+        """
         self._do_probes_tell = True
         if is_good:
             self._probe_failures = 0
-            self._note_good(1, now)
+            if may_bring_back or not self._is_down_by_calls:
+                self._note_good(1, now)
         else:
             self._probe_failures += 1
+            self._note_bad(now)
+
+    def deep_probe(self, *, is_good: bool, now: float) -> None:
+        """A small completion of the prober's own that ended. A good one clears the failures of its kind alone."""
+        if is_good:
+            self._deep_failures = 0
+            self._note_good(1, now)
+        else:
+            self._deep_failures += 1
             self._note_bad(now)
 
     def probe_told_nothing(self) -> None:
@@ -182,10 +212,11 @@ class Judge:
                     self._relapse(now)
             case State.UNKNOWN | State.HEALTHY | State.DEGRADED:
                 if self._is_down(self._rules.down_after):
-                    self._enter(State.UNHEALTHY, now)
+                    self._fall(now)
 
     def _is_down(self, failures: int) -> bool:
-        by_probes = self._probe_failures >= failures and not self._is_live_traffic_well()
+        failed_probes = max(self._probe_failures, self._deep_failures)
+        by_probes = failed_probes >= failures and not self._is_live_traffic_well()
         return by_probes or self._traffic_failures >= failures
 
     def _is_live_traffic_well(self) -> bool:
@@ -209,7 +240,7 @@ class Judge:
     def _begin_trial(self, now: float) -> None:
         self._trials += 1
         self._traffic_failures = 0
-        self._probe_failures = 0
+        self._probe_failures = self._deep_failures = 0
         self._window.clear()
         self._enter(State.RECOVERING, now)
 
@@ -225,6 +256,10 @@ class Judge:
 
     def _relapse(self, now: float) -> None:
         self._cooldown_s = min(self._rules.max_cooldown_s, self._cooldown_s * 2)
+        self._fall(now)
+
+    def _fall(self, now: float) -> None:
+        self._is_down_by_calls = self._probe_failures == 0
         self._enter(State.UNHEALTHY, now)
 
     def _enter(self, state: State, now: float) -> None:

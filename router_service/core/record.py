@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from enum import Enum
+
 from router_service.core.health import ProbeSpan, ProbeTiming, State, TargetHealth
 from router_service.core.judge import Judge, Verdict
 from router_service.core.settings import HealthRules
@@ -15,6 +18,26 @@ ENOUGH_TIMES = 10.0
 
 USUAL_HALF_LIFE_S = 300.0
 POORNESS_HOLDS_S = 0.25
+
+
+class Need(Enum):
+    """What a deep probe is needed for, the most urgent first: to show that a target that calls took down serves again,
+    to settle what an earlier one found, to see a target at work that nobody calls.
+    """
+
+    PROOF = 1
+    DOUBT = 2
+    UNSEEN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownProbe:
+    """What of a probe is shown to people. `error` is a class and a status; `wall_time` is seconds since 1970."""
+
+    timing: ProbeTiming
+    error: str = ""
+    span: ProbeSpan = field(default_factory=ProbeSpan)
+    wall_time: float = 0.0
 
 
 class TargetRecord:
@@ -37,6 +60,7 @@ class TargetRecord:
         self._last_probe_time = 0.0
         self._probe_span = ProbeSpan()
         self._last_good_traffic = float("-inf")
+        self._last_call = float("-inf")
         self._is_poor = False
         self._poorness_known_until = now
 
@@ -55,6 +79,8 @@ class TargetRecord:
         self, *, good: int, bad: int, trailing_failures: int, now: float, streak_limit: int | None = None
     ) -> None:
         """Only the state: for whoever must know at once and measures later."""
+        if good or bad:
+            self._last_call = max(self._last_call, now)
         if good:
             self._last_good_traffic = max(self._last_good_traffic, now)
         self._judge.traffic(good=good, bad=bad, trailing_failures=trailing_failures, now=now, streak_limit=streak_limit)
@@ -74,24 +100,28 @@ class TargetRecord:
             self._output_s = 0.9 * self._output_s + tally.output_s
         self._last_error = tally.last_error or self._last_error
 
-    def probe(
-        self, timing: ProbeTiming, *, says_nothing: bool, error: str, span: ProbeSpan, wall_time: float, now: float
-    ) -> None:
-        """A probe. Its latency is not a completion's, so it moves the state and the success rate only.
+    def probe(self, shown: ShownProbe, *, says_nothing: bool, now: float, may_bring_back: bool = True) -> None:
+        """A cheap probe. Its latency is not a completion's, so it moves the state and the success rate only.
 
         One that `says_nothing` of the target's health (its own key was refused or limited) is shown and not judged;
-        live calls are then the only ones that can bring a target back.
+        live calls are then the only ones that can bring a target back. `may_bring_back` as the judge has it.
         """
+        is_good = shown.timing.is_ok
         if says_nothing:
             self._judge.probe_told_nothing()
         else:
-            self._judge.probe(is_good=timing.is_ok, now=now)
-            self._start_afresh_on_trial(now)
-            self._success.add(successes=float(timing.is_ok), failures=float(not timing.is_ok), now=now)
-        self._last_probe = timing
-        self._last_probe_time = wall_time
-        self._probe_span = span
-        self._last_error = error or self._last_error
+            self._judge.probe(is_good=is_good, now=now, may_bring_back=may_bring_back)
+            self._count_probe(is_good=is_good, now=now)
+        self._show(shown)
+
+    def deep_probe(self, shown: ShownProbe, *, says_nothing: bool, now: float) -> None:
+        """A small completion of the prober's own. One that `says_nothing` is shown and not judged."""
+        if not says_nothing:
+            is_good = shown.timing.is_ok
+            self._last_call = max(self._last_call, now)
+            self._judge.deep_probe(is_good=is_good, now=now)
+            self._count_probe(is_good=is_good, now=now)
+        self._show(shown)
 
     def verdict(self, now: float) -> Verdict:
         if now >= self._poorness_known_until:
@@ -110,6 +140,18 @@ class TargetRecord:
     def probe_wanted_in_s(self, now: float) -> float | None:
         """When a probe would settle something; None when nothing is open."""
         return self._judge.probe_wanted_in_s(now)
+
+    def deep_need(self, now: float, *, unseen_s: float) -> Need | None:
+        """What a deep probe would show that nothing cheaper does; None where it would show nothing new.
+
+        A target is unseen where no call to it, real or the prober's own, has ended for `unseen_s`.
+        """
+        if self._judge.may_prove_itself(now):
+            return Need.PROOF
+        if self._judge.is_deep_in_doubt:
+            return Need.DOUBT
+        is_open = self.verdict(now).state in (State.UNKNOWN, State.HEALTHY) and not self._judge.probe_failures
+        return Need.UNSEEN if is_open and now - self._last_call >= unseen_s else None
 
     def health(self, now: float, *, in_flight: int = 0) -> TargetHealth:
         verdict = self.verdict(now)
@@ -141,6 +183,16 @@ class TargetRecord:
     def time_to_first_token_p95_s(self) -> float:
         """As of the last measurement; 0 where there was none."""
         return self._first_token_p95_s
+
+    def _count_probe(self, *, is_good: bool, now: float) -> None:
+        self._start_afresh_on_trial(now)
+        self._success.add(successes=float(is_good), failures=float(not is_good), now=now)
+
+    def _show(self, shown: ShownProbe) -> None:
+        self._last_probe = shown.timing
+        self._last_probe_time = shown.wall_time
+        self._probe_span = shown.span
+        self._last_error = shown.error or self._last_error
 
     def _start_afresh_on_trial(self, now: float) -> None:
         """A target on trial is measured by its trial: what it did before it was down would keep it down for minutes."""

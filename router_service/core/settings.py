@@ -52,6 +52,18 @@ class HealthRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeepSettings:
+    """Probes that cost a token, at most `max_usd_nanos_per_day` (1e-9 USD) for each provider in a day.
+
+    A target that nobody calls is probed so at most every `interval_s`, and less often while it answers.
+    """
+
+    is_enabled: bool = False
+    max_usd_nanos_per_day: int = 50_000_000
+    interval_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProberSettings:
     """The prober and the channel to it. `address` is its TCP address; the Unix socket lies in the data directory."""
 
@@ -63,6 +75,7 @@ class ProberSettings:
     stale_s: float = 15.0
     ignore_s: float = 60.0
     report_s: float = 1.0
+    deep: DeepSettings = field(default_factory=DeepSettings)
     rules: HealthRules = field(default_factory=HealthRules)
 
 

@@ -8,7 +8,14 @@ import pytest
 
 from router_service.config import find, load, simulated
 from router_service.core.catalog import Prices, Timeouts
-from router_service.core.settings import HealthRules, ProberSettings, RoutingSettings, ServerSettings, TelemetrySettings
+from router_service.core.settings import (
+    DeepSettings,
+    HealthRules,
+    ProberSettings,
+    RoutingSettings,
+    ServerSettings,
+    TelemetrySettings,
+)
 from router_service.core.simulation import Behaviour
 
 from .files import SMALL, TODAY, load_text, mistakes_in
@@ -20,7 +27,7 @@ server: {address: "unix:/run/signalbox/router.sock", drain_s: 1, lame_duck_s: 0,
          tls: {cert: , key: }}
 tenants: []
 prober: {address: "[::1]:1", interval_s: 1, confirm_s: 0.1, timeout_s: 2, stale_s: 3, ignore_s: 4, report_s: 0.5,
-         deep: {enabled: false, max_usd_per_day: 1}}
+         deep: {enabled: true, max_usd_per_day: 0.1, interval_s: 60}}
 health: {down_after: 4, recovery_shares: [0.5, 1], cooldown_s: 1, slow_factor: 3}
 providers:
   - {name: groq-eu, dialect: openai, base_url: https://api.example.com/v1/, key_env: [FIRST_KEY, SECOND_KEY],
@@ -33,7 +40,6 @@ simulator: {seed: 5, log_path: sim.log, behaviours: {alder: {latency_s: 0.5, mod
 """
 
 NOT_ACTED_ON = """\
-prober: {deep: {enabled: true}}
 telemetry: {content: true}
 """
 
@@ -109,6 +115,7 @@ def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
         stale_s=3.0,
         ignore_s=4.0,
         report_s=0.5,
+        deep=DeepSettings(is_enabled=True, max_usd_nanos_per_day=100_000_000, interval_s=60.0),
         rules=HealthRules(down_after=4, recovery_shares=(0.5, 1.0), cooldown_s=1.0, slow_factor=3.0),
     )
     (target,) = settings.catalog.targets
@@ -126,11 +133,7 @@ def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
 def test_what_is_not_built_yet_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "signalbox.yaml"
     warnings = load_text(tmp_path, SMALL + NOT_ACTED_ON).warnings
-    assert warnings[0] == f"{file}:6: prober.deep.enabled: is read but not acted on yet"
-    assert [warning.split(": ")[1] for warning in warnings] == [
-        "prober.deep.enabled",
-        "telemetry.content",
-    ]
+    assert warnings == (f"{file}:6: telemetry.content: is read but not acted on yet",)
 
 
 @pytest.mark.parametrize(

@@ -347,3 +347,49 @@ def test_the_share_fits_the_state(steps: list[Step], is_probed: bool) -> None:
         feed(made, step.call, now=now)
         verdict = made.verdict(now)
         assert verdict.traffic_share in shares[verdict.state]
+
+
+def test_a_cheap_probe_that_may_not_bring_back_leaves_it_to_deep_ones() -> None:
+    made = judge()
+    made.probe(is_good=True, now=0.0)
+    made.traffic(good=0, bad=3, trailing_failures=3, now=1.0)
+    for now in (11.0, 11.5, 12.0):
+        made.probe(is_good=True, now=now, may_bring_back=False)
+        assert made.verdict(now).state is State.UNHEALTHY
+        assert made.may_prove_itself(now)
+    made.deep_probe(is_good=True, now=12.0)
+    made.deep_probe(is_good=False, now=12.5)
+    made.deep_probe(is_good=True, now=13.0)
+    assert made.verdict(13.0).state is State.UNHEALTHY, "two good ones in a row are needed"
+    made.deep_probe(is_good=True, now=13.5)
+    assert made.verdict(13.5).state is State.RECOVERING
+
+
+def test_what_cheap_probes_took_down_they_bring_back() -> None:
+    made = judge()
+    for now in (0.0, 0.5, 1.0):
+        made.probe(is_good=False, now=now)
+    for now in (11.0, 11.5):
+        made.probe(is_good=True, now=now, may_bring_back=False)
+        assert not made.may_prove_itself(now)
+    assert made.verdict(11.5).state is State.RECOVERING
+
+
+def test_a_real_success_clears_failed_deep_probes_and_not_the_other_way_round() -> None:
+    made = judge()
+    for now in (0.0, 0.5):
+        made.deep_probe(is_good=False, now=now)
+    assert made.is_deep_in_doubt
+    made.traffic(good=1, bad=0, trailing_failures=0, now=1.0)
+    assert not made.is_deep_in_doubt
+    made.traffic(good=0, bad=2, trailing_failures=2, now=1.5)
+    made.deep_probe(is_good=True, now=2.0)
+    assert made.traffic_failures(2.0) == 2
+
+
+def test_failing_deep_probes_take_nobody_down_whose_real_calls_go_well() -> None:
+    made = judge()
+    made.traffic(good=20, bad=0, trailing_failures=0, now=0.0)
+    for now in (0.5, 1.0, 1.5):
+        made.deep_probe(is_good=False, now=now)
+    assert made.verdict(1.5).state is not State.UNHEALTHY

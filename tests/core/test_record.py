@@ -9,7 +9,7 @@ import pytest
 
 from router_service.core.health import ProbeSpan, ProbeTiming, State
 from router_service.core.outcome import BlockReason, Outcome
-from router_service.core.record import TargetRecord
+from router_service.core.record import Need, ShownProbe, TargetRecord
 from router_service.core.settings import HealthRules
 from router_service.core.tally import Tally
 
@@ -34,13 +34,15 @@ def tally(*outcomes: Outcome, latency_s: float = 0.5, time_to_first_token_s: flo
 
 
 def probe(into: TargetRecord, *, is_good: bool, now: float, says_nothing: bool = False) -> None:
-    into.probe(
-        ProbeTiming(is_ok=is_good, total_s=0.01, status_code=200 if is_good else 503),
-        says_nothing=says_nothing,
+    into.probe(shown(is_good=is_good), says_nothing=says_nothing, now=now)
+
+
+def shown(*, is_good: bool) -> ShownProbe:
+    return ShownProbe(
+        timing=ProbeTiming(is_ok=is_good, total_s=0.01, status_code=200 if is_good else 503),
         error="" if is_good else "SERVER_ERROR 503",
         span=ProbeSpan(trace_id=b"t" * 16, span_id=b"s" * 8),
         wall_time=1000.0,
-        now=now,
     )
 
 
@@ -170,6 +172,41 @@ def test_a_probe_that_says_nothing_is_shown_and_not_judged() -> None:
     health = made.health(1.0)
     assert (health.state, health.samples) == (State.UNKNOWN, 0.0)
     assert health.last_probe is not None
+
+
+def test_a_deep_probe_is_needed_where_no_call_was_seen_for_long() -> None:
+    made = record()
+    assert made.deep_need(0.0, unseen_s=60.0) is Need.UNSEEN
+    probe(made, is_good=True, now=1.0)
+    assert made.deep_need(1.0, unseen_s=60.0) is Need.UNSEEN, "a cheap probe shows the provider, not the model"
+    made.traffic(tally(Outcome.OK), 2.0)
+    assert made.deep_need(61.9, unseen_s=60.0) is None
+    assert made.deep_need(62.0, unseen_s=60.0) is Need.UNSEEN
+    made.deep_probe(shown(is_good=True), says_nothing=False, now=62.0)
+    assert made.deep_need(100.0, unseen_s=60.0) is None
+
+
+def test_no_deep_probe_is_needed_of_a_provider_that_fails_cheap_ones() -> None:
+    made = record()
+    for now in (0.0, 0.5, 1.0):
+        probe(made, is_good=False, now=now)
+        assert made.deep_need(now, unseen_s=60.0) is None
+    assert made.deep_need(100.0, unseen_s=60.0) is None
+
+
+def test_a_failed_deep_probe_is_settled_by_others() -> None:
+    made = record()
+    probe(made, is_good=True, now=0.0)
+    for now in (1.0, 1.5):
+        made.deep_probe(shown(is_good=False), says_nothing=False, now=now)
+        probe(made, is_good=True, now=now)
+        assert (made.verdict(now).state, made.deep_need(now, unseen_s=60.0)) == (State.HEALTHY, Need.DOUBT)
+    made.deep_probe(shown(is_good=False), says_nothing=False, now=2.0)
+    assert (made.verdict(2.0).state, made.deep_need(2.0, unseen_s=60.0)) == (State.UNHEALTHY, None)
+    assert made.deep_need(12.0, unseen_s=60.0) is Need.PROOF
+    for now in (12.0, 12.5):
+        made.deep_probe(shown(is_good=True), says_nothing=False, now=now)
+    assert made.verdict(12.5).state is State.RECOVERING
 
 
 def test_failed_probes_are_not_published_as_failures_of_real_calls() -> None:

@@ -1,0 +1,77 @@
+"""What the prober's command line says: where its configuration and its data are, and where it listens."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from router_service import config
+from router_service.core.settings import Settings
+from router_service.core.simulation import SimulatorSettings
+from router_service.telemetry import logs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProberOptions:
+    """What the command line says beside the settings; no address leaves it to them."""
+
+    config: str | None = None
+    address: str | None = None
+    data_dir: Path
+    ready_file: Path | None = None
+    simulator_address: str = SimulatorSettings().address
+    log_level: str = "info"
+
+    @classmethod
+    def parsed(cls, argv: Sequence[str]) -> ProberOptions:
+        """Ends the process with exit code 2 where `argv` makes no sense, and with 0 after `--help`."""
+        arguments = _parser().parse_args(argv)
+        return cls(
+            config=arguments.config,
+            address=arguments.prober_address,
+            data_dir=arguments.data_dir,
+            ready_file=arguments.ready_file,
+            simulator_address=arguments.simulator_address,
+            log_level=arguments.log_level,
+        )
+
+    def load(self) -> Settings:
+        """What the configuration file says now. Raises ConfigError."""
+        return config.load(
+            config.find(self.config, os.environ),
+            environ=os.environ,
+            today=datetime.now(UTC).date(),
+            simulator_address=self.simulator_address,
+        )
+
+    def files(self, settings: Settings) -> Sequence[Path]:
+        return config.watched(config.find(self.config, os.environ), settings)
+
+
+def _parser() -> argparse.ArgumentParser:
+    environ = os.environ
+    parser = argparse.ArgumentParser(prog="prober", description="Measure every provider and publish their health.")
+    parser.add_argument("--config", metavar="FILE", help="the configuration; default: $SIGNALBOX_CONFIG, then the rest")
+    parser.add_argument("--prober-address", metavar="HOST:PORT", help="where to listen by TCP; port 0: a free one")
+    parser.add_argument(
+        "--simulator-address",
+        default=SimulatorSettings().address,
+        metavar="HOST:PORT",
+        help="where the simulated providers of the configuration are",
+    )
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=Path(environ.get("SIGNALBOX_DATA_DIR") or ".signalbox"),
+        metavar="DIR",
+        help="holds the Unix socket and the count of starts; default: $SIGNALBOX_DATA_DIR, then ./.signalbox",
+    )
+    parser.add_argument("--ready-file", type=Path, metavar="PATH", help="written once the prober serves")
+    parser.add_argument(
+        "--log-level", choices=logs.LEVELS, default=environ.get("SIGNALBOX_LOG_LEVEL") or "info", help="default: info"
+    )
+    return parser
