@@ -67,12 +67,12 @@ class Feed(HealthFeedServicer):
         self._watchers.add(mailbox)
         try:
             while True:
-                await context.write(pb.WatchResponse(snapshot=await mailbox.take()))
+                await context.write(await mailbox.take())
         finally:
             self._watchers.discard(mailbox)
 
     async def GetSnapshot(self, _request: pb.GetSnapshotRequest, _context: Context) -> pb.GetSnapshotResponse:
-        return pb.GetSnapshotResponse(snapshot=self._current)
+        return pb.GetSnapshotResponse(snapshot=self._current.snapshot)
 
     async def Report(self, request: pb.ReportRequest, context: Context) -> pb.ReportResponse:
         if not context.peer().startswith("unix:"):
@@ -96,7 +96,8 @@ class Feed(HealthFeedServicer):
         snapshot = self._picture.snapshot(
             now, epoch=self._epoch, sequence=self._sequence, prober_id=self._prober_id, wall_time=time.time()
         )
-        self._current = snapshot_to_message(snapshot)
+        # One message for all watchers, however many: none of them makes a copy.
+        self._current = pb.WatchResponse(snapshot=snapshot_to_message(snapshot))
         for watcher in self._watchers:
             watcher.put(self._current)
 
@@ -104,19 +105,19 @@ class Feed(HealthFeedServicer):
 class _Mailbox:
     """Holds one snapshot for one watcher: a newer one takes the place of one that was not sent yet."""
 
-    def __init__(self, snapshot: pb.Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, newest: pb.WatchResponse) -> None:
+        self._newest = newest
         self._is_full = asyncio.Event()
         self._is_full.set()
 
-    def put(self, snapshot: pb.Snapshot) -> None:
-        self._snapshot = snapshot
+    def put(self, newest: pb.WatchResponse) -> None:
+        self._newest = newest
         self._is_full.set()
 
-    async def take(self) -> pb.Snapshot:
+    async def take(self) -> pb.WatchResponse:
         await self._is_full.wait()
         self._is_full.clear()
-        return self._snapshot
+        return self._newest
 
 
 class EpochLost(Exception):

@@ -58,6 +58,7 @@ class HealthBoard:
         self._arrived_at = now
         self._has_own_evidence = False
         self._was_in_doubt = False
+        self._rivals: set[str] = set()
         self._last_faded = 1.0
         self._standings: Mapping[str, Standing] = dict.fromkeys(self._entries, Standing())
 
@@ -249,7 +250,15 @@ class HealthBoard:
             )
             logger.warning(text, snapshot.epoch, last.epoch)
         elif last.epoch == snapshot.epoch and last.prober_id != snapshot.prober_id:
-            logger.warning("two probers share epoch %d: %s and %s", last.epoch, last.prober_id, snapshot.prober_id)
+            self._warn_of_rivals(last, snapshot)
+
+    def _warn_of_rivals(self, one: Snapshot, other: Snapshot) -> None:
+        """Once for the two: their snapshots may come in turns."""
+        rivals = {one.prober_id, other.prober_id}
+        if rivals != self._rivals:
+            self._rivals = rivals
+            text = "two probers share epoch %d: %s and %s; the higher sequence counts. Stop one of them"
+            logger.warning(text, one.epoch, one.prober_id, other.prober_id)
 
     def _contradicts_experience(self, snapshot: Snapshot, now: float) -> bool:
         """Whether more than half of the providers are down in it while one of them serves this router well.

@@ -102,15 +102,17 @@ def staged(
     providers: Callable[[str], list[dict[str, object]]] | None = None,
     *,
     environment: Mapping[str, str] | None = None,
+    deep: Mapping[str, object] | None = None,
     **sections: Mapping[str, object],
 ) -> Iterator[Stage]:
     """Simulator and prober for as long as the block lasts; `sections` are added to the configuration."""
+    prober = {**PROBER, **({"deep": deep} if deep else {})}
     with short_directory() as directory:
         simulator = simulator_process(directory)
         with running(simulator):
             address = simulator.ready["simulator"]
             made = providers(address) if providers else settings.simulated(address, NAMES)
-            config = settings.write(directory, made, prober=PROBER, health=HEALTH, **sections)
+            config = settings.write(directory, made, prober=prober, health=HEALTH, **sections)
             process = prober_process(directory, config, environment=environment)
             with Witness(address) as witness, running(process):
                 yield Stage(directory, process, witness)
