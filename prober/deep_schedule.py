@@ -30,6 +30,24 @@ REFUSED_WAIT_S = 60.0
 Probe = Callable[[Target, int], Awaitable[DeepAnswer | Unaffordable]]
 
 
+@dataclass(slots=True, eq=False)
+class Turn:
+    """When a target may be probed next, by which recipe, and how long it may go unseen."""
+
+    target: Target
+    rung: int
+    rest_s: float
+    retry_s: float = 0.0
+    not_before: float = -inf
+    refused_until: float = -inf
+
+    def wait(self, now: float, wait_s: float) -> None:
+        self.not_before = now + wait_s
+
+    def refuse(self, now: float, wait_s: float) -> None:
+        self.not_before = self.refused_until = now + wait_s
+
+
 class DeepSchedule:
     """Probes for as long as `run` runs, one target of a provider at a time; tells `picture` and calls `changed`."""
 
@@ -50,8 +68,8 @@ class DeepSchedule:
         self._changed = changed
         self._rng = rng
         self._clock = clock
-        self._turns: dict[str, _Turn] = {}
-        self._of_provider: dict[str, Sequence[_Turn]] = {}
+        self._turns: dict[str, Turn] = {}
+        self._of_provider: dict[str, Sequence[Turn]] = {}
         self._adopted = asyncio.Event()
         self.adopt(catalog)
 
@@ -59,7 +77,7 @@ class DeepSchedule:
         """Go by another catalogue from now on; a target that is as it was keeps its turn."""
         fit = [target for target in catalog.targets if may_be_probed(target)]
         before, interval_s = self._turns, self._settings.deep.interval_s
-        self._turns = {t.id: self._kept(before.get(t.id), t) or _Turn(t, first_rung(t.model), interval_s) for t in fit}
+        self._turns = {t.id: self._kept(before.get(t.id), t) or Turn(t, first_rung(t.model), interval_s) for t in fit}
         self._of_provider = {
             name: [turn for turn in self._turns.values() if turn.target.provider.name == name]
             for name in dict.fromkeys(target.provider.name for target in fit)
@@ -86,10 +104,11 @@ class DeepSchedule:
             now = self._clock()
             self._picture.entrust(provider, self.entrusted(provider, now))
             if (turn := self.next_turn(provider, now)) is not None:
-                await self._take(turn)
+                await self.take(turn)
             await asyncio.sleep(min(LOOK_S, self._settings.confirm_s))
 
-    async def _take(self, turn: _Turn) -> None:
+    async def take(self, turn: Turn) -> None:
+        """Make the probe whose turn it is."""
         need = self._picture.deep_need(turn.target.id, self._clock(), unseen_s=turn.rest_s)
         try:
             answer = await self._probe(turn.target, turn.rung)
@@ -103,14 +122,14 @@ class DeepSchedule:
         """The targets that a deep probe can be afforded of: it is for such a one to show that they serve again."""
         return frozenset(t.target.id for t in self._of_provider.get(provider, ()) if t.refused_until <= now)
 
-    def next_turn(self, provider: str, now: float) -> _Turn | None:
+    def next_turn(self, provider: str, now: float) -> Turn | None:
         """Whose turn it is, the most urgent need first."""
         due = [turn for turn in self._of_provider.get(provider, ()) if turn.not_before <= now]
         needs = [(self._picture.deep_need(turn.target.id, now, unseen_s=turn.rest_s), turn) for turn in due]
         wanted = [(need.value, turn.not_before, turn) for need, turn in needs if need is not None]
         return min(wanted, key=lambda each: each[:2])[2] if wanted else None
 
-    def told(self, turn: _Turn, answer: DeepAnswer | Unaffordable, need: Need | None, now: float) -> None:
+    def told(self, turn: Turn, answer: DeepAnswer | Unaffordable, need: Need | None, now: float) -> None:
         """A probe ended, or was not made: pass on what it says, and set when the target's next turn is."""
         if isinstance(answer, Unaffordable):
             turn.refuse(now, max(self._settings.interval_s, answer.retry_in_s))
@@ -126,12 +145,12 @@ class DeepSchedule:
         else:
             turn.wait(now, self._wait_s(turn, answer.result.finding, need))
 
-    def _climb(self, turn: _Turn, now: float) -> None:
+    def _climb(self, turn: Turn, now: float) -> None:
         turn.rung += 1
         turn.wait(now, self._settings.confirm_s)
         logger.info("%s does not answer so small a question; it is asked a larger one", turn.target.id)
 
-    def _wait_s(self, turn: _Turn, finding: Finding, need: Need | None) -> float:
+    def _wait_s(self, turn: Turn, finding: Finding, need: Need | None) -> float:
         """Seconds to the next turn, where the need remains; how long the target may go unseen is set in `turn`."""
         interval_s, rules = self._settings.deep.interval_s, self._settings.rules
         if finding is Finding.BAD:
@@ -146,7 +165,7 @@ class DeepSchedule:
             turn.rest_s = rest_s * self._rng.uniform(1 - JITTER, 1 + JITTER)
         return self._settings.confirm_s
 
-    def _kept(self, turn: _Turn | None, target: Target) -> _Turn | None:
+    def _kept(self, turn: Turn | None, target: Target) -> Turn | None:
         return turn if turn is not None and turn.target == target else None
 
 
@@ -155,21 +174,3 @@ def may_be_probed(target: Target) -> bool:
     provider, model = target.provider, target.model
     is_priced = provider.is_unpriced or provider.is_self_hosted or model.prices.blended is not None
     return provider.is_callable and model.is_enabled and model.kind is Kind.CHAT and is_priced
-
-
-@dataclass(slots=True, eq=False)
-class _Turn:
-    """When a target may be probed next, by which recipe, and how long it may go unseen."""
-
-    target: Target
-    rung: int
-    rest_s: float
-    retry_s: float = 0.0
-    not_before: float = -inf
-    refused_until: float = -inf
-
-    def wait(self, now: float, wait_s: float) -> None:
-        self.not_before = now + wait_s
-
-    def refuse(self, now: float, wait_s: float) -> None:
-        self.not_before = self.refused_until = now + wait_s

@@ -173,9 +173,11 @@ class Judge:
             self._deep_failures += 1
             self._note_bad(now)
 
-    def probe_told_nothing(self) -> None:
-        """A probe that ended without a finding: until one has a finding again, only live trials can bring back."""
-        self._do_probes_tell = False
+    def probe_told_nothing(self, *, may_bring_back: bool = True) -> None:
+        """A probe that ended without a finding: until one has a finding again, only live trials can bring back, or
+        deep probes where it is left to them.
+        """
+        self._do_probes_tell = not may_bring_back and self._is_down_by_calls and not self._probe_failures
 
     def verdict(self, now: float, *, is_poor: bool = False) -> Verdict:
         """The state now. `is_poor` tells of a success rate or a latency that no healthy target has."""

@@ -108,7 +108,7 @@ class TargetRecord:
         """
         is_good = shown.timing.is_ok
         if says_nothing:
-            self._judge.probe_told_nothing()
+            self._judge.probe_told_nothing(may_bring_back=may_bring_back)
         else:
             self._judge.probe(is_good=is_good, now=now, may_bring_back=may_bring_back)
             self._count_probe(is_good=is_good, now=now)

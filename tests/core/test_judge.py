@@ -365,6 +365,15 @@ def test_a_cheap_probe_that_may_not_bring_back_leaves_it_to_deep_ones() -> None:
     assert made.verdict(13.5).state is State.RECOVERING
 
 
+def test_a_probe_that_tells_nothing_leaves_it_to_deep_ones_where_those_are_made() -> None:
+    made = down()
+    made.probe_told_nothing(may_bring_back=False)
+    assert made.verdict(60.0).state is State.UNHEALTHY
+    assert made.may_prove_itself(60.0)
+    made.probe_told_nothing()
+    assert made.verdict(61.0).state is State.RECOVERING
+
+
 def test_what_cheap_probes_took_down_they_bring_back() -> None:
     made = judge()
     for now in (0.0, 0.5, 1.0):

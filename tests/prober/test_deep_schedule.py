@@ -74,7 +74,7 @@ class Rig:
                 self.picture.probed(ProbeResult(provider="alder", finding=cheap, timing=timing), self.now)
             self.picture.entrust("alder", self.schedule.entrusted("alder", self.now))
             if (turn := self.schedule.next_turn("alder", self.now)) is not None:
-                await self.schedule._take(turn)
+                await self.schedule.take(turn)
             self.now += 0.5
         return [name for name, _ in self.asked[first:]]
 
