@@ -125,6 +125,7 @@ def _of_error(error: UpstreamError, *, is_last_resort: bool) -> _Told:
         error=error.outcome.name,
         retry_after_s=error.retry_after_s or 0.0,
         wants_more=error.outcome is Outcome.CALLER_ERROR and not is_last_resort,
+        usage=error.usage,
     )
 
 

@@ -12,7 +12,7 @@ from random import Random
 from prober.deep import DeepAnswer
 from prober.funds import Unaffordable
 from prober.merge import Picture
-from prober.probe import Finding
+from prober.probe import Finding, ProbeResult
 from prober.recipes import first_rung
 from router_service.core.catalog import Catalog, Kind, Target
 from router_service.core.record import Need
@@ -114,7 +114,7 @@ class DeepSchedule:
             answer = await self._probe(turn.target, turn.rung)
         except Exception:  # the root of a provider's task: a fault of ours in one stops no other
             logger.exception("the deep probe of %s could not be made", turn.target.id)
-            turn.wait(self._clock(), REFUSED_WAIT_S)
+            turn.refuse(self._clock(), REFUSED_WAIT_S)
             return
         self.told(turn, answer, need, self._clock())
 
@@ -141,7 +141,7 @@ class DeepSchedule:
         if answer.wants_more:
             self._climb(turn, now)
         elif answer.result.finding.says_nothing:
-            turn.refuse(now, max(REFUSED_WAIT_S, answer.result.retry_after_s))
+            turn.refuse(now, self._untold_s(turn, answer.result))
         else:
             turn.wait(now, self._wait_s(turn, answer.result.finding, need))
 
@@ -164,6 +164,14 @@ class DeepSchedule:
             rest_s = min(LONGEST_REST * interval_s, turn.rest_s * 2)
             turn.rest_s = rest_s * self._rng.uniform(1 - JITTER, 1 + JITTER)
         return self._settings.confirm_s
+
+    def _untold_s(self, turn: Turn, result: ProbeResult) -> float:
+        """Seconds to the next turn of a target of which the probe could say nothing; longer each time."""
+        if result.finding is Finding.UNANSWERED:
+            turn.rest_s = min(LONGEST_REST * self._settings.deep.interval_s, turn.rest_s * 2)
+            return max(REFUSED_WAIT_S, turn.rest_s)
+        turn.retry_s = min(self._settings.rules.max_cooldown_s, max(REFUSED_WAIT_S, 2 * turn.retry_s))
+        return max(turn.retry_s, result.retry_after_s)
 
     def _kept(self, turn: Turn | None, target: Target) -> Turn | None:
         return turn if turn is not None and turn.target == target else None

@@ -188,6 +188,12 @@ async def test_a_refusal_blocks_the_provider_at_once_and_is_not_repeated(finding
     assert len(await rig.pass_time(REFUSED_WAIT_S - 5, cheap=None)) <= 1
 
 
+async def test_a_question_that_a_model_does_not_answer_is_repeated_less_and_less_often() -> None:
+    rig = Rig(Catalog(CATALOG.targets[:1]))
+    rig.answers["small"] = Finding.UNANSWERED
+    assert len(await rig.pass_time(900 * (2 + 4 + 8 + 8), cheap=None)) == 4
+
+
 async def test_a_cheap_probe_does_not_lift_what_a_deep_one_was_refused_for() -> None:
     rig = Rig()
     rig.answers = {"small": Finding.MONEY_GONE, "large": Finding.MONEY_GONE}
