@@ -16,6 +16,7 @@ from router_service.core.request import Request
 from router_service.store.ports import Quotas
 
 NOTHING = Amounts()
+ONE_REQUEST = Amounts(requests=1)
 REASONS: Mapping[RefusedBy, Rejection] = {
     RefusedBy.QUOTA: Rejection.QUOTA,
     RefusedBy.BUDGET: Rejection.SPEND_LIMIT,
@@ -43,9 +44,11 @@ class Room:
         self.target = target
         self.input_tokens = input_tokens
 
-    def give_back(self, usage: Usage | None) -> int:
-        """The attempt has ended, however it did; returns its bill in 1e-9 USD. Without usage nothing was sent."""
-        return self._rooms.settle(self.target, self._reservation, usage)
+    def give_back(self, usage: Usage | None, *, was_sent: bool) -> int:
+        """The attempt has ended, however it did; returns its bill in 1e-9 USD. Without usage it has no bill, but what
+        was sent is a request all the same: a provider counts those that it answers with an error.
+        """
+        return self._rooms.settle(self.target, self._reservation, usage, was_sent=was_sent)
 
 
 class Rooms:
@@ -83,7 +86,7 @@ class Rooms:
         self.in_flight[target.id] = running + 1
         return Room(self, target, reserved, expected.input_tokens)
 
-    def settle(self, target: Target, reservation: Reservation, usage: Usage | None) -> int:
+    def settle(self, target: Target, reservation: Reservation, usage: Usage | None, *, was_sent: bool) -> int:
         """As Room.give_back."""
         running = self.in_flight[target.id] - 1
         if running:
@@ -91,7 +94,7 @@ class Rooms:
         else:
             del self.in_flight[target.id]
         if usage is None:
-            self._quotas.settle(reservation, NOTHING)
+            self._quotas.settle(reservation, ONE_REQUEST if was_sent else NOTHING)
             return 0
         cost = cost_usd_nanos(usage, target.model.prices.at(usage.input_tokens))
         self._quotas.settle(reservation, amounts_of(usage.input_tokens + usage.output_tokens, cost))

@@ -307,7 +307,7 @@ class Run:
         model: str = "",
     ) -> None:
         self.was_sent = self.was_sent or attempt.was_sent
-        cost_usd_nanos = attempt.room.give_back(usage)
+        cost_usd_nanos = attempt.room.give_back(usage, was_sent=attempt.was_sent)
         record = Attempt(
             number=attempt.number,
             target=attempt.target,

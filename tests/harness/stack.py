@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,11 +44,26 @@ def routing(
     **sections: Mapping[str, object],
 ) -> Iterator[Stack]:
     """Router and simulator for as long as the block lasts."""
+
+    def providers(address: str) -> list[dict[str, object]]:
+        return settings.simulated(address, names, timeouts_s=timeouts_s)
+
+    with routing_over(providers, behaviours=behaviours, **sections) as stack:
+        yield stack
+
+
+@contextmanager
+def routing_over(
+    providers: Callable[[str], list[dict[str, object]]],
+    *,
+    behaviours: object = None,
+    **sections: Mapping[str, object],
+) -> Iterator[Stack]:
+    """The same with the entries that `providers` makes of the simulator's address."""
     with processes.short_directory() as directory:
         simulator = processes.simulator(directory, behaviours=behaviours)
         with processes.running(simulator):
-            providers = settings.simulated(simulator.ready["simulator"], names, timeouts_s=timeouts_s)
-            config = settings.write(directory, providers, **sections)
+            config = settings.write(directory, providers(simulator.ready["simulator"]), **sections)
             router = processes.router(directory, config)
             with (
                 Witness(simulator.ready["simulator"]) as witness,

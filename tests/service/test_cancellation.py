@@ -174,6 +174,11 @@ def of(books: Books, provider: str) -> list[AttemptFinished]:
     return [e for e in books.ended if e.attempt.target.provider.name == provider]
 
 
+def was_sent(event: AttemptFinished) -> bool:
+    """Whether the provider has seen the request: it has cost something, or was answered with an error."""
+    return event.attempt.usage is not None or event.attempt.status_code > 0
+
+
 def asked() -> Request:
     return Request(request_id="req-1", prompt=prompt("hello"), deadline=time.monotonic() + 30)
 
@@ -260,7 +265,7 @@ async def test_nothing_is_left_wherever_the_caller_leaves(*, is_stream: bool) ->
             await settled(open_now, transport, idle=2)
             assert books.begun == len(books.ended), f"at step {cancel_at} an attempt has no end"
             assert not rooms.in_flight
-            assert used(quotas) == [sum(e.attempt.usage is not None for e in of(books, name)) for name in NAMES]
+            assert used(quotas) == [sum(was_sent(e) for e in of(books, name)) for name in NAMES]
             [request] = books.requests
             assert len(request.attempts) == len(books.ended)
             assert request.outcome == ("CANCELLED" if is_cancelled else "OK")
