@@ -197,10 +197,23 @@ def test_a_strategy_by_name_decides(stack: Stack, strategy: str) -> None:
     assert plan.candidates[0].factors[0].name == strategy
 
 
-def test_a_deadline_that_nobody_meets_is_refused_at_once(stack: Stack) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
-        stack.stub.Route(question(), timeout=0.3)
-    assert refused(caught.value).message == "no target may serve this request; rejected: 3 by deadline"
+def test_a_deadline_that_priors_call_impossible_is_tried_and_refused_once_that_was_measured() -> None:
+    """Nobody has timed the target yet, and only a call can tell how fast it is."""
+
+    def refusal(stack: Stack) -> str:
+        try:
+            stack.stub.Route(question(), timeout=0.3)
+        except grpc.RpcError as error:
+            return refused(error).message
+        return ""
+
+    with routing(names=("alder",), health=UNBLOCKED, behaviours={"*": {"latency_s": 0.6}}) as stack:
+        assert route(stack).expected_latency.ToTimedelta().total_seconds() > 1.0, "a prior far beyond the deadline"
+        assert refusal(stack) == ""
+        for _ in range(3):
+            stack.stub.Complete(asking(), timeout=10)
+        wait_until(lambda: bool(refusal(stack)), within_s=5, what="the time was learnt")
+        assert refusal(stack) == "no target may serve this request; rejected: 1 by deadline"
 
 
 def test_route_runs_nothing_and_says_so(stack: Stack) -> None:

@@ -108,7 +108,7 @@ class RoutingSection(Section):
     )
     deadline_floor: Share = Field(
         default=_POLICY.deadline_floor,
-        description="The least chance of finishing before the caller's deadline.",
+        description="The least chance, by measured times, of finishing before the caller's deadline.",
         examples=[0.1],
     )
     quality_floor: Share = Field(

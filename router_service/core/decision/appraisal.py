@@ -21,7 +21,8 @@ class Estimate:
     Money reckons with the whole answer that the caller allows, since a bound has to hold; time with its usual length.
     Costs are None where the price is unknown. `rank_nanos` is the cost before rounding, and where the price is unknown
     what the target is taken to cost. `room` is the most input tokens that fit into the window beside the answer.
-    `chance` is that of finishing before the caller's deadline, None without one.
+    `chance` is that of finishing before the caller's deadline, None without one; `proven_chance` counts only such time
+    as was measured, and is all that a target can be refused by.
     """
 
     input_tokens: int
@@ -36,6 +37,7 @@ class Estimate:
     latency_s: float
     latency_p90_s: float
     chance: float | None
+    proven_chance: float | None
     quality: float
 
 
@@ -97,6 +99,13 @@ def quality(offer: Offer, question: Question, policy: Policy, outlook: Outlook) 
     return estimates.learnt_quality(prior, observed)
 
 
+def proven_chance(question: Question, outlook: Outlook, length: Lengths, left_s: float) -> float:
+    """The chance to end within `left_s` seconds by what was measured alone: 1 where nothing was."""
+    learnt = outlook.statistics.usual_output_tokens(question.profile.task)
+    tokens = 0.0 if learnt is None else min(length.usual, learnt)
+    return estimates.chance(estimates.proven(outlook.pace, outlook.statistics), tokens, left_s)
+
+
 def appraise(offer: Offer, question: Question, policy: Policy, outlook: Outlook, *, is_free: bool) -> Estimate:
     length = lengths(offer, question, policy, outlook)
     price = terms(offer, question, outlook, length.paid, is_free=is_free)
@@ -113,5 +122,6 @@ def appraise(offer: Offer, question: Question, policy: Policy, outlook: Outlook,
         latency_s=pace.p50_s(length.usual),
         latency_p90_s=pace.p90_s(length.usual),
         chance=None if left_s is None else estimates.chance(pace, length.usual, left_s),
+        proven_chance=None if left_s is None else proven_chance(question, outlook, length, left_s),
         quality=quality(offer, question, policy, outlook),
     )

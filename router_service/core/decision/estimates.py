@@ -62,6 +62,18 @@ def pace(target: Target, statistics: TargetStatistics, policy: Policy) -> Pace:
     return Pace(first, max(first, tail), token, max(token, slow_token))
 
 
+def proven(pace: Pace, statistics: TargetStatistics) -> Pace:
+    """What of a pace was measured lately; the rest takes no time, because a prior is no percentile to refuse by."""
+    is_first = statistics.has_fresh_evidence and statistics.time_to_first_token_p50_s is not None
+    is_token = statistics.has_fresh_evidence and statistics.seconds_per_token_p50 is not None
+    return Pace(
+        pace.first_p50_s if is_first else 0.0,
+        pace.first_p90_s if is_first else 0.0,
+        pace.token_p50_s if is_token else 0.0,
+        pace.token_p90_s if is_token else 0.0,
+    )
+
+
 def usual_output_tokens(target: Target, task: TaskType | None, statistics: TargetStatistics, policy: Policy) -> float:
     """The learnt mean for the task at the target, else what is usual for the task; no more than the model gives."""
     learnt = statistics.usual_output_tokens(task)

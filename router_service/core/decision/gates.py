@@ -167,9 +167,11 @@ def _latency(question: Question, estimate: Estimate) -> str:
 
 
 def _deadline(question: Question, policy: Policy, estimate: Estimate) -> str:
-    if estimate.chance is None or question.time_left_s is None or estimate.chance >= policy.deadline_floor:
+    """By measured time alone: a target that nobody has timed yet would else never be tried, and so never be timed."""
+    proven, left_s = estimate.proven_chance, question.time_left_s
+    if proven is None or left_s is None or proven >= policy.deadline_floor:
         return ""
-    chance, left = words.percent(estimate.chance), words.seconds(question.time_left_s)
+    chance, left = words.percent(proven), words.seconds(left_s)
     return f"a chance of {chance} to finish within {left} is under the floor of {words.percent(policy.deadline_floor)}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from enum import Enum, auto
 from random import Random
 
 from router_service.core.decision import appraisal, estimates, points
@@ -25,6 +26,15 @@ STRIDE = 8
 Score = tuple[int, float, bool, int]
 """An eligible target's place: its class, its points negated, whether it is not local, its index. Sorted, the best comes
 first. A plain tuple, because a decision makes dozens of them."""
+
+
+class Lateness(Enum):
+    """Why a target may miss the deadline: as it was measured, which refuses it, or only by its priors, which puts it
+    behind those that will probably be in time.
+    """
+
+    LATE = auto()
+    DOUBTFUL = auto()
 
 
 class Scan:
@@ -131,7 +141,7 @@ class Scan:
             return Rejection.COST_PER_REQUEST
         if time_s > self._most_s:
             return Rejection.LATENCY
-        if time_s > self._surely_in_s and not self._has_chance(offer):
+        if time_s > self._surely_in_s and self._lateness(offer) is Lateness.LATE:
             return Rejection.DEADLINE
         if nanos > self._most_nanos:
             return Rejection.SPEND_LIMIT
@@ -145,7 +155,8 @@ class Scan:
         ranked, number = self._ranking.unfit, len(self._ranking.fit) + 1
         if not ranked.rows:
             return []
-        return sorted(self._read(ranked, number, set(), len(ranked.rows), len(ranked.rows)))
+        self._late = []
+        return sorted(self._read(ranked, number, set(), len(ranked.rows), len(ranked.rows))) + sorted(self._late)
 
     def _read(self, ranked: Ranked, number: int, seen: set[int], lacking: int, wanted: int) -> list[Score]:
         """The eligible of one class. It stops where no row that is left can be among the best `wanted`, or be the best
@@ -182,10 +193,11 @@ class Scan:
             offer = offers[index]
             if in_flight and offer.max_in_flight is not None and in_flight.get(offer.id, 0) >= offer.max_in_flight:
                 continue
-            if time_s > left_s and not self._has_chance(offer):
+            lateness = self._lateness(offer) if time_s > left_s else None
+            if lateness is Lateness.LATE:
                 continue
-            if demoted and index in demoted:
-                self._late.append((len(self._ranking.fit), -score, not offer.is_local, index))
+            if lateness is Lateness.DOUBTFUL or (demoted and index in demoted):
+                self._late.append((max(number, len(self._ranking.fit)), -score, not offer.is_local, index))
                 continue
             found.append((number, -score, not offer.is_local, index))
             slot = offer.slot
@@ -193,10 +205,14 @@ class Scan:
                 best[slot] = score
         return found
 
-    def _has_chance(self, offer: Offer) -> bool:
-        outlook, left_s = self._outlooks.of[offer.index], self._question.time_left_s
+    def _lateness(self, offer: Offer) -> Lateness | None:
+        """None for a target that will probably answer before the deadline."""
+        outlook, left_s, floor = self._outlooks.of[offer.index], self._question.time_left_s, self._policy.deadline_floor
         length = appraisal.lengths(offer, self._question, self._policy, outlook)
-        return left_s is None or estimates.chance(outlook.pace, length.usual, left_s) >= self._policy.deadline_floor
+        if left_s is None or estimates.chance(outlook.pace, length.usual, left_s) >= floor:
+            return None
+        is_proven = appraisal.proven_chance(self._question, outlook, length, left_s) < floor
+        return Lateness.LATE if is_proven else Lateness.DOUBTFUL
 
 
 def shuffle_ties(scores: list[Score], rng: Random) -> None:

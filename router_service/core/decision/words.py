@@ -22,7 +22,8 @@ def seconds(time_s: float) -> str:
 
 
 def percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+    """Three digits; a share too small to mean anything by its digits is told as that."""
+    return "under 0.1 %" if 0 < share < 0.001 else f"{100 * share:.3g} %"
 
 
 def listed(names: frozenset[str]) -> str:

@@ -18,7 +18,7 @@ from router_service.core.decision.statistics import UNPROVEN_LOWER, TargetStatis
 from router_service.core.health import Latency, TargetHealth
 from router_service.core.request import Request, Routing
 from router_service.core.task import TaskType
-from tests.core.decision.making import asked, decided, made, speed, viewed
+from tests.core.decision.making import asked, decided, made, refused, speed, viewed
 from tests.core.examples import prompt
 
 POLICY = Policy()
@@ -149,11 +149,22 @@ def test_chance_at_the_ends() -> None:
     assert chance(Pace(1.0, 1e9, 0.0, 0.0), 0, 4.0) > 0.5, "percentiles far apart are held to a width"
 
 
+def timed(first_s: float, tokens_per_second: float = 1000.0, length: float = 100.0) -> TargetStatistics:
+    return TargetStatistics(
+        has_fresh_evidence=True,
+        time_to_first_token_p50_s=first_s,
+        time_to_first_token_p90_s=2 * first_s,
+        seconds_per_token_p50=1 / tokens_per_second,
+        seconds_per_token_p90=2 / tokens_per_second,
+        output_tokens={None: length},
+    )
+
+
 @pytest.mark.parametrize("floor", [0.05, 0.5, 0.9])
 def test_the_deadline_decides_by_the_chance_to_meet_it(floor: float) -> None:
     policy = Policy(exploration=0, deadline_floor=floor)
     view = viewed(
-        made("a/x", price=0.1, paced=speed(2.0, 1000)), made("b/y", price=20, paced=speed(0.2)), policy=policy
+        made("a/x", price=0.1), made("b/y", price=20), policy=policy, statistics={"a/x": timed(2.0), "b/y": timed(0.2)}
     )
     for left_s in (0.1, 0.5, 1.0, 2.0, 3.0, 10.0):
         found = decided(asked(time_left_s=left_s, output=100), view)
@@ -162,6 +173,36 @@ def test_the_deadline_decides_by_the_chance_to_meet_it(floor: float) -> None:
             "b/y": chance(Pace(0.2, 0.4, 0.001, 0.002), 100, left_s),
         }
         assert {t.id for t in found.targets} == {id for id, p in chances.items() if p >= floor}
+
+
+@pytest.mark.parametrize(
+    "learnt",
+    [
+        pytest.param(TargetStatistics(), id="nothing"),
+        pytest.param(replace(timed(9.0, 10), has_fresh_evidence=False), id="nothing-fresh"),
+        pytest.param(replace(timed(0.2, 10), seconds_per_token_p50=None), id="no-rate"),
+        pytest.param(replace(timed(0.2, 10), output_tokens={}), id="no-length"),
+        pytest.param(replace(timed(9.0, 1000), time_to_first_token_p50_s=None), id="no-first-token"),
+    ],
+)
+def test_what_was_not_measured_refuses_nobody_but_goes_behind_those_who_are_likely(learnt: TargetStatistics) -> None:
+    """The prior of a slow tier would else keep a fast target out for ever: only a call shows how fast it is."""
+    slow, likely = made("a/slow", price=0, paced=speed(30.0, 10)), made("b/likely", price=50, paced=speed(0.1))
+    alone = decided(asked(time_left_s=1.0), viewed(slow, statistics={"a/slow": learnt}))
+    assert [t.id for t in alone.targets] == ["a/slow"]
+    both = decided(asked(time_left_s=1.0), viewed(slow, likely, statistics={"a/slow": learnt}))
+    assert [t.id for t in both.targets] == ["b/likely", "a/slow"]
+    assert [t.id for t in decided(asked(), viewed(slow, likely)).targets] == ["a/slow", "b/likely"]
+
+
+def test_what_was_measured_too_slow_is_refused_by_that_part_alone() -> None:
+    """The first token was timed, the rate never: the first token alone is too late."""
+    learnt = replace(timed(9.0), seconds_per_token_p50=None, output_tokens={})
+    found = decided(asked(time_left_s=0.5), viewed(made("a/x"), statistics={"a/x": learnt}))
+    assert refused(found, "a/x") == (
+        "DEADLINE",
+        "a chance of under 0.1 % to finish within 0.5 s is under the floor of 10 %",
+    )
 
 
 def test_statistics_of_health_fall_back_to_the_prior() -> None:

@@ -19,7 +19,7 @@ from router_service.core.plan import Standing, View
 from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
 from router_service.core.task import BudgetTier, TaskType
-from tests.core.decision.making import asked, decided, ids, made, refused, speed, viewed
+from tests.core.decision.making import FRESH, asked, decided, ids, made, refused, speed, viewed
 
 PROVIDER = Provider(name="a", dialect="openai", base_url="")
 USD = 1_000_000_000
@@ -158,7 +158,7 @@ def test_every_reason_of_the_wire_contract_has_its_gate() -> None:
         ),
         pytest.param(
             asked(time_left_s=0.2),
-            viewed(made("a/x", paced=speed(2.0))),
+            viewed(made("a/x"), statistics={"a/x": replace(FRESH, time_to_first_token_p50_s=2.0)}),
             "DEADLINE",
             "to finish within 0.2 s is under the floor of 10 %",
             id="deadline",

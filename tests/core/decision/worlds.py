@@ -141,6 +141,7 @@ def statistics(rng: Random) -> TargetStatistics:
         consecutive_failures=rng.choice((0, 0, 1, 4)),
         has_fresh_evidence=rng.random() < 0.7,
         time_to_first_token_p50_s=rng.choice((None, rng.uniform(0.05, 5))),
+        seconds_per_token_p50=rng.choice((None, rng.uniform(0.001, 0.1))),
         peak_time_to_first_token_s=rng.choice((0.0, 0.0, 8.0)),
         input_token_scale=rng.choice((0.8, 1.0, 1.25)),
         output_tokens={task: rng.uniform(1, 2000) for task in sorted(some(rng, TASKS), key=str)},
