@@ -1,7 +1,8 @@
 """How long a decision takes at 5, 50, 500 and 5 000 targets: `python -m benchmarks.decision` prints microseconds.
 
-"steady": nothing changes but requests and quotas; "health moved": the first decision of its kind after a change of
-health; "explained": with every candidate's factors or refusal.
+"steady": nothing changes but requests and quotas; "health moved": one target's state changes before each decision;
+"figures moved": the learnt figures of one target in a hundred do; "anew": everything that decisions share is worked out
+again; "explained": with every candidate's factors or refusal.
 """
 
 from __future__ import annotations
@@ -36,18 +37,23 @@ RULES = tuple(
 
 
 def main() -> None:
-    print(f"{'targets':>8} {'steady':>9} {'health moved':>13} {'explained':>10}   median of {REPEATS}, µs a decision")
+    names = ("targets", "steady", "health moved", "figures moved", "anew", "explained")
+    print(" ".join(f"{name:>13}" for name in names) + f"   median of {REPEATS}, µs a decision")
     for size in SIZES:
-        print(f"{size:>8} " + "{:>9.1f} {:>13.1f} {:>10.1f}".format(*figures(size)))
+        print(f"{size:>13} " + " ".join(f"{figure:>13.1f}" for figure in figures(size)))
 
 
-def figures(size: int) -> tuple[float, float, float]:
-    """The three figures of the module's docstring."""
+def figures(size: int) -> tuple[float, ...]:
+    """The figures of the module's docstring."""
     view, asked, rng = view_of(size, Random(size)), requests(Random(1)), Random(0)
-    used, moved = using(view), moving(view)
+    used, moved, learnt = using(view), moving(view), learning(view, Random(2))
     return (
         measured(lambda request: plan(request, next(used), rng), asked, DECISIONS),
-        measured(lambda request: plan(request, moved(), rng), asked, 20),
+        measured(lambda request: plan(request, moved(), rng), asked, 100),
+        measured(lambda request: plan(request, learnt(), rng), asked, 100),
+        measured(
+            lambda request: plan(request, replace(view, prepared=Prepared(view.catalog, view.policy)), rng), asked, 5
+        ),
         measured(lambda request: plan(request, view, rng).candidates, asked[:5], 5),
     )
 
@@ -94,7 +100,7 @@ def using(view: View) -> Iterator[View]:
 
 
 def moving(view: View) -> Callable[[], View]:
-    """Views in each of which one target stands otherwise than in the last one: what was worked out is worthless."""
+    """Views in each of which one target stands otherwise than in the last one."""
     states = cycle((State.HEALTHY, State.UNKNOWN))
     first = view.catalog.targets[0].id
 
@@ -103,6 +109,20 @@ def moving(view: View) -> Callable[[], View]:
         return replace(view, standings=standings)
 
     return moved
+
+
+def learning(view: View, rng: Random) -> Callable[[], View]:
+    """Views in each of which one target in a hundred has other statistics than in the last one."""
+    ids = [target.id for target in view.catalog.targets]
+    latest = view
+
+    def learnt() -> View:
+        nonlocal latest
+        fresh = {id: _statistics(rng) for id in rng.sample(ids, max(1, len(ids) // 100))}
+        latest = replace(latest, statistics={**latest.statistics, **fresh})
+        return latest
+
+    return learnt
 
 
 def requests(rng: Random) -> list[Request]:

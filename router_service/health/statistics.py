@@ -26,7 +26,8 @@ REST = 20.0
 
 
 class Statistics:
-    """Implements Observer. `current` is replaced and never changed; targets whose figures stand still keep theirs.
+    """Implements Observer. `current` is replaced and never changed; targets whose figures hardly moved keep theirs,
+    because evidence ages all the time and decisions work out anew whatever moves.
 
     `tokens` holds the ratios of characters to tokens that were learnt on the way.
     """
@@ -79,5 +80,8 @@ class Statistics:
     def _take_over(self, healths: Mapping[str, TargetHealth]) -> None:
         now, before = self._clock(), self.current
         found = {name: self._lessons[name].statistics(h, now) for name, h in healths.items() if name in self._lessons}
-        if found != before:
-            self.current = {name: before[name] if before.get(name) == s else s for name, s in found.items()}
+        kept = {
+            name: old if (old := before.get(name)) is not None and old.is_near(s) else s for name, s in found.items()
+        }
+        if kept.keys() != before.keys() or any(s is not before[name] for name, s in kept.items()):
+            self.current = kept

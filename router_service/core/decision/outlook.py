@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from operator import is_not
 
 from router_service.core.decision.estimates import Pace, pace
 from router_service.core.decision.offer import Offer
@@ -24,36 +26,85 @@ class Outlook:
     pace: Pace
     health_points: float
 
+    def ranks_like(self, other: Outlook) -> bool:
+        """Whether nothing differs that places a target: the span of its last probe, say, does not."""
+        mine, its = self.standing, other.standing
+        return (
+            self.statistics is other.statistics
+            and mine.state is its.state
+            and mine.traffic_share == its.traffic_share
+            and (mine.block_reason is None) is (its.block_reason is None)
+        )
+
 
 class Outlooks:
-    """All targets', by their index. `token_marks` are the input tokens from which on some target has other prices."""
+    """All targets', by their index. `moved` are those that are ranked otherwise than before, or None for all of them.
+    `token_marks` are the input tokens from which on some target has other prices.
+    """
 
-    __slots__ = ("of", "standings", "statistics", "token_marks")
+    __slots__ = ("moved", "of", "standings", "statistics", "token_marks")
 
     def __init__(
         self,
-        offers: Sequence[Offer],
+        offers: Mapping[str, Offer],
         policy: Policy,
         standings: Mapping[str, Standing],
         statistics: Mapping[str, TargetStatistics],
         before: Outlooks | None,
     ) -> None:
+        """`offers` are all of the catalogue, in its order, by id."""
         self.standings = standings
         self.statistics = statistics
-        known: Sequence[Outlook | None] = [None] * len(offers) if before is None else before.of
-        self.of: Sequence[Outlook] = [
-            _outlook(offer, policy, standings, statistics, old) for offer, old in zip(offers, known, strict=True)
-        ]
-        marks = (
-            math.ceil(long.from_input_tokens / outlook.statistics.input_token_scale)
-            for offer, outlook in zip(offers, self.of, strict=True)
-            if (long := offer.rank_prices.long_context) is not None
-        )
-        self.token_marks = sorted(set(marks))
+        self.moved: frozenset[int] | None = None
+        self.of: Sequence[Outlook]
+        self.token_marks: Sequence[int]
+        if before is None:
+            self.of = [_outlook(offer, policy, standings, statistics, None) for offer in offers.values()]
+            self.token_marks = _token_marks(offers.values(), self.of)
+            return
+        of, is_priced_anew = list(before.of), False
+        moved: set[int] = set()
+        for id in {*_replaced(standings, before.standings, offers), *_replaced(statistics, before.statistics, offers)}:
+            if (offer := offers.get(id)) is None:
+                continue
+            old = of[offer.index]
+            new = of[offer.index] = _outlook(offer, policy, standings, statistics, old)
+            if new.ranks_like(old):
+                continue
+            moved.add(offer.index)
+            if offer.rank_prices.long_context is not None and _scale(new) != _scale(old):
+                is_priced_anew = True
+        self.moved = frozenset(moved)
+        self.of = of
+        self.token_marks = _token_marks(offers.values(), of) if is_priced_anew else before.token_marks
 
     def band(self, input_tokens: int) -> int:
         """How many of the marks a request of that length reaches: within a band all prices are the same."""
         return bisect_right(self.token_marks, input_tokens)
+
+
+def _replaced(now: Mapping[str, object], before: Mapping[str, object], ids: Iterable[str]) -> Iterable[str]:
+    """Whose values are other objects than before. Of mappings in the same order, as those mostly are that one was made
+    of the other, that is seen without a look-up for each.
+    """
+    if now is before:
+        return ()
+    if len(now) == len(before) and list(now) == list(before):
+        return compress(now, map(is_not, now.values(), before.values()))
+    return [id for id in ids if now.get(id) is not before.get(id)]
+
+
+def _token_marks(offers: Iterable[Offer], outlooks: Sequence[Outlook]) -> Sequence[int]:
+    marks = (
+        math.ceil(long.from_input_tokens / _scale(outlook))
+        for offer, outlook in zip(offers, outlooks, strict=True)
+        if (long := offer.rank_prices.long_context) is not None
+    )
+    return sorted(set(marks))
+
+
+def _scale(outlook: Outlook) -> float:
+    return outlook.statistics.input_token_scale
 
 
 def _outlook(
@@ -63,11 +114,9 @@ def _outlook(
     statistics: Mapping[str, TargetStatistics],
     before: Outlook | None,
 ) -> Outlook:
-    """The one from before where nothing was learnt since."""
+    """What was learnt is worked out anew only where it is not what it was."""
     standing = standings.get(offer.id, UNKNOWN_STANDING)
     learnt = statistics.get(offer.id, UNKNOWN_STATISTICS)
     if before is None or before.statistics is not learnt:
         return Outlook(standing, learnt, pace(offer.target, learnt, policy), health_points(learnt))
-    if before.standing is standing:
-        return before
     return Outlook(standing, learnt, before.pace, before.health_points)

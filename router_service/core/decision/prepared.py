@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Mapping, Set
+from itertools import islice
 from typing import TypeVar
 
 from router_service.core.budget import BudgetStanding
 from router_service.core.catalog import Catalog
+from router_service.core.decision import ranking as rankings
+from router_service.core.decision import table as tables
 from router_service.core.decision.moment import Moment, Slots
 from router_service.core.decision.offer import offers_of
 from router_service.core.decision.outlook import Outlooks
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.question import Question, marks_of
-from router_service.core.decision.ranking import Ranking, octave, ranking
+from router_service.core.decision.ranking import Ranking, octave
 from router_service.core.decision.shortlist import Shortlist, shortlist
 from router_service.core.decision.standing import Standing
 from router_service.core.decision.statistics import TargetStatistics
 from router_service.core.decision.strategies import BUILT_IN, Strategy
-from router_service.core.decision.table import Table, table
+from router_service.core.decision.table import Table
 from router_service.core.errors import InvalidRequest, Violation
 from router_service.core.quota import QuotaStanding
 
 MOST_KEPT = 1000
 KEPT_ROWS, KEPT_PLACES = 100_000, 500_000
 """Bounds on memory, about 30 MB and 20 MB: so many rows in all tables, and places in all rankings."""
+
+MOST_MOVES = 100
+"""What was worked out longer ago than so many changes of health or statistics is worked out anew."""
 
 Key = tuple[object, ...]
 Value = TypeVar("Value")
@@ -46,8 +53,11 @@ class Prepared:
         self.offers = offers_of(catalog)
         self.slots = Slots(self.offers, catalog.providers)
         self._shortlists: dict[Key, Shortlist] = {}
-        self._tables: dict[Key, Table] = {}
-        self._rankings: dict[Key, Ranking] = {}
+        self._offer_of = {offer.id: offer for offer in self.offers}
+        self._tables: dict[Key, tuple[int, Table]] = {}
+        self._rankings: dict[Key, tuple[int, Ranking]] = {}
+        self._age = 0
+        self._moves: deque[frozenset[int]] = deque(maxlen=MOST_MOVES)
         targets = max(1, len(self.offers))
         self._most_tables = min(MOST_KEPT, max(1, KEPT_ROWS // targets))
         self._most_rankings = min(MOST_KEPT, max(1, KEPT_PLACES // targets))
@@ -58,10 +68,14 @@ class Prepared:
         last = self._outlooks
         if last is not None and last.standings is standings and last.statistics is statistics:
             return last
-        self._tables.clear()
-        self._rankings.clear()
-        self._outlooks = Outlooks(self.offers, self.policy, standings, statistics, last)
-        return self._outlooks
+        found = self._outlooks = Outlooks(self._offer_of, self.policy, standings, statistics, last)
+        if last is None or found.moved is None or found.token_marks != last.token_marks:
+            self._tables.clear()
+            self._rankings.clear()
+        elif found.moved:
+            self._moves.append(found.moved)
+            self._age += 1
+        return found
 
     def moment(self, quotas: Mapping[str, QuotaStanding], budget: BudgetStanding) -> Moment:
         last = self._moment
@@ -74,19 +88,35 @@ class Prepared:
         is_bounded = question.max_cost_usd_nanos is not None
         kind = (question.profile, question.output_limit, outlooks.band(tokens), is_bounded, moment.key)
         key = (octave(tokens), kind)
-        found = self._rankings.get(key)
-        if found is None:
-            found = ranking(self._table(kind, question, outlooks, moment), tokens)
-            _keep(self._rankings, key, found, self._most_rankings)
+        age, found = self._rankings.get(key, (0, None))
+        if found is None or age != self._age:
+            table, since = self._table(kind, question, outlooks, moment), self._moved_since(age)
+            if found is None or since is None or found.table.shortlist is not table.shortlist:
+                found = rankings.ranking(table, tokens)
+            else:
+                found = rankings.moved(found, table, since, tokens)
+            _keep(self._rankings, key, (self._age, found), self._most_rankings)
         return found
 
     def _table(self, kind: Key, question: Question, outlooks: Outlooks, moment: Moment) -> Table:
-        found = self._tables.get(kind)
-        if found is None:
-            listed = self.shortlist(question.profile, question.input_tokens, moment)
-            found = table(listed, question, self.policy, outlooks, moment, self.slots)
-            _keep(self._tables, kind, found, self._most_tables)
+        age, found = self._tables.get(kind, (0, None))
+        if found is None or age != self._age:
+            since = self._moved_since(age)
+            if found is None or since is None:
+                listed = self.shortlist(question.profile, question.input_tokens, moment)
+                found = tables.table(listed, question, self.policy, outlooks, moment, self.slots)
+            else:
+                found = tables.moved(found, since, question, self.policy, outlooks, moment, self.slots)
+            _keep(self._tables, kind, (self._age, found), self._most_tables)
         return found
+
+    def _moved_since(self, age: int) -> Set[int] | None:
+        """The targets that have moved since then, by index; None where they are too many, or no longer known."""
+        passed = self._age - age
+        if passed > len(self._moves):
+            return None
+        moved = set().union(*islice(reversed(self._moves), passed))
+        return moved if 2 * len(moved) <= len(self.offers) else None
 
     def shortlist(self, profile: Profile, input_tokens: int, moment: Moment) -> Shortlist:
         key = (profile, moment.key)
@@ -106,6 +136,6 @@ class Prepared:
 
 
 def _keep(kept: dict[Key, Value], key: Key, value: Value, most: int) -> None:
-    if len(kept) >= most:
+    if key not in kept and len(kept) >= most:
         del kept[next(iter(kept))]
     kept[key] = value

@@ -108,7 +108,7 @@ class Scan:
         is_anyone_fit = False
         for ranked in self._ranking.fit:
             found = self._refused_of(ranked, None)
-            is_anyone_fit = is_anyone_fit or len(found) < len(ranked.rows)
+            is_anyone_fit = is_anyone_fit or len(found) < len(ranked)
             refused += found
         last = Rejection.HEALTH if is_anyone_fit and self._policy.excludes_unhealthy else None
         return refused + self._refused_of(self._ranking.unfit, last)
@@ -120,12 +120,12 @@ class Scan:
             return True
         if extremes.most_s > self._surely_in_s or any(bound < nanos for _, bound in self._moment.states.values()):
             return True
-        if self._policy.excludes_unhealthy and self._ranking.unfit.rows:
+        if self._policy.excludes_unhealthy and self._ranking.unfit:
             return True
         return any(running >= extremes.least_in_flight for running in self._in_flight.values())
 
     def _refused_of(self, ranked: Ranked, otherwise: Rejection | None) -> list[tuple[int, Rejection]]:
-        reasons = [(row[7], self._refusal(row) or otherwise) for row in ranked.rows]
+        reasons = [(index, self._refusal(row) or otherwise) for _, index, row in ranked]
         return [(index, reason) for index, reason in reasons if reason is not None]
 
     def _refusal(self, row: Row) -> Rejection | None:
@@ -153,10 +153,10 @@ class Scan:
     def unfit(self) -> list[Score]:
         """The eligible among the unhealthy, best first."""
         ranked, number = self._ranking.unfit, len(self._ranking.fit) + 1
-        if not ranked.rows:
+        if not ranked:
             return []
         self._late = []
-        return sorted(self._read(ranked, number, set(), len(ranked.rows), len(ranked.rows))) + sorted(self._late)
+        return sorted(self._read(ranked, number, set(), len(ranked), len(ranked))) + sorted(self._late)
 
     def _read(self, ranked: Ranked, number: int, seen: set[int], lacking: int, wanted: int) -> list[Score]:
         """The eligible of one class. It stops where no row that is left can be among the best `wanted`, or be the best
@@ -173,13 +173,11 @@ class Scan:
         best: dict[int, float] = {}
         floor = -math.inf
         place = 0
-        for most, (known, input_nanos, answer_nanos, output, room, time_s, slot, index) in zip(
-            ranked.most, ranked.rows, strict=True
-        ):
+        for negated, index, (known, input_nanos, answer_nanos, output, room, time_s, slot, _) in ranked:
             place += 1
             if not place % STRIDE:
                 floor = _floor(found, best, seen, lacking, wanted)
-            if most < floor:
+            if -negated < floor:
                 break
             quota, bound_nanos = state_of(slot, OPEN)
             nanos = input_nanos * tokens + answer_nanos

@@ -26,10 +26,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Shortlist:
-    """`rejected` holds every other target of the catalogue, by id, and `counts` how many of them each reason has."""
+    """`entry_of` has the entries by their targets' indexes, in the catalogue's order. `rejected` holds every other
+    target of the catalogue, by id, and `counts` how many of them each reason has.
+    """
 
     rule: Rule | None
     entries: tuple[Entry, ...]
+    entry_of: Mapping[int, Entry]
     rejected: Mapping[str, Rejection]
     counts: Mapping[Rejection, int]
 
@@ -46,7 +49,8 @@ def shortlist(
             rejected[offer.id] = refusal.reason
         else:
             entries.append(Entry(offer, preference_class(offer, profile, rule, is_free=is_free), is_free))
-    return Shortlist(rule, tuple(entries), rejected, Counter(rejected.values()))
+    entry_of = {entry.offer.index: entry for entry in entries}
+    return Shortlist(rule, tuple(entries), entry_of, rejected, Counter(rejected.values()))
 
 
 def preference_class(offer: Offer, profile: Profile, rule: Rule | None, *, is_free: bool) -> int:

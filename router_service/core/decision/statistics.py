@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import starmap
 
 from router_service.core.health import TargetHealth
 from router_service.core.success import SuccessRate
@@ -14,6 +16,9 @@ UNPROVEN_LOWER = SuccessRate(half_life_s=1.0).lower_bound(0.0)
 
 FRESH_SAMPLES = 1.0
 """So many decayed samples count as fresh evidence."""
+
+NEAR_RATE, NEAR_FAILURES, NEAR_TIMES = 0.002, 0.02, 0.01
+"""How far success rates, failures in a row and, in proportion, times may be off for figures to be near each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,29 @@ class TargetStatistics:
     output_tokens: Mapping[TaskType | None, float] = field(default_factory=dict)
     quality: Mapping[TaskType, ObservedQuality] = field(default_factory=dict)
 
+    def is_near(self, other: TargetStatistics) -> bool:
+        """Whether no figure is further off than what shifts a target's points by a tenth or two."""
+        if (self.has_fresh_evidence, self.in_flight) != (other.has_fresh_evidence, other.in_flight):
+            return False
+        if self.quality != other.quality or self.output_tokens.keys() != other.output_tokens.keys():
+            return False
+        return (
+            abs(self.success_rate_lower - other.success_rate_lower) <= NEAR_RATE
+            and abs(self.consecutive_failures - other.consecutive_failures) <= NEAR_FAILURES
+            and all(starmap(_is_near, zip(self._times(), other._times(), strict=True)))
+            and all(_is_near(length, other.output_tokens[task]) for task, length in self.output_tokens.items())
+        )
+
+    def _times(self) -> tuple[float | None, ...]:
+        return (
+            self.time_to_first_token_p50_s,
+            self.time_to_first_token_p90_s,
+            self.peak_time_to_first_token_s,
+            self.seconds_per_token_p50,
+            self.seconds_per_token_p90,
+            self.input_token_scale,
+        )
+
     def usual_output_tokens(self, task: TaskType | None) -> float | None:
         """The mean length of its answers to such a task, else to all, in tokens; None where none was measured."""
         learnt = self.output_tokens.get(task)
@@ -54,6 +82,12 @@ class TargetStatistics:
 
 
 UNKNOWN_STATISTICS = TargetStatistics()
+
+
+def _is_near(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=NEAR_TIMES, abs_tol=1e-5)
 
 
 def of_health(health: TargetHealth) -> TargetStatistics:

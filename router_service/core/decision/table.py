@@ -5,7 +5,9 @@ It is worked out once for all requests of a profile and an output limit; `rankin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from router_service.core.decision import appraisal, estimates, points
 from router_service.core.decision.appraisal import Lengths
@@ -24,19 +26,36 @@ the answer's tokens; the most input tokens that fit; the expected time in second
 index. A plain tuple, because a decision reads dozens of them."""
 
 
+UNFIT, DROPPED = -1, -2
+"""Places of those that are in no class: the unhealthy, and those that can serve none of these requests."""
+
+
+class Spot(NamedTuple):
+    """Where one target stands: its class, UNFIT or DROPPED. A dropped one has no row, and a reason where it does not
+    hang on the single request.
+    """
+
+    place: int
+    row: Row | None
+    reason: Rejection | None
+    share: float
+
+    def stands_like(self, other: Spot) -> bool:
+        return self.place == other.place and self.reason is other.reason and self.share == other.share
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`fit` has the rows of each class, the first class first; `unfit` are the unhealthy, without a class.
+    """`spots` are by the targets' indexes, in the catalogue's order.
 
     `dropped` are those that can serve none of these requests, by index, with the reason where it does not hang on the
-    single request. `shares` are the targets that take only a share of the traffic, from 0 to 1, in the catalogue's
+    single request. `shares` are the fit targets that take only a share of the traffic, from 0 to 1, in the catalogue's
     order, and `providers` is how many providers the fit ones belong to.
     """
 
     shortlist: Shortlist
     weights: Weights
-    fit: tuple[tuple[Row, ...], ...]
-    unfit: tuple[Row, ...]
+    spots: Mapping[int, Spot]
     dropped: tuple[tuple[int, Rejection | None], ...]
     shares: tuple[tuple[int, float], ...]
     providers: int
@@ -47,34 +66,63 @@ def table(
 ) -> Table:
     """`question` stands for all of its profile, output limit, price band and kind of cost bound."""
     weights = points.weights_of(question.profile)
-    classes: dict[int, list[Row]] = {}
-    unfit: list[Row] = []
-    dropped: list[tuple[int, Rejection | None]] = []
-    shares: list[tuple[int, float]] = []
-    providers: set[int] = set()
-    for entry in found.entries:
-        outlook = outlooks.of[entry.offer.index]
-        is_good = appraisal.quality(entry.offer, question, policy, outlook) >= question.profile.min_quality
-        row = _row(entry, question, policy, outlook, moment, slots, weights) if is_good else None
-        if row is None:
-            dropped.append((entry.offer.index, None if is_good else Rejection.QUALITY))
-            continue
-        if outlook.standing.state is State.UNHEALTHY:
-            unfit.append(row)
-            continue
-        classes.setdefault(entry.preference_class, []).append(row)
-        providers.add(entry.offer.slot)
-        if outlook.standing.traffic_share < 1.0:
-            shares.append((entry.offer.index, outlook.standing.traffic_share))
+    spots = {
+        index: _spot(entry, question, policy, outlooks.of[index], moment, slots, weights)
+        for index, entry in found.entry_of.items()
+    }
+    return _table(found, weights, spots)
+
+
+def moved(
+    old: Table,
+    indexes: Iterable[int],
+    question: Question,
+    policy: Policy,
+    outlooks: Outlooks,
+    moment: Moment,
+    slots: Slots,
+) -> Table:
+    """The table that `table` would give, where since `old` only these targets' outlooks have moved."""
+    entry_of = old.shortlist.entry_of
+    fresh = {
+        index: _spot(entry_of[index], question, policy, outlooks.of[index], moment, slots, old.weights)
+        for index in indexes
+        if index in entry_of
+    }
+    spots = {**old.spots, **fresh}
+    if all(spot.stands_like(old.spots[index]) for index, spot in fresh.items()):
+        return replace(old, spots=spots)
+    return _table(old.shortlist, old.weights, spots)
+
+
+def _table(found: Shortlist, weights: Weights, spots: Mapping[int, Spot]) -> Table:
     return Table(
         shortlist=found,
         weights=weights,
-        fit=tuple(tuple(classes[number]) for number in sorted(classes)),
-        unfit=tuple(unfit),
-        dropped=tuple(dropped),
-        shares=tuple(shares),
-        providers=len(providers),
+        spots=spots,
+        dropped=tuple([(index, spot.reason) for index, spot in spots.items() if spot.place == DROPPED]),
+        shares=tuple([(index, s.share) for index, s in spots.items() if s.place >= 0 and s.share < 1.0]),
+        providers=len({found.entry_of[index].offer.slot for index, spot in spots.items() if spot.place >= 0}),
     )
+
+
+def _spot(
+    entry: Entry,
+    question: Question,
+    policy: Policy,
+    outlook: Outlook,
+    moment: Moment,
+    slots: Slots,
+    weights: Weights,
+) -> Spot:
+    share = outlook.standing.traffic_share
+    if appraisal.quality(entry.offer, question, policy, outlook) < question.profile.min_quality:
+        return Spot(DROPPED, None, Rejection.QUALITY, share)
+    row = _row(entry, question, policy, outlook, moment, slots, weights)
+    if row is None:
+        return Spot(DROPPED, None, None, share)
+    is_down = outlook.standing.state is State.UNHEALTHY
+    return Spot(UNFIT if is_down else entry.preference_class, row, None, share)
 
 
 def _row(

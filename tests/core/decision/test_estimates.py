@@ -245,3 +245,24 @@ def test_statistics_of_health_fall_back_to_the_prior() -> None:
 )
 def test_words(said: str, expected: str) -> None:
     assert said == expected
+
+
+@pytest.mark.parametrize(
+    ("other", "is_near"),
+    [
+        (timed(1.005), True),
+        (replace(timed(1.0), success_rate_lower=UNPROVEN_LOWER - 0.001, consecutive_failures=0.01), True),
+        (timed(1.03), False),
+        (timed(1.0, tokens_per_second=900), False),
+        (timed(1.0, length=110), False),
+        (replace(timed(1.0), success_rate_lower=UNPROVEN_LOWER - 0.01), False),
+        (replace(timed(1.0), consecutive_failures=1), False),
+        (replace(timed(1.0), has_fresh_evidence=False), False),
+        (replace(timed(1.0), in_flight=1), False),
+        (replace(timed(1.0), time_to_first_token_p90_s=None), False),
+        (replace(timed(1.0), output_tokens={}), False),
+        (replace(timed(1.0), input_token_scale=1.02), False),
+    ],
+)
+def test_evidence_that_only_ages_a_little_is_no_news(other: TargetStatistics, is_near: bool) -> None:
+    assert timed(1.0).is_near(other) is other.is_near(timed(1.0)) is is_near

@@ -14,9 +14,9 @@ from router_service.core.catalog import Target
 from router_service.core.decision.decide import everyone
 from router_service.core.decision.gates import lasting, passing
 from router_service.core.health import State
-from router_service.core.plan import Plan, plan
-from tests.core.decision.making import viewed
-from tests.core.decision.worlds import World, model, open_world, provider, request, world
+from router_service.core.plan import Plan, Standing, plan
+from tests.core.decision.making import asked, decided, made, viewed
+from tests.core.decision.worlds import World, model, moved, open_world, provider, request, world
 
 THOROUGH = settings(max_examples=1000, deadline=None)
 SEEDS = st.integers(0, 2**32)
@@ -85,7 +85,7 @@ def test_no_target_is_planned_above_a_bound_on_its_cost(world: World, seed: int)
 @given(world=WORLDS, extra=SEEDS, seed=SEEDS)
 def test_adding_a_candidate_changes_nobodys_points(world: World, extra: int, seed: int) -> None:
     view, rng = world.view, Random(extra)
-    asked = replace(world.request, routing=replace(world.request.routing, strategy="points"))
+    by_points = replace(world.request, routing=replace(world.request.routing, strategy="points"))
     more = viewed(
         *view.catalog.targets,
         Target(provider(rng, "stranger"), model(rng, 1)),
@@ -96,7 +96,7 @@ def test_adding_a_candidate_changes_nobodys_points(world: World, extra: int, see
         budget=view.budget,
         in_flight=view.in_flight,
     )
-    before, after = ({c.target.id: c for c in plan(asked, v, Random(seed)).candidates} for v in (view, more))
+    before, after = ({c.target.id: c for c in plan(by_points, v, Random(seed)).candidates} for v in (view, more))
     for id, was in before.items():
         now = after[id]
         if was.refusal is None and now.refusal is None:
@@ -112,11 +112,43 @@ def test_the_same_view_and_seed_give_the_same_plan_whatever_was_remembered(
     world: World, others: list[int], seed: int
 ) -> None:
     forgetful = replace(world.view, prepared=None)
-    for asked in (world.request, *(request(Random(other)) for other in others), world.request):
-        first, again = plan(asked, world.view, Random(seed)), plan(asked, forgetful, Random(seed))
+    for one in (world.request, *(request(Random(other)) for other in others), world.request):
+        first, again = plan(one, world.view, Random(seed)), plan(one, forgetful, Random(seed))
         assert first.targets == again.targets
         assert first.candidates == again.candidates
         assert (first.rule, first.reason, first.rejected) == (again.rule, again.reason, again.rejected)
+
+
+@settings(max_examples=200, deadline=None)
+@given(world=st.one_of(WORLDS, OPEN_WORLDS), others=st.lists(SEEDS, max_size=2), seed=SEEDS)
+def test_what_is_mended_after_a_change_of_health_is_what_would_be_worked_out_anew(
+    world: World, others: list[int], seed: int
+) -> None:
+    rng, now = Random(seed), world.view
+    requests = [world.request, *(request(Random(other)) for other in others)]
+    for _ in range(4):
+        for one in rng.sample(requests, rng.randint(1, len(requests))):
+            kept, anew = plan(one, now, Random(seed)), plan(one, replace(now, prepared=None), Random(seed))
+            assert kept.targets == anew.targets
+            assert kept.candidates == anew.candidates
+            assert (kept.reason, kept.rejected, kept.rejected_counts) == (
+                anew.reason,
+                anew.rejected,
+                anew.rejected_counts,
+            )
+            assert kept.decision.ranking == anew.decision.ranking
+        now = moved(now, rng)
+
+
+def test_a_change_at_one_target_leaves_what_is_known_of_the_others() -> None:
+    """Else each answer would make decisions work out thousands of targets anew, on the event loop."""
+    view = viewed(*(made(f"a/{n}", price=n) for n in range(9)))
+    before = decided(asked(), view).decision
+    after = decided(asked(), replace(view, standings={"a/3": Standing(state=State.UNHEALTHY)})).decision
+    probed = replace(view, standings={"a/3": Standing(state=State.UNHEALTHY, answer_p95_s=1.0)})
+    spots = before.ranking.table.spots
+    assert [n for n, spot in after.ranking.table.spots.items() if spot is not spots[n]] == [3]
+    assert decided(asked(), probed).decision.ranking is after.ranking, "nothing that ranks anybody has changed"
 
 
 @settings(max_examples=400, deadline=None)
@@ -137,8 +169,8 @@ def test_a_scan_that_stops_early_finds_what_one_over_all_targets_finds(world: Wo
 @THOROUGH
 @given(world=WORLDS, seed=SEEDS)
 def test_points_are_the_sum_of_the_factors_within_their_ranges(world: World, seed: int) -> None:
-    asked = replace(world.request, routing=replace(world.request.routing, strategy="points"))
-    for candidate in plan(asked, world.view, Random(seed)).candidates:
+    by_points = replace(world.request, routing=replace(world.request.routing, strategy="points"))
+    for candidate in plan(by_points, world.view, Random(seed)).candidates:
         assert sum(f.points for f in candidate.factors) == pytest.approx(candidate.score, abs=1e-6)
         for factor in candidate.factors:
             least = -factor.max_points if factor.name == "health" else 0.0

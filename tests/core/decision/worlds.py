@@ -127,6 +127,16 @@ def view(rng: Random, targets: tuple[Target, ...]) -> View:
     )
 
 
+def moved(before: View, rng: Random) -> View:
+    """The same view with a few targets in other health or with other statistics."""
+    ids = [target.id for target in before.catalog.targets]
+    return replace(
+        before,
+        standings={**before.standings, **{id: standing(rng) for id in sorted(some(rng, ids, 0.1))}},
+        statistics={**before.statistics, **{id: statistics(rng) for id in sorted(some(rng, ids, 0.1))}},
+    )
+
+
 def standing(rng: Random) -> Standing:
     return Standing(
         state=rng.choice((*State, State.HEALTHY, State.HEALTHY)),
