@@ -9,6 +9,7 @@ from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
@@ -107,7 +108,7 @@ class HealthBoard:
         if (entry := self._entries.get(call.target)) is not None:
             entry.silence.call_started(call, self._clock())
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, _delta: Delta) -> None:
         if (entry := self._entries.get(call.target)) is not None:
             entry.silence.call_heard(call, self._clock())
 

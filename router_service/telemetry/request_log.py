@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.telemetry.line_writer import LineWriter
 
@@ -26,7 +27,7 @@ class RequestLog:
     def attempt_started(self, call: AttemptStarted) -> None:
         """Nothing to say yet."""
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         """Nothing to say yet."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:

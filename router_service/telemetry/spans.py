@@ -6,6 +6,7 @@ from opentelemetry.trace import Link, Span, SpanContext, SpanKind, Status, Statu
 from opentelemetry.trace import set_span_in_context as in_context
 
 from router_service.core.attempt import Attempt
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import ProbeSpan
 from router_service.core.outcome import Outcome
@@ -23,7 +24,7 @@ class SpanObserver:
     def attempt_started(self, call: AttemptStarted) -> None:
         """Nothing to do: a span is made at an attempt's end."""
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         """Nothing to do: a span is made at an attempt's end."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:
