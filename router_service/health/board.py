@@ -92,6 +92,11 @@ class HealthBoard:
             epoch=self._snapshot.epoch, sequence=self._snapshot.sequence, age_s=max(0.0, age_s), source=source
         )
 
+    @property
+    def snapshot_age_s(self) -> float | None:
+        """How long ago the last snapshot came, in seconds, also once it counts no more; None where none ever did."""
+        return None if self._snapshot is None else self._clock() - self._arrived_at
+
     def healths(self) -> Slices[Mapping[str, TargetHealth]]:
         """Every target's rates and times as they stand now, a few targets at a time."""
         found: dict[str, TargetHealth] = {}
