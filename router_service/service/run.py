@@ -140,7 +140,7 @@ class Run:
         return None
 
     async def _pause(self, pause_s: float) -> None:
-        """A wait that the provider's sake asks for; the router does nothing in it."""
+        """A wait for the provider's sake, and so none of the router's own time."""
         began = time.monotonic()
         try:
             await asyncio.sleep(pause_s)
