@@ -9,6 +9,7 @@ import threading
 import time
 from typing import cast
 
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
     Gauge,
@@ -26,10 +27,9 @@ from opentelemetry.sdk.metrics.export import Histogram as HistogramData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-from router_service.core.settings import TelemetrySettings
 from router_service.telemetry.instruments import Family, Kind, Meter, Spread
 from router_service.telemetry.link import Link
-from router_service.telemetry.otlp import Signal, collector
+from router_service.telemetry.otlp import Collector
 
 logger = logging.getLogger(__name__)
 
@@ -42,13 +42,8 @@ MOST_POINTS = 5_000
 """In one message: a histogram's point has some 500 bytes, and collectors take 4 MiB unless told otherwise."""
 
 
-def setup(settings: TelemetrySettings, meter: Meter, resource: Resource) -> CollectorMetrics | None:
-    """None where metrics have no collector to go to."""
-    if (to := collector(settings, Signal.METRICS)) is None:
-        return None
-    # Imported here: the exporter takes a tenth of a second to load, which a process without one need not pay.
-    from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-
+def setup(to: Collector, meter: Meter, resource: Resource) -> CollectorMetrics:
+    """Begin to send what `meter` collects."""
     exporter = OTLPMetricExporter(endpoint=to.endpoint, insecure=to.is_insecure, max_export_batch_size=MOST_POINTS)
     return CollectorMetrics(exporter, meter, resource, interval_s=interval_s())
 

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from importlib.metadata import version
 
 from opentelemetry.sdk.resources import Resource
 
@@ -48,6 +47,9 @@ def collector(settings: TelemetrySettings, signal: Signal, environ: Mapping[str,
 
 def resource(service_name: str) -> Resource:
     """Who sends. The instance is random, so that the sums of two processes, or of two starts, are never mixed."""
+    # Imported here: a process without a collector need not pay for it.
+    from importlib.metadata import version
+
     return Resource.create(
         {
             "service.name": os.environ.get("OTEL_SERVICE_NAME") or service_name,

@@ -6,16 +6,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.core.settings import PROBER_METRICS, ROUTER_METRICS, TelemetrySettings
-from router_service.telemetry import collector_metrics, tracing
-from router_service.telemetry.collector_metrics import CollectorMetrics
+from router_service.telemetry import tracing
 from router_service.telemetry.instruments import Meter
-from router_service.telemetry.otlp import resource
+from router_service.telemetry.otlp import Signal, collector, resource
 from router_service.telemetry.scrapes import CannotServeMetrics, Scrapes
 from router_service.telemetry.tracing import Losses
+
+if TYPE_CHECKING:
+    from router_service.telemetry.collector_metrics import CollectorMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -27,11 +32,17 @@ class Outlets:
 
     def __init__(self, settings: TelemetrySettings, *, service_name: str) -> None:
         self._settings = settings
-        self._resource = resource(service_name)
+        self._service_name = service_name
         self._losses = Losses()
         self._scrapes: Scrapes | None = None
         self._metrics: CollectorMetrics | None = None
-        self.spans: TracerProvider | None = tracing.setup(settings, self._resource, self._losses)
+        self.spans: TracerProvider | None = None
+        if (to := collector(settings, Signal.TRACES)) is not None:
+            self.spans = tracing.setup(to, self._resource, self._losses, has_content=settings.content)
+
+    @cached_property
+    def _resource(self) -> Resource:
+        return resource(self._service_name)
 
     @property
     def spans_lost(self) -> Mapping[str, int]:
@@ -44,7 +55,11 @@ class Outlets:
         The usual address may be taken by another router, which is no reason not to start: it is tried again later. On
         any other one is insisted. Raises CannotServeMetrics.
         """
-        self._metrics = collector_metrics.setup(self._settings, meter, self._resource)
+        if (to := collector(self._settings, Signal.METRICS)) is not None:
+            # Imported here: the exporter takes a tenth of a second to load, which a process without one need not pay.
+            from router_service.telemetry import collector_metrics
+
+            self._metrics = collector_metrics.setup(to, meter, self._resource)
         address = configured if flag is None else flag
         if not address:
             return ()

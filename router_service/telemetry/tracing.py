@@ -13,9 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, TracerPro
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 
-from router_service.core.settings import TelemetrySettings
 from router_service.telemetry.link import Link
-from router_service.telemetry.otlp import Signal, collector
+from router_service.telemetry.otlp import Collector
 
 SHUTDOWN_S, SHUTDOWN_WHERE_LOST_S = 4.0, 1.0
 """How long the end waits for a collector, and for one that took nothing the last time."""
@@ -32,20 +31,18 @@ class Losses:
         self.link = Link("spans to the collector")
 
 
-def setup(settings: TelemetrySettings, resource: Resource, losses: Losses) -> TracerProvider | None:
-    """The provider that spans of this process come from; None where they have nowhere to go, and then cost nothing.
+def setup(to: Collector, resource: Resource, losses: Losses, *, has_content: bool) -> TracerProvider:
+    """The provider that spans of this process come from.
 
     It keeps every trace that is begun: which calls begin one is CallTracing's to say, before anything is spent on it,
     and a probe always does. `losses` hears of the spans that were dropped.
     """
-    if (to := collector(settings, Signal.TRACES)) is None:
-        return None
     # Imported here: the exporter takes a tenth of a second to load, which a process without one need not pay.
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
     exporter = OTLPSpanExporter(endpoint=to.endpoint, insecure=to.is_insecure)
     provider = TracerProvider(sampler=ParentBased(ALWAYS_ON), resource=resource, shutdown_on_exit=False)
-    most = MOST_WAITING_WITH_CONTENT if settings.content else MOST_WAITING
+    most = MOST_WAITING_WITH_CONTENT if has_content else MOST_WAITING
     provider.add_span_processor(BoundedSpans(exporter, losses, most=most))
     trace.set_tracer_provider(provider)
     return provider

@@ -20,10 +20,9 @@ from tests.harness.processes import wait_until
 PATIENCE_S = 20.0
 PROGRAM = """
 import sys
-from router_service.core.settings import TelemetrySettings
 from router_service.telemetry import otlp, tracing
-settings = TelemetrySettings(otlp_endpoint=sys.argv[1], sample_ratio=1.0)
-spans = tracing.setup(settings, otlp.resource("test"), tracing.Losses())
+to = otlp.Collector(sys.argv[1])
+spans = tracing.setup(to, otlp.resource("test"), tracing.Losses(), has_content=False)
 spans.get_tracer("test").start_span("last").end()
 tracing.shutdown(spans, within_s=float(sys.argv[2]))
 """
