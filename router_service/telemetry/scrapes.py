@@ -113,7 +113,7 @@ class Scrapes:
         elif self._connections > MAX_CONNECTIONS:
             status = HTTPStatus.SERVICE_UNAVAILABLE
         else:
-            answer = await asyncio.to_thread(page, self._meter.collect(), accept=_accept(head))
+            answer = await asyncio.to_thread(page, self._meter.collect())
         body = b"" if method == b"HEAD" else answer.body
         await loop.sock_sendall(connection, _written_head(status, answer) + body)
 
@@ -128,14 +128,6 @@ async def _head(connection: socket.socket) -> bytes:
             raise ConnectionResetError
         head += data
     return head
-
-
-def _accept(head: bytes) -> str:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"accept":
-            return value.strip().decode("latin-1")
-    return ""
 
 
 def _written_head(status: HTTPStatus, answer: Page) -> bytes:

@@ -77,15 +77,6 @@ async def test_it_answers_what_it_is_asked(method: str, path: str, status: int) 
 
 
 @pytest.mark.anyio
-async def test_whoever_asks_for_openmetrics_gets_it() -> None:
-    accept = {"accept": "application/openmetrics-text; version=1.0.0"}
-    async with serving() as address, httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.get(f"http://{address}/metrics", headers=accept)
-    assert answer.headers["content-type"].startswith("application/openmetrics-text")
-    assert answer.text.endswith("# EOF\n")
-
-
-@pytest.mark.anyio
 @pytest.mark.parametrize("said", [b"", b"GET /metrics HTTP/1.1\r\n", b"x" * 100_000, b"\x00\xff\r\n\r\n", b"\r\n\r\n"])
 async def test_nonsense_and_silence_keep_nobody_from_reading(said: bytes) -> None:
     async with serving() as address:
