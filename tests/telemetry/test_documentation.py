@@ -24,7 +24,7 @@ METRICS = {
     "Of the prober": measure.INSTRUMENTS,
 }
 ALL = list({i.name: i for part in METRICS.values() for i in part}.values())
-SPANS = ("router_service/telemetry/calls.py", "router_service/telemetry/spans.py", "prober/probe.py")
+SPANS = ("router_service/telemetry/calls.py", "router_service/telemetry/spans.py", "prober/probe.py", "prober/deep.py")
 CONTENT = "router_service/telemetry/content.py"
 ATTRIBUTE = re.compile(r"(gen_ai|signalbox|rpc|http|error)\.[a-z_.]+")
 TRACERS = {"signalbox.rpc", "signalbox.router"}
