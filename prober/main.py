@@ -25,6 +25,7 @@ from prober.deep_schedule import DeepSchedule
 from prober.directory import CannotStart, own_directory, socket_path
 from prober.exchange import Exchanges
 from prober.funds import Funds
+from prober.measure import ProbeMetrics, ProberGauges
 from prober.merge import Picture
 from prober.options import ProberOptions
 from prober.probe import CheapProbe
@@ -48,8 +49,14 @@ from router_service.rpc.server import CannotListen, StandardServices, listen, ne
 from router_service.store.quota import QuotaBook
 from router_service.store.sqlite import SqliteQuotaStore
 from router_service.store.terms import terms_of
-from router_service.telemetry import logs, tracing
+from router_service.telemetry import logs
+from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing
+from router_service.telemetry.instruments import Meter
+from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.outlets import Outlets
+from router_service.telemetry.process_metrics import ProcessFigures
+from router_service.telemetry.scrapes import CannotServeMetrics
 
 USAGE = 2
 MAX_MESSAGE_MIB = 4
@@ -63,41 +70,42 @@ Job = Callable[[], Coroutine[None, None, None]]
 def main(argv: Sequence[str]) -> int:
     """Run the prober until it is told to stop; returns the process's exit code."""
     options = ProberOptions.parsed(argv)
-    logs.setup(options.log_level)
+    lines = logs.setup(options.log_level)
     try:
         settings = options.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
-    return run(settings, options)
+    return run(settings, options, lines)
 
 
-def run(settings: Settings, options: ProberOptions) -> int:
+def run(settings: Settings, options: ProberOptions, lines: LineWriter) -> int:
     """Serve and probe until SIGTERM or SIGINT; 130 after the latter."""
     try:
         if options.ready_file is not None:
             check_ready_file(options.ready_file)
         with own_directory(options.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_run(settings, options))
-    except (CannotStart, CannotListen, CannotSayReady, EpochLost) as e:
+            return runner.run(_run(settings, options, lines))
+    except (CannotStart, CannotListen, CannotServeMetrics, CannotSayReady, EpochLost) as e:
         sys.stderr.write(f"prober: {e}\n")
         return USAGE
 
 
-async def _run(settings: Settings, options: ProberOptions) -> int:
+async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) -> int:
     """What is entered here is left in reverse, however it ends."""
     heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
     async with AsyncExitStack() as stack:
-        spans = tracing.setup(settings.telemetry, service_name="signalbox-prober")
-        stack.callback(tracing.shutdown, spans)
+        outlets = Outlets(settings.telemetry, service_name="signalbox-prober")
+        stack.callback(outlets.close)
+        tracer, probes, calls = _tracer(outlets.spans), ProbeMetrics(), CallMetrics()
         stack.enter_context(hearing_signals(heard.put_nowait))
         exchanges = await stack.enter_async_context(Exchanges())
         picture = Picture(settings.catalog, settings.prober, now=time.monotonic())
         feed = _feed(settings, options, picture)
-        front = _Front(settings, options, feed, spans)
+        front = _Front(settings, options, feed, outlets.spans, calls)
         raise_open_files()
-        cheap = _cheap(settings, exchanges, picture, feed, _tracer(spans))
-        deep = _deep(settings, options, exchanges, picture, feed, _tracer(spans))
+        cheap = _cheap(settings, exchanges, picture, feed, probes, tracer)
+        deep = _deep(settings, options, exchanges, picture, feed, probes, tracer)
 
         def adopt(new: Settings) -> None:
             """One stretch without an await: nothing is probed by half of it."""
@@ -108,13 +116,19 @@ async def _run(settings: Settings, options: ProberOptions) -> int:
             feed.changed()
 
         watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
-        jobs: list[Job] = [cheap.run, feed.run, watch.run]
+        figures = ProcessFigures(
+            lines_lost=lambda: lines.lost_in_all, spans_lost=outlets.spans_lost, reloads=watch.reloads
+        )
+        meter = Meter([probes.families, _gauges(picture, feed).families, calls.families, figures.families])
+        configured = settings.telemetry.prober_metrics_address
+        page = outlets.open(meter, flag=options.metrics_address, configured=configured)
+        jobs: list[Job] = [cheap.run, feed.run, watch.run, outlets.run]
         if deep is not None:
             stack.push_async_callback(deep.quotas.close)
             await deep.quotas.load()
             jobs += [deep.schedule.run, deep.quotas.run]
         stack.push_async_callback(front.stop)
-        await front.start(options.ready_file)
+        await front.start(options.ready_file, page)
         stack.enter_context(watch.hearing_hangups())
         return exit_code([await _until_told(heard, jobs)])
 
@@ -138,12 +152,22 @@ def _feed(settings: Settings, options: ProberOptions, picture: Picture) -> Feed:
     return Feed(picture, settings.prober, epoch=epoch, prober_id=prober_id, clock=time.monotonic)
 
 
-def _cheap(settings: Settings, exchanges: Exchanges, picture: Picture, feed: Feed, tracer: Tracer) -> Schedule:
+def _gauges(picture: Picture, feed: Feed) -> ProberGauges:
+    return ProberGauges(
+        verdicts=lambda: picture.verdicts(time.monotonic()),
+        published=lambda: feed.published,
+        watchers=lambda: feed.watchers,
+    )
+
+
+def _cheap(
+    settings: Settings, exchanges: Exchanges, picture: Picture, feed: Feed, probes: ProbeMetrics, tracer: Tracer
+) -> Schedule:
     return Schedule(
         _probed(settings.catalog),
         settings.prober,
         picture=picture,
-        probe=CheapProbe(exchanges, timeout_s=settings.prober.timeout_s, tracer=tracer),
+        probe=probes.of_cheap(CheapProbe(exchanges, timeout_s=settings.prober.timeout_s, tracer=tracer)),
         changed=feed.changed,
         rng=Random(),
         clock=time.monotonic,
@@ -168,7 +192,13 @@ class _Deep:
 
 
 def _deep(
-    settings: Settings, options: ProberOptions, exchanges: Exchanges, picture: Picture, feed: Feed, tracer: Tracer
+    settings: Settings,
+    options: ProberOptions,
+    exchanges: Exchanges,
+    picture: Picture,
+    feed: Feed,
+    probes: ProbeMetrics,
+    tracer: Tracer,
 ) -> _Deep | None:
     """None where such probes are switched off. The counts are those of the router's file: on one machine both learn
     what the other took.
@@ -184,7 +214,7 @@ def _deep(
         settings.catalog,
         settings.prober,
         picture=picture,
-        probe=DeepProbe(exchanges, dialects={"openai": OpenAIDialect()}, funds=funds, tracer=tracer),
+        probe=probes.of_deep(DeepProbe(exchanges, dialects={"openai": OpenAIDialect()}, funds=funds, tracer=tracer)),
         changed=feed.changed,
         rng=Random(),
         clock=time.monotonic,
@@ -195,9 +225,17 @@ def _deep(
 class _Front:
     """What others reach the prober by: the feed over TCP and over the Unix socket."""
 
-    def __init__(self, settings: Settings, options: ProberOptions, feed: Feed, spans: TracerProvider | None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        options: ProberOptions,
+        feed: Feed,
+        spans: TracerProvider | None,
+        calls: CallMetrics,
+    ) -> None:
         ratio = settings.telemetry.sample_ratio
-        self._frame = CallFrame(None if spans is None else CallTracing(spans, sample_ratio=ratio, rng=Random()))
+        traced = None if spans is None else CallTracing(spans, sample_ratio=ratio, rng=Random())
+        self._frame = CallFrame(traced, calls=calls)
         self._server = new_server(self._frame, max_message_mib=MAX_MESSAGE_MIB)
         health_feed_pb2_grpc.add_HealthFeedServicer_to_server(feed, self._server)
         self._standard = StandardServices(self._server, (HEALTH_FEED,), has_reflection=True)
@@ -205,12 +243,12 @@ class _Front:
         self._address = listen(self._server, address, allow_remote=allow_remote)
         listen(self._server, f"unix:{socket_path(options.data_dir)}", allow_remote=False)
 
-    async def start(self, ready_file: Path | None) -> None:
-        """Serve, and say so."""
+    async def start(self, ready_file: Path | None, others: Iterable[tuple[str, str]]) -> None:
+        """Serve, and say so, with the addresses of `others`."""
         await self._server.start()
         await self._standard.ready()
         if ready_file is not None:
-            write_ready_file(ready_file, [("prober", self._address)])
+            write_ready_file(ready_file, [("prober", self._address), *others])
 
     async def stop(self) -> None:
         """Watchers would never leave by themselves; they are told that the prober goes, and come again to the next."""

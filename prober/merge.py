@@ -10,6 +10,7 @@ from prober.windows import Windows
 from router_service.core.blocks import Block, Blocks
 from router_service.core.catalog import Catalog
 from router_service.core.health import ProviderHealth, QuotaWindow, Snapshot, State
+from router_service.core.judge import Verdict
 from router_service.core.outcome import BlockReason
 from router_service.core.record import Need, ShownProbe, TargetRecord
 from router_service.core.settings import ProberSettings
@@ -141,6 +142,10 @@ class Picture:
         is_healthy = all(r.verdict(now).state is State.HEALTHY for r in records)
         is_fresh = any(r.is_going_well(now, within_s=within_s) for r in records)
         return is_healthy and is_fresh and not any(self._is_waited_for(r.target) for r in records)
+
+    def verdicts(self, now: float) -> dict[str, Verdict]:
+        """How each target stands, by its id."""
+        return {target: record.verdict(now) for target, record in self._records.items()}
 
     def what_matters(self, now: float) -> tuple[object, ...]:
         """What routers must hear of at once when it differs from the last time: states, shares, blocks."""

@@ -23,6 +23,7 @@ class ProberOptions:
     address: str | None = None
     data_dir: Path
     ready_file: Path | None = None
+    metrics_address: str | None = None
     simulator_address: str = SimulatorSettings().address
     log_level: str = "info"
 
@@ -35,6 +36,7 @@ class ProberOptions:
             address=arguments.prober_address,
             data_dir=arguments.data_dir,
             ready_file=arguments.ready_file,
+            metrics_address=arguments.metrics_address,
             simulator_address=arguments.simulator_address,
             log_level=arguments.log_level,
         )
@@ -57,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="prober", description="Measure every provider and publish their health.")
     parser.add_argument("--config", metavar="FILE", help="the configuration; default: $SIGNALBOX_CONFIG, then the rest")
     parser.add_argument("--prober-address", metavar="HOST:PORT", help="where to listen by TCP; port 0: a free one")
+    parser.add_argument(
+        "--metrics-address",
+        metavar="HOST:PORT",
+        help="where Prometheus reads metrics; port 0: a free one; default: the configuration's",
+    )
     parser.add_argument(
         "--simulator-address",
         default=SimulatorSettings().address,

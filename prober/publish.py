@@ -46,6 +46,16 @@ class Feed(HealthFeedServicer):
         self._watchers: set[_Mailbox] = set()
         self._publish()
 
+    @property
+    def published(self) -> int:
+        """How many snapshots there have been since the start."""
+        return self._sequence
+
+    @property
+    def watchers(self) -> int:
+        """How many calls take them now."""
+        return len(self._watchers)
+
     async def run(self) -> None:
         """Publish a heartbeat, and what changes with time, until cancelled."""
         heartbeat_s = min(HEARTBEAT_S, self._settings.stale_s / 3)

@@ -44,10 +44,17 @@ from router_service.service.views import Views
 from router_service.store.quota import QuotaBook
 from router_service.store.sqlite import SqliteQuotaStore
 from router_service.store.terms import terms_of
-from router_service.telemetry import logs, tracing
+from router_service.telemetry import logs
+from router_service.telemetry.attempt_metrics import AttemptMetrics
+from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing
+from router_service.telemetry.instruments import Meter
 from router_service.telemetry.line_writer import LineWriter
+from router_service.telemetry.outlets import Outlets
+from router_service.telemetry.process_metrics import ProcessFigures
 from router_service.telemetry.request_log import RequestLog
+from router_service.telemetry.router_gauges import RouterGauges
+from router_service.telemetry.scrapes import CannotServeMetrics
 from router_service.telemetry.spans import SpanObserver
 
 USAGE = 2
@@ -62,6 +69,7 @@ class ServeOptions:
 
     config: str | None = None
     router_address: str | None = None
+    metrics_address: str | None = None
     prober_address: str | None = None
     data_dir: Path = Path(".signalbox")
     ready_file: Path | None = None
@@ -96,13 +104,15 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except (CannotListen, CannotSayReady) as e:
+        except (CannotListen, CannotSayReady, CannotServeMetrics) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
 async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
-    spans = tracing.setup(settings.telemetry, service_name="signalbox-router")
+    outlets = Outlets(settings.telemetry, service_name="signalbox-router")
+    spans = outlets.spans
+    measured, calls = AttemptMetrics(), CallMetrics()
     transport = AiohttpTransport()
     dialects = {"openai": OpenAIDialect()}
     rng = Random()  # for shares of traffic, turns and jitter, never for secrets
@@ -125,7 +135,8 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         max_output_bytes=settings.routing.max_output_mib * MIB,
     )
     admission = Admission(max_in_flight=settings.server.max_in_flight)
-    observer = Observers([board, statistics, RequestLog(lines), *([] if spans is None else [SpanObserver(spans)])])
+    traced = [] if spans is None else [SpanObserver(spans, shows_content=settings.telemetry.content)]
+    observer = Observers([board, statistics, RequestLog(lines), measured, *traced])
     router = Router(
         view=lambda: views.to_run(tenant=NOBODY),
         route_view=lambda: views.to_plan(tenant=NOBODY),
@@ -138,6 +149,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     frame = CallFrame(
         _call_tracing(spans, settings.telemetry, rng),
         observer,
+        calls=calls,
         default_deadline_s=settings.server.default_deadline_s,
         max_deadline_s=settings.server.max_deadline_s,
     )
@@ -170,17 +182,29 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
 
     adopt(settings)
     watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
+    gauges = RouterGauges(
+        in_flight=lambda: admission.in_flight,
+        attempts_in_flight=rooms.in_flight,
+        standings=board.standings,
+        snapshot_age_s=lambda: board.snapshot_age_s,
+        snapshots_refused=channel.refused,
+        quotas=quotas.readings,
+        budgets=quotas.budget_readings,
+    )
+    figures = ProcessFigures(lines_lost=lambda: lines.lost_in_all, spans_lost=outlets.spans_lost, reloads=watch.reloads)
+    meter = Meter([measured.families, calls.families, gauges.families, figures.families])
     try:
         wanted = options.router_address or settings.server.address
         address = listen(server, wanted, allow_remote=settings.server.allow_remote)
+        page = outlets.open(meter, flag=options.metrics_address, configured=settings.telemetry.metrics_address)
         stop = Stop()
         with hearing_signals(stop.heard), watch.hearing_hangups():
             await server.start()
             await quotas.load()
             await standard.ready()
-            _tell_ready(options.ready_file, address)
+            _tell_ready(options.ready_file, [("router", address), *page])
             async with asyncio.TaskGroup() as group:
-                running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run())
+                running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run(), outlets.run())
                 background = [group.create_task(each) for each in running]
                 code = await serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
                 for task in background:
@@ -189,7 +213,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     finally:
         await quotas.close()
         await transport.close()
-        tracing.shutdown(spans)
+        outlets.close()
 
 
 def _quotas(data_dir: Path) -> QuotaBook:
@@ -215,9 +239,9 @@ def _patience(settings: Settings, options: ServeOptions) -> ServerSettings:
     return dataclasses.replace(settings.server, lame_duck_s=options.lame_duck_s)
 
 
-def _tell_ready(path: Path | None, address: str) -> None:
+def _tell_ready(path: Path | None, addresses: Sequence[tuple[str, str]]) -> None:
     """Only now, when all start-up garbage is made, is it frozen: the collector need not walk it again."""
     gc.collect()
     gc.freeze()
     if path is not None:
-        write_ready_file(path, [("router", address)])
+        write_ready_file(path, addresses)

@@ -50,6 +50,13 @@ data_dir = click.option(
     help="Holds the prober's socket; else $SIGNALBOX_DATA_DIR.",
 )
 
+metrics = click.option(
+    "--metrics-address",
+    callback=utf8,
+    metavar="HOST:PORT",
+    help="Where Prometheus reads metrics; port 0 takes a free one. Else the configuration's.",
+)
+
 prober = click.option(
     "--prober-address",
     callback=utf8,

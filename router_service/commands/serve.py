@@ -24,6 +24,7 @@ def _checked_address(_ctx: click.Context, _param: click.Parameter, value: str | 
 @click.command
 @options.config
 @click.option("--router-address", metavar="HOST:PORT", help="Where to listen; port 0 takes a free one.")
+@options.metrics
 @options.prober
 @click.option(
     "--simulator-address",
@@ -53,6 +54,7 @@ def command(
     *,
     config: str | None,
     router_address: str | None,
+    metrics_address: str | None,
     prober_address: str | None,
     simulator_address: str | None,
     data_dir: Path,
@@ -65,6 +67,7 @@ def command(
         ServeOptions(
             config=config,
             router_address=router_address,
+            metrics_address=metrics_address,
             prober_address=prober_address,
             data_dir=data_dir,
             ready_file=ready_file,

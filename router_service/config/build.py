@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from router_service.config.document import Document, ServerSection
+from router_service.config.document import Document, ServerSection, TelemetrySection
 from router_service.config.money import usd_nanos
 from router_service.config.prober_section import HealthSection, ProberSection
 from router_service.config.problem import ConfigError, Problem
@@ -16,7 +16,6 @@ from router_service.config.simulator_section import SimulatorSection
 from router_service.config.source import Source
 from router_service.config.surroundings import Surroundings
 from router_service.config.targets import targets_of
-from router_service.config.unbuilt import warned
 from router_service.config.vain import about_dialects, about_rules, about_selectors, about_skipped
 from router_service.core.catalog import Catalog
 from router_service.core.settings import (
@@ -44,7 +43,6 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
     targets, retirements = after_retirement(made, around.today, has_auto_upgrade=document.routing.auto_upgrade)
     policy = document.routing.policy(environment_of(document, around.environ))
     warnings = (
-        *warned(source),
         *about_skipped(skipped),
         *about_dialects(targets),
         *about_selectors(source, policy, targets),
@@ -58,9 +56,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         routing=RoutingSettings(
             max_attempts=document.routing.max_attempts, max_output_mib=document.routing.max_output_mib
         ),
-        telemetry=TelemetrySettings(
-            otlp_endpoint=document.telemetry.otlp_endpoint, sample_ratio=document.telemetry.sample_ratio
-        ),
+        telemetry=_telemetry(document.telemetry),
         policy=policy,
         budgets=document.budgets.rules(),
         simulator=_simulator(document.simulator, around),
@@ -105,6 +101,17 @@ def _server(section: ServerSection) -> ServerSettings:
         max_deadline_s=section.max_deadline_s,
         slow_reader_s=section.slow_reader_s,
         reflection=section.reflection,
+    )
+
+
+def _telemetry(section: TelemetrySection) -> TelemetrySettings:
+    return TelemetrySettings(
+        otlp_endpoint=section.otlp_endpoint,
+        sample_ratio=section.sample_ratio,
+        content=section.content,
+        metrics_address=section.metrics_address,
+        prober_metrics_address=section.prober_metrics_address,
+        allow_remote=section.allow_remote,
     )
 
 

@@ -22,13 +22,21 @@ def crosschecks(source: Source) -> Iterator[Problem]:
     yield from catalogue_checks(source)
 
 
+_LISTENERS = (
+    ("server", "address"),
+    ("prober", "address"),
+    ("telemetry", "metrics_address"),
+    ("telemetry", "prober_metrics_address"),
+)
+
+
 def _listeners(source: Source) -> Iterator[Problem]:
-    for section in ("server", "prober"):
+    for section, key in _LISTENERS:
         settings = at(source.data, section)
-        address = at(settings, "address")
+        address = at(settings, key)
         if isinstance(address, str) and is_far_address(address) and at(settings, "allow_remote") is not True:
             yield source.problem(
-                (section, "address"),
+                (section, key),
                 "would let other machines in, and callers are not authenticated",
                 f"listen on 127.0.0.1, or set {section}.allow_remote: true where the network keeps strangers out",
             )

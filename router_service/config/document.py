@@ -12,6 +12,7 @@ from router_service.config.fields import (
     Endpoint,
     ListenAddress,
     Mebibytes,
+    MetricsAddress,
     Name,
     PositiveSeconds,
     Seconds,
@@ -101,11 +102,11 @@ class TenantEntry(Section):
 
 
 class TelemetrySection(Section):
-    """Traces."""
+    """Traces and metrics."""
 
     otlp_endpoint: Endpoint = Field(
         default=_TELEMETRY.otlp_endpoint,
-        description="The collector that traces go to by gRPC; empty sends them nowhere.",
+        description="The collector that traces and metrics go to by gRPC; empty sends them nowhere.",
         examples=["http://127.0.0.1:4317"],
     )
     sample_ratio: Share = Field(
@@ -113,8 +114,20 @@ class TelemetrySection(Section):
         description="The share of traces that is kept where the caller did not decide.",
         examples=[0.1],
     )
-    content: Annotated[bool, Unbuilt.WARNED] = Field(
-        default=False, description="Whether spans carry prompts and answers."
+    content: bool = Field(default=_TELEMETRY.content, description="Whether spans carry prompts and answers.")
+    metrics_address: MetricsAddress = Field(
+        default=_TELEMETRY.metrics_address,
+        description='Where the router\'s metrics are for Prometheus, at `/metrics`; `""` is nowhere.',
+        examples=["127.0.0.1:9464"],
+    )
+    prober_metrics_address: MetricsAddress = Field(
+        default=_TELEMETRY.prober_metrics_address,
+        description="The same for the prober's.",
+        examples=["127.0.0.1:9465"],
+    )
+    allow_remote: bool = Field(
+        default=_TELEMETRY.allow_remote,
+        description="Whether other machines may read the metrics; nobody is asked for a key.",
     )
 
 
@@ -137,5 +150,5 @@ class Document(Section):
     )
     routing: RoutingSection = Field(default=RoutingSection(), description="How a target is picked.")
     budgets: BudgetsSection = Field(default=BudgetsSection(), description="What may be spent.")
-    telemetry: TelemetrySection = Field(default=TelemetrySection(), description="Where traces go.")
+    telemetry: TelemetrySection = Field(default=TelemetrySection(), description="Where traces and metrics go.")
     simulator: SimulatorSection = Field(default=SimulatorSection(), description="How the simulated providers behave.")

@@ -36,8 +36,6 @@ class Section(BaseModel):
 class Unbuilt(Enum):
     """Marks a key that may be written but is not acted on yet."""
 
-    WARNED = "warned"
-    """Leaving it aside does less than was asked for."""
     REFUSED = "refused"
     """Leaving it aside would break a promise: who may call, what may be spent, where data may go."""
 
@@ -90,6 +88,10 @@ def _checked_endpoint(endpoint: str) -> str:
     if not endpoint:
         return endpoint
     return checked_url(endpoint) if "://" in endpoint else checked_tcp_address(endpoint)
+
+
+def _checked_metrics_address(address: str) -> str:
+    return checked_tcp_address(address) if address else address
 
 
 # Seconds up to a day; those that pace a loop are never nought.
@@ -161,6 +163,7 @@ ListenAddress = Annotated[str, AfterValidator(checked_listen_address)]
 BaseUrl = Annotated[str, AfterValidator(checked_base_url)]
 WebPage = Annotated[str, AfterValidator(checked_url)]
 Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
+MetricsAddress = Annotated[str, AfterValidator(_checked_metrics_address)]
 
 EnvironmentNames = Annotated[
     list[EnvironmentName],

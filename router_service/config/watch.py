@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,7 @@ class Watch:
     """Calls `adopt` with new settings whenever a file of the present ones has changed, or when asked to.
 
     `load` reads the files and the environment anew and raises ConfigError; `files` names those that matter to given
-    settings. What is the same as before is not adopted again.
+    settings. What is the same as before is not adopted again. `reloads` counts what was `adopted` and what `refused`.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Watch:
         self._load = load
         self._files = files
         self._adopt = adopt
+        self.reloads: Counter[str] = Counter()
         self._asked = asyncio.Event()
         self._seen = self._stamps()
 
@@ -83,6 +85,7 @@ class Watch:
         try:
             settings = await asyncio.to_thread(self._load)
         except ConfigError as e:
+            self.reloads["refused"] += 1
             logger.warning("the configuration was not reloaded, the old one stays in force: %s", e)
             return
         if settings == self._settings:
@@ -93,6 +96,7 @@ class Watch:
             logger.warning("what changed in %s holds from the next start on", ", ".join(named))
         self._settings = settings
         self._adopt(settings)
+        self.reloads["adopted"] += 1
         self._seen = self._stamps()
         logger.info("reloaded the configuration: version %s", settings.catalog.version)
 

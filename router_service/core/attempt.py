@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from router_service.core.catalog import Target
 from router_service.core.chat import FinishReason, Message, Usage
 from router_service.core.outcome import Outcome
+from router_service.core.overhead import NO_OVERHEAD, Overhead
 from router_service.core.plan import Plan
 
 
@@ -44,6 +45,7 @@ class Answer:
     latency_s: float
     time_to_first_token_s: float | None = None
     plan: Plan | None = None
+    overhead: Overhead = NO_OVERHEAD
 
     @property
     def cost_usd_nanos(self) -> int:

@@ -406,6 +406,8 @@ class Facts:
     maybe_billed: bool = False
     cost_usd_nanos: int = 0
     """What the failed attempts cost, by the providers' own figures or by estimate."""
+    overhead_s: float = 0.0
+    """What the router itself took of the request's time."""
 
 
 class RequestFailed(SignalboxError):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from router_service.core.attempt import Attempt
+from router_service.core.chat import Delta, Message
+from router_service.core.overhead import NO_OVERHEAD, Overhead
 from router_service.core.plan import Plan
 from router_service.core.request import Request
 
@@ -21,18 +23,26 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptFinished:
-    """An upstream call ended. `trace` is the caller's trace context, opaque to everyone but telemetry."""
+    """An upstream call ended. `trace` is the caller's trace context, opaque to everyone but telemetry.
+
+    `answer` is what a whole answer said; None where there was none, and for streams, whose text was heard in parts.
+    """
 
     started: AttemptStarted
     request: Request
     plan: Plan | None
     attempt: Attempt
     trace: object
+    answer: Message | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestFinished:
-    """A request ended. `outcome` is OK, CANCELLED, or the reason of the error that its caller heard."""
+    """A request ended. `outcome` is OK, CANCELLED, or the reason of the error that its caller heard.
+
+    `time_to_first_token_s` counts from the run's begin, over all attempts; None where no part of a
+    stream was delivered.
+    """
 
     request: Request
     is_stream: bool
@@ -42,6 +52,8 @@ class RequestFinished:
     delivered_chunks: int
     outcome: str
     trace: object
+    time_to_first_token_s: float | None = None
+    overhead: Overhead = NO_OVERHEAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +65,7 @@ class RouteFinished:
     latency_s: float
     outcome: str
     trace: object
+    overhead: Overhead = NO_OVERHEAD
 
 
 class Observer(Protocol):
@@ -61,7 +74,7 @@ class Observer(Protocol):
     def attempt_started(self, call: AttemptStarted) -> None:
         """A call is about to leave; an `attempt_finished` follows, whatever happens."""
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta, /) -> None:
         """A part of a stream's answer has come; until `attempt_waits` its caller reads, however long that takes."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:
@@ -87,9 +100,9 @@ class Observers:
         for observer in self._observers:
             observer.attempt_started(call)
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         for observer in self._observers:
-            observer.attempt_heard(call)
+            observer.attempt_heard(call, delta)
 
     def attempt_waits(self, call: AttemptStarted) -> None:
         for observer in self._observers:

@@ -59,6 +59,7 @@ _OPEN = Routing()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """`deadline` is absolute, on the loop's monotonic clock, and already leaves room to answer before the caller's.
+    `arrived` is when the request came, on the same clock; None where nobody looked.
 
     `time_left_s` is the same deadline counted from the request's arrival; None where the caller gave none, and then
     no target is refused for being too slow for it. `inference` and `text` are None where nobody has looked at the
@@ -73,6 +74,7 @@ class Request:
     tenant: str = ""
     estimated_input_tokens: int | None = None
     time_left_s: float | None = None
+    arrived: float | None = None
     inference: Inference | None = None
     text: TextProfile | None = None
     keeps_plan: bool = False

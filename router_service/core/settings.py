@@ -11,6 +11,7 @@ from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.simulation import SimulatorSettings
 
 MIB = 1024 * 1024
+ROUTER_METRICS, PROBER_METRICS = "127.0.0.1:9464", "127.0.0.1:9465"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,10 +90,18 @@ class RoutingSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetrySettings:
-    """Where traces go (empty: nowhere, and spans cost nothing) and which share of them."""
+    """Where traces and metrics go, and which share of traces. An empty endpoint or address is nowhere.
+
+    With `content` spans carry what was asked and answered. The metrics' addresses are where Prometheus reads them, the
+    router's and the prober's.
+    """
 
     otlp_endpoint: str = ""
     sample_ratio: float = 0.1
+    content: bool = False
+    metrics_address: str = ROUTER_METRICS
+    prober_metrics_address: str = PROBER_METRICS
+    allow_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from router_service.core.chat import Delta, Prompt
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError, SlowReader
 from router_service.core.events import Observer, RequestFinished, RouteFinished
+from router_service.core.overhead import Overhead
 from router_service.core.request import Request
 from router_service.core.settings import MIB, RoutingSettings, ServerSettings
 from router_service.edge import plans, requests, responses
@@ -49,8 +50,9 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         asked = self._question(request, context)
         is_full = request.view == router_pb2.PLAN_VIEW_FULL
         found = self._router.route(asked, current_span(), may_be_empty=is_full)
+        overhead_s = 0.0 if asked.arrived is None else time.monotonic() - asked.arrived
         await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
-        context.set_trailing_metadata(responses.plan_trailers(found))
+        context.set_trailing_metadata(responses.plan_trailers(found, overhead_s=overhead_s))
         most = request.max_candidates if request.HasField("max_candidates") else USUAL_CANDIDATES
         return router_pb2.RouteResponse(plan=plans.plan(found, candidates=most if is_full else 0))
 
@@ -96,6 +98,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
                     latency_s=time.monotonic() - started,
                     outcome=error.reason,
                     trace=current_span(),
+                    overhead=Overhead(read_s=time.monotonic() - started),
                 )
             )
             raise RequestFailed(error, Facts(request_id=arrival.request_id)) from error
@@ -116,7 +119,10 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         remaining_s = min(self._server.default_deadline_s if given_s is None else given_s, self._server.max_deadline_s)
         deadline = finish_by(now=now, remaining_s=remaining_s)
         return Arrival(
-            request_id=request_id, deadline=deadline, time_left_s=None if given_s is None else deadline - now
+            request_id=request_id,
+            deadline=deadline,
+            arrived=now,
+            time_left_s=None if given_s is None else deadline - now,
         )
 
 
@@ -146,4 +152,5 @@ def _refused(unread: Request, error: SignalboxError, started: float, *, is_strea
         delivered_chunks=0,
         outcome=error.reason,
         trace=current_span(),
+        overhead=Overhead(read_s=time.monotonic() - started),
     )

@@ -63,10 +63,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What a request has besides its content: its id, and its time, as core.request.Request documents it."""
+    """What a request has besides its content: its id, and its times, as core.request.Request documents them."""
 
     request_id: str
     deadline: float
+    arrived: float | None = None
     time_left_s: float | None = None
 
 
@@ -102,6 +103,7 @@ def completion(pb: router_pb2.CompleteRequest, arrival: Arrival, limits: Limits)
         routing=wishes,
         labels=labels,
         deadline=arrival.deadline,
+        arrived=arrival.arrived,
         time_left_s=arrival.time_left_s,
         keeps_plan=bool(pb.plan_view),
     )
@@ -136,6 +138,7 @@ def question(pb: router_pb2.RouteRequest, arrival: Arrival, limits: Limits) -> R
         routing=wishes,
         labels=labels,
         deadline=arrival.deadline,
+        arrived=arrival.arrived,
         time_left_s=arrival.time_left_s,
         estimated_input_tokens=tokens,
         keeps_plan=True,

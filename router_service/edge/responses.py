@@ -97,16 +97,23 @@ def trailers(value: Answer) -> tuple[tuple[str, str], ...]:
         ("x-signalbox-target", value.target.id),
         ("x-signalbox-attempts", str(len(value.attempts))),
         ("x-signalbox-cost-usd-nanos", str(value.cost_usd_nanos)),
+        ("x-signalbox-overhead-ms", _milliseconds(value.overhead.total_s)),
     )
 
 
-def plan_trailers(value: Plan) -> tuple[tuple[str, str], ...]:
+def plan_trailers(value: Plan, *, overhead_s: float) -> tuple[tuple[str, str], ...]:
     """Those of a decision that nobody ran."""
     return (
         ("x-signalbox-target", value.targets[0].id if value.targets else ""),
         ("x-signalbox-attempts", "0"),
         ("x-signalbox-cost-usd-nanos", "0"),
+        ("x-signalbox-overhead-ms", _milliseconds(overhead_s)),
     )
+
+
+def _milliseconds(duration_s: float) -> str:
+    """To the microsecond: the router's own part is often less than a millisecond."""
+    return f"{duration_s * 1000:.3f}"
 
 
 def _delta(value: Delta) -> router_pb2.Delta:

@@ -9,6 +9,7 @@ from enum import Enum
 
 from router_service.core.attempt import Attempt
 from router_service.core.blocks import Block, Blocks
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
@@ -91,6 +92,11 @@ class HealthBoard:
             epoch=self._snapshot.epoch, sequence=self._snapshot.sequence, age_s=max(0.0, age_s), source=source
         )
 
+    @property
+    def snapshot_age_s(self) -> float | None:
+        """How long ago the last snapshot came, in seconds, also once it counts no more; None where none ever did."""
+        return None if self._snapshot is None else self._clock() - self._arrived_at
+
     def healths(self) -> Slices[Mapping[str, TargetHealth]]:
         """Every target's rates and times as they stand now, a few targets at a time."""
         found: dict[str, TargetHealth] = {}
@@ -107,7 +113,7 @@ class HealthBoard:
         if (entry := self._entries.get(call.target)) is not None:
             entry.silence.call_started(call, self._clock())
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, _delta: Delta) -> None:
         if (entry := self._entries.get(call.target)) is not None:
             entry.silence.call_heard(call, self._clock())
 

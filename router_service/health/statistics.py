@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from router_service.core.catalog import Catalog
+from router_service.core.chat import Delta
 from router_service.core.decision.estimates import pace
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import input_tokens
@@ -47,7 +48,7 @@ class Statistics:
     def attempt_started(self, call: AttemptStarted) -> None:
         """Nothing was learnt yet."""
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         """What came is learnt from at the end."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:

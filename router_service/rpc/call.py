@@ -36,6 +36,7 @@ from router_service.core.errors import (
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
 from router_service.rpc.status import Refusal, refusal
+from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing, current_span
 
 logger = logging.getLogger(__name__)
@@ -68,10 +69,12 @@ class CallFrame:
         tracing: CallTracing | None,
         observer: Observer | None = None,
         *,
+        calls: CallMetrics | None = None,
         default_deadline_s: float = 300.0,
         max_deadline_s: float = 3600.0,
     ) -> None:
         self._tracing = tracing
+        self._calls = calls
         self._observer = observer
         self._default_deadline_s = default_deadline_s
         self._max_deadline_s = max_deadline_s
@@ -100,6 +103,7 @@ class CallFrame:
     def _run(self, method: str, inner: Behaviour, *, is_stream: bool) -> Behaviour:
         is_ours = method.startswith("/signalbox.")
         tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
+        calls = self._calls.of(method) if is_ours and self._calls is not None else None
 
         async def run(_requests: object, context: Context) -> Any:
             task = asyncio.current_task()
@@ -136,6 +140,8 @@ class CallFrame:
                 await _abort(context, refusal(RequestFailed(InternalFault(), facts)))
             finally:
                 self._tasks.discard(task)
+                if calls is not None:
+                    calls.ended(code, time.monotonic() - started)
                 if span is not None and tracing is not None:
                     tracing.end(span, code)
 

@@ -106,6 +106,7 @@ def _bill(facts: Facts) -> Iterable[tuple[str, str]]:
         ("x-signalbox-target", facts.target),
         ("x-signalbox-attempts", str(facts.attempts)),
         ("x-signalbox-cost-usd-nanos", str(facts.cost_usd_nanos)),
+        ("x-signalbox-overhead-ms", f"{facts.overhead_s * 1000:.3f}"),
     )
 
 

@@ -115,8 +115,8 @@ class Execution:
         timer = _Timer(run, attempt, run.answered_until(attempt), attempt.target.provider.timeouts.answer_s)
         async with timer, self._opened(run, attempt, is_stream=False) as response:
             if response.head.status != HTTPStatus.OK:
-                raise dialect.failure(response.head, await _beginning(response))
-            body = await self._whole(response)
+                raise await _failure(dialect, response, attempt)
+            body = await self._whole(response, attempt)
         completion = dialect.decode(body)
         attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
         if attempt.output_characters > MAX_ANSWER_CHARACTERS:
@@ -132,10 +132,14 @@ class Execution:
         received = 0
         async with timer, self._opened(run, attempt, is_stream=True) as response:
             if not _is_stream(response.head):
-                raise dialect.failure(response.head, await _beginning(response))
+                raise await _failure(dialect, response, attempt)
             chunks = response.chunks()
             while (end := decoder.end()) is None:
-                data = await anext(chunks, b"")
+                asked = time.monotonic()
+                try:
+                    data = await anext(chunks, b"")
+                finally:
+                    attempt.away_s += time.monotonic() - asked
                 if not data:
                     text = "the provider's stream ended without its terminal event"
                     raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True)
@@ -151,10 +155,14 @@ class Execution:
                     if not run.delivered_chunks:
                         decoder.end()  # raises where the stream has failed already: then the next target may serve
                     attempt.stage = Stage.STREAM
-                    run.heard(attempt)
+                    run.heard(attempt, delta)
                     timer.pause()
-                    for piece in in_pieces(delta):
-                        yield piece
+                    handed = time.monotonic()
+                    try:
+                        for piece in in_pieces(delta):
+                            yield piece
+                    finally:
+                        attempt.away_s += time.monotonic() - handed
                 if attempt.first_token is not None:  # an event that says nothing yet leaves the first timer running
                     run.waits(attempt)
                     timer.move(time.monotonic() + provider.timeouts.gap_s)
@@ -171,14 +179,18 @@ class Execution:
         call = dialect.encode(run.request.prompt, target, attempt_id=attempt_id, is_stream=is_stream)
         return _Opened(self._transport, call, attempt, self._rooms)
 
-    async def _whole(self, response: Response) -> bytes:
+    async def _whole(self, response: Response, attempt: Try) -> bytes:
         pieces: list[bytes] = []
         received = 0
-        async for data in response.chunks():
-            received += len(data)
-            if received > self._max_output_bytes:
-                raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.FIRST_BYTE)
-            pieces.append(data)
+        asked = time.monotonic()
+        try:
+            async for data in response.chunks():
+                received += len(data)
+                if received > self._max_output_bytes:
+                    raise _too_large(f"more than {self._max_output_bytes} bytes", stage=Stage.FIRST_BYTE)
+                pieces.append(data)
+        finally:
+            attempt.away_s += time.monotonic() - asked
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -199,12 +211,16 @@ class _Opened:
 
     async def __aenter__(self) -> Response:
         connect_s = self._attempt.target.provider.timeouts.connect_s
-        self._response = await self._transport.open(
-            self._call,
-            connect_s=connect_s,
-            on_connected=self._attempt.connected,
-            may_reuse=not self._attempt.wants_new_connection,
-        )
+        asked = time.monotonic()
+        try:
+            self._response = await self._transport.open(
+                self._call,
+                connect_s=connect_s,
+                on_connected=self._attempt.connected,
+                may_reuse=not self._attempt.wants_new_connection,
+            )
+        finally:
+            self._attempt.away_s += time.monotonic() - asked
         head = self._response.head
         self._attempt.status_code = head.status
         self._rooms.observe_headers(self._attempt.target, head.headers)
@@ -262,6 +278,16 @@ class _Timer:
 def _is_stream(head: HttpHead) -> bool:
     media_type = head.headers.get("content-type", "").partition(";")[0].strip().lower()
     return head.status == HTTPStatus.OK and media_type == "text/event-stream"
+
+
+async def _failure(dialect: Dialect, response: Response, attempt: Try) -> UpstreamError:
+    """What an answer that is none says went wrong."""
+    asked = time.monotonic()
+    try:
+        body = await _beginning(response)
+    finally:
+        attempt.away_s += time.monotonic() - asked
+    return dialect.failure(response.head, body)
 
 
 async def _beginning(response: Response) -> bytes:

@@ -30,6 +30,7 @@ from router_service.core.errors import (
 )
 from router_service.core.events import AttemptFinished, AttemptStarted, Observer
 from router_service.core.outcome import FAILURES, Outcome
+from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan, Standing
 from router_service.core.prices import estimated_usage, filled_usage
 from router_service.core.request import Request
@@ -44,8 +45,9 @@ STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
 
 @dataclass(slots=True, kw_only=True)
 class Try:
-    """An attempt under way. `stage` and `output_characters` grow with it, and so does `usage`, what the provider has
-    reported so far; clocks are monotonic but `start_time`.
+    """An attempt under way. `stage` and `output_characters` grow with it, and so do `usage`, what the provider has
+    reported so far, and `away_s`, how long the provider or a stream's reader had the turn; clocks are monotonic but
+    `start_time`.
     """
 
     number: int
@@ -62,6 +64,7 @@ class Try:
     first_token: float | None = None
     output_characters: int = 0
     usage: Usage | None = None
+    away_s: float = 0.0
 
     @property
     def has_begun(self) -> bool:
@@ -100,7 +103,11 @@ class Run:
         self._most_attempts = 0
         self._observer = observer
         self._trace = trace
+        self._away_s = 0.0
+        self._first_token: float | None = None
         self._started = time.monotonic()
+        self._planned: float | None = None
+        self._overhead: Overhead | None = None
 
     def follow(self, request: Request, plan: Plan, *, max_attempts: int) -> None:
         """`request` is the run's own as it was read for the decision."""
@@ -108,6 +115,7 @@ class Run:
         self.plan = plan
         self._targets = plan.targets
         self._most_attempts = max_attempts
+        self._planned = time.monotonic()
 
     async def next_try(self, rooms: Rooms, retries: Retries, *, is_stream: bool) -> Try | None:
         """The next target with room, where the last one failed in a way that another may cure; None where nobody is
@@ -119,7 +127,7 @@ class Run:
         if not self._may_go_on():
             return None
         if (pause_s := self._pause_before_again_s(retries)) is not None:
-            await asyncio.sleep(pause_s)
+            await self._pause(pause_s)
             if attempt := self._taken(rooms, self._next_place - 1, is_stream=is_stream):
                 return attempt
         while self._next_place < len(self._targets):
@@ -130,6 +138,14 @@ class Run:
             if attempt := self._taken(rooms, place, is_stream=is_stream):
                 return attempt
         return None
+
+    async def _pause(self, pause_s: float) -> None:
+        """A wait for the provider's sake, and so none of the router's own time."""
+        began = time.monotonic()
+        try:
+            await asyncio.sleep(pause_s)
+        finally:
+            self._away_s += time.monotonic() - began
 
     def _may_go_on(self) -> bool:
         if len(self.attempts) >= self._most_attempts:
@@ -179,11 +195,11 @@ class Run:
     def _spent_usd_nanos(self) -> int:
         return sum([attempt.cost_usd_nanos for attempt in self.attempts])
 
-    def heard(self, attempt: Try) -> None:
+    def heard(self, attempt: Try, delta: Delta) -> None:
         """A part of a stream's answer has come, for the caller to read."""
         if attempt.first_token is None:
             attempt.first_token = time.monotonic()
-        self._observer.attempt_heard(attempt.call)
+        self._observer.attempt_heard(attempt.call, delta)
 
     def waits(self, attempt: Try) -> None:
         """A stream that has begun waits for its provider again."""
@@ -249,9 +265,9 @@ class Run:
         self._record(attempt, outcome, usage=usage, error=its_own)
 
     def succeeded(self, attempt: Try, completion: Completion) -> Answer:
-        usage = self._used(attempt)
-        self._record(attempt, Outcome.OK, usage=usage, finish=completion.finish_reason, model=completion.model)
-        return self._answer(attempt, completion.message, completion.finish_reason, usage)
+        usage, message, finish = self._used(attempt), completion.message, completion.finish_reason
+        self._record(attempt, Outcome.OK, usage=usage, finish=finish, model=completion.model, answer=message)
+        return self._answer(attempt, message, finish, usage)
 
     def streamed(self, attempt: Try, end: StreamEnd) -> Answer:
         usage = self._used(attempt)
@@ -266,7 +282,22 @@ class Run:
     def latency_s(self) -> float:
         return time.monotonic() - self._started
 
+    def time_to_first_token_s(self) -> float | None:
+        """From the run's begin to the first part of a stream, over all attempts; None where there was none."""
+        return None if self._first_token is None else self._first_token - self._started
+
+    def overhead(self) -> Overhead:
+        """What was the router's own of all this time: up to the answer, or up to now where there is none."""
+        return self._overhead or self._overhead_by_now()
+
+    def _overhead_by_now(self) -> Overhead:
+        now = time.monotonic()
+        arrived = self._started if self.request.arrived is None else self.request.arrived
+        planned = now if self._planned is None else self._planned
+        return Overhead(self._started - arrived, planned - self._started, max(0.0, now - planned - self._away_s))
+
     def _answer(self, attempt: Try, message: Message, finish: FinishReason, usage: Usage) -> Answer:
+        self._overhead = self._overhead_by_now()
         return Answer(
             request_id=self.request.request_id,
             message=message,
@@ -275,8 +306,9 @@ class Run:
             target=attempt.target,
             attempts=tuple(self.attempts),
             latency_s=self.latency_s(),
-            time_to_first_token_s=None if attempt.first_token is None else attempt.first_token - self._started,
+            time_to_first_token_s=self.time_to_first_token_s(),
             plan=self.plan,
+            overhead=self._overhead,
         )
 
     def _standing(self, attempt: Try) -> Standing:
@@ -305,8 +337,12 @@ class Run:
         error: SignalboxError | None = None,
         finish: FinishReason | None = None,
         model: str = "",
+        answer: Message | None = None,
     ) -> None:
         self.was_sent = self.was_sent or attempt.was_sent
+        self._away_s += attempt.away_s
+        if self._first_token is None:
+            self._first_token = attempt.first_token
         cost_usd_nanos = attempt.room.give_back(usage, was_sent=attempt.was_sent)
         record = Attempt(
             number=attempt.number,
@@ -328,6 +364,11 @@ class Run:
         self.attempts.append(record)
         self._observer.attempt_finished(
             AttemptFinished(
-                started=attempt.call, request=self.request, plan=self.plan, attempt=record, trace=self._trace
+                started=attempt.call,
+                request=self.request,
+                plan=self.plan,
+                attempt=record,
+                trace=self._trace,
+                answer=answer,
             )
         )

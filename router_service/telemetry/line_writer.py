@@ -27,6 +27,7 @@ class LineWriter:
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._lost = 0
+        self._told = 0
         self._is_torn = False
         self._is_closed = False
         self._has_some = threading.Event()
@@ -38,6 +39,11 @@ class LineWriter:
     def lost(self) -> int:
         """How many lines were dropped since a line last told of it."""
         return self._lost
+
+    @property
+    def lost_in_all(self) -> int:
+        """How many lines were dropped since the start."""
+        return self._told + self._lost
 
     def put(self, line: bytes) -> None:
         """Hold one line, given without its end. Never waits; may be called from any thread."""
@@ -65,6 +71,7 @@ class LineWriter:
             with self._lock:
                 lines, self._held, self._held_bytes = self._held, [], 0
                 lost, self._lost = self._lost, 0
+                self._told += lost
                 self._has_some.clear()
             if lost:
                 lines.append(self._lost_line(lost))
@@ -85,6 +92,7 @@ class LineWriter:
             stopped = data.count(b"\n", max(written, len(torn_end)))
             with self._lock:
                 self._lost += lost + stopped - (1 if lost else 0)
+                self._told -= lost
         if written:
             self._is_torn = data[written - 1 : written] != b"\n"
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import msgspec
+from opentelemetry.trace import Span, format_trace_id
 
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.health import Source
+from router_service.core.plan import Plan
 from router_service.telemetry.line_writer import LineWriter
 
 LOGGER = "router_service.requests"
+OK = "OK"
 
 
 class RequestLog:
@@ -26,7 +33,7 @@ class RequestLog:
     def attempt_started(self, call: AttemptStarted) -> None:
         """Nothing to say yet."""
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         """Nothing to say yet."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:
@@ -45,22 +52,32 @@ class RequestLog:
 
     def _line(self, event: RequestFinished) -> dict[str, object]:
         attempts = event.attempts
+        last = attempts[-1] if attempts else None
+        usages = [a.usage for a in attempts if a.usage]
+        first_token_s = event.time_to_first_token_s
         return {
             "time": self._time(),
             "level": "info",
             "logger": LOGGER,
             "message": "request finished",
             "request_id": event.request.request_id,
+            "trace_id": _trace_id(event.trace),
+            "tenant": event.request.tenant,
             "outcome": event.outcome,
             "stream": event.is_stream,
-            "target": attempts[-1].target.id if attempts else "",
+            "target": last.target.id if last else "",
             "attempts": [f"{a.target.id}:{a.error_reason or a.outcome.name}" for a in attempts],
-            "latency_ms": round(event.latency_s * 1000, 3),
+            "finish_reason": last.finish_reason.value if last and last.finish_reason else "",
+            "latency_ms": _milliseconds(event.latency_s),
+            "first_token_ms": None if first_token_s is None else _milliseconds(first_token_s),
+            "overhead_ms": _milliseconds(event.overhead.total_s),
             "cost_usd_nanos": sum([a.cost_usd_nanos for a in attempts]),
-            "input_tokens": sum([a.usage.input_tokens for a in attempts if a.usage]),
-            "output_tokens": sum([a.usage.output_tokens for a in attempts if a.usage]),
+            "maybe_billed": any(a.maybe_billed for a in attempts),
+            "input_tokens": sum([u.input_tokens for u in usages]),
+            "output_tokens": sum([u.output_tokens for u in usages]),
+            "usage_estimated": any(u.estimated for u in usages),
             "delivered_chunks": event.delivered_chunks,
-            "health_source": event.plan.view.snapshot.source.value if event.plan else "none",
+            **_decision(event.plan, is_puzzling=event.outcome != OK or len(attempts) > 1),
         }
 
     def _route_line(self, event: RouteFinished) -> dict[str, object]:
@@ -71,13 +88,13 @@ class RequestLog:
             "logger": LOGGER,
             "message": "route finished",
             "request_id": event.request.request_id,
+            "trace_id": _trace_id(event.trace),
+            "tenant": event.request.tenant,
             "outcome": event.outcome,
             "target": plan.targets[0].id if plan and plan.targets else "",
-            "decision_id": plan.decision_id if plan else "",
-            "strategy": plan.strategy if plan else "",
-            "rule": plan.rule if plan else "",
-            "latency_ms": round(event.latency_s * 1000, 3),
-            "health_source": plan.view.snapshot.source.value if plan else "none",
+            "latency_ms": _milliseconds(event.latency_s),
+            "overhead_ms": _milliseconds(event.overhead.total_s),
+            **_decision(plan, is_puzzling=event.outcome != OK),
         }
 
     def _time(self) -> str:
@@ -88,3 +105,44 @@ class RequestLog:
             self._second = second
             self._second_text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._second_text}.{int((now - second) * 1000):03d}Z"
+
+
+def _decision(plan: Plan | None, *, is_puzzling: bool) -> Mapping[str, object]:
+    """What was decided, and on what grounds. Whom the gates kept out is counted where somebody may want to know."""
+    if plan is None:
+        return _UNDECIDED
+    task, complexity = plan.task_type, plan.complexity
+    decision: dict[str, object] = {
+        "decision_id": plan.decision_id,
+        "strategy": plan.strategy,
+        "rule": plan.rule,
+        "task": task.value if task else "",
+        "complexity": complexity.value if complexity else "",
+        "inferred": plan.is_inferred,
+        "health_source": plan.view.snapshot.source.value,
+        "health_epoch": plan.view.snapshot.epoch,
+        "health_sequence": plan.view.snapshot.sequence,
+    }
+    if is_puzzling:
+        decision["rejected"] = {reason.value: count for reason, count in plan.rejected_counts.items()}
+    return decision
+
+
+_UNDECIDED: Mapping[str, object] = MappingProxyType(
+    {
+        **dict.fromkeys(("decision_id", "strategy", "rule", "task", "complexity"), ""),
+        "inferred": False,
+        "health_source": Source.NONE.value,
+    }
+)
+
+
+def _trace_id(trace: object) -> str:
+    """The id by which the request's trace is found; empty where it is not kept."""
+    if not isinstance(trace, Span) or not trace.is_recording():
+        return ""
+    return format_trace_id(trace.get_span_context().trace_id)
+
+
+def _milliseconds(duration_s: float) -> float:
+    return round(duration_s * 1000, 3)

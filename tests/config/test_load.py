@@ -35,12 +35,9 @@ providers:
      models: [{id: openai/gpt-oss-120b, alias: [fast, default], prices: {input: 0.15, output: 0.6, cached_input: 0}}]}
 routing: {max_attempts: 2, max_output_mib: 1, rules: []}
 budgets: {}
-telemetry: {otlp_endpoint: "http://127.0.0.1:4317", sample_ratio: 1, content: false}
+telemetry: {otlp_endpoint: "http://127.0.0.1:4317", sample_ratio: 1, content: true, metrics_address: "",
+            prober_metrics_address: "0.0.0.0:9", allow_remote: true}
 simulator: {seed: 5, log_path: sim.log, behaviours: {alder: {latency_s: 0.5, models: [a, b]}}}
-"""
-
-NOT_ACTED_ON = """\
-telemetry: {content: true}
 """
 
 
@@ -124,16 +121,17 @@ def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
     assert target.model.aliases == ("fast", "default")
     assert target.model.prices == Prices(input=0.15, output=0.6, cached_input=0.0)
     assert settings.routing == RoutingSettings(max_attempts=2, max_output_mib=1)
-    assert settings.telemetry == TelemetrySettings(otlp_endpoint="http://127.0.0.1:4317", sample_ratio=1.0)
+    assert settings.telemetry == TelemetrySettings(
+        otlp_endpoint="http://127.0.0.1:4317",
+        sample_ratio=1.0,
+        content=True,
+        metrics_address="",
+        prober_metrics_address="0.0.0.0:9",
+        allow_remote=True,
+    )
     assert settings.simulator.seed == 5
     assert settings.simulator.log_path == tmp_path / "sim.log"
     assert settings.simulator.behaviours["alder"] == Behaviour(latency_s=0.5, models=("a", "b"))
-
-
-def test_what_is_not_built_yet_is_named_with_its_line(tmp_path: Path) -> None:
-    file = tmp_path / "signalbox.yaml"
-    warnings = load_text(tmp_path, SMALL + NOT_ACTED_ON).warnings
-    assert warnings == (f"{file}:6: telemetry.content: is read but not acted on yet",)
 
 
 @pytest.mark.parametrize(

@@ -185,12 +185,15 @@ def test_bounds_that_contradict_each_other_are_refused(tmp_path: Path, section: 
     assert "than" in message
 
 
-@pytest.mark.parametrize("section", ["server", "prober"])
-def test_listening_beyond_this_machine_must_be_asked_for(tmp_path: Path, section: str) -> None:
-    _, where, _, hint = the_mistake_in(tmp_path, f"{SMALL}{section}: {{address: '0.0.0.0:50051'}}\n")
-    assert where == f"{section}.address"
+@pytest.mark.parametrize(
+    "path", ["server.address", "prober.address", "telemetry.metrics_address", "telemetry.prober_metrics_address"]
+)
+def test_listening_beyond_this_machine_must_be_asked_for(tmp_path: Path, path: str) -> None:
+    section, key = path.split(".")
+    _, where, _, hint = the_mistake_in(tmp_path, f"{SMALL}{section}: {{{key}: '0.0.0.0:50051'}}\n")
+    assert where == path
     assert f"{section}.allow_remote: true" in hint
-    load_text(tmp_path, f"{SMALL}{section}: {{address: '0.0.0.0:50051', allow_remote: true}}\n")
+    load_text(tmp_path, f"{SMALL}{section}: {{{key}: '0.0.0.0:50051', allow_remote: true}}\n")
 
 
 @pytest.mark.parametrize("version", ["2", "true", "1.0", "'1'"])

@@ -127,10 +127,9 @@ def test_a_name_of_the_shipped_file_that_stands_twice_there_is_told_with_both_pl
 
 
 def test_warnings_name_their_own_file(tmp_path: Path) -> None:
-    settings = _over(tmp_path, "routing: {priorities: [nobody]}\ntelemetry: {content: true}\n")
+    settings = _over(tmp_path, "routing: {priorities: [nobody]}\n")
     mine = tmp_path / "signalbox.yaml"
     assert f"{mine}:3: routing.priorities[0]: means no target of the catalogue" in settings.warnings
-    assert f"{mine}:4: telemetry.content: is read but not acted on yet" in settings.warnings
 
 
 def test_without_extends_nothing_is_laid_over(tmp_path: Path) -> None:

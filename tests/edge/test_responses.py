@@ -10,6 +10,7 @@ from signalbox.v1 import chat_pb2, router_pb2
 from router_service.core.attempt import Answer, Attempt
 from router_service.core.chat import Delta, FinishReason, Message, Reasoning, Role, ToolCall, ToolCallDelta, Usage
 from router_service.core.outcome import Outcome
+from router_service.core.overhead import Overhead
 from router_service.edge import responses
 from router_service.edge.durations import duration
 from router_service.service.execution import Started
@@ -56,6 +57,7 @@ def answer(message: Message | None = None, *, time_to_first_token_s: float | Non
         attempts=(FAILED, GOOD),
         latency_s=16.5,
         time_to_first_token_s=time_to_first_token_s,
+        overhead=Overhead(read_s=0.00025, plan_s=0.0005, call_s=0.001),
     )
 
 
@@ -143,6 +145,7 @@ def test_trailers_say_the_same_as_the_answer() -> None:
         ("x-signalbox-target", "groq/openai/gpt-oss-120b"),
         ("x-signalbox-attempts", "2"),
         ("x-signalbox-cost-usd-nanos", "23000"),
+        ("x-signalbox-overhead-ms", "1.750"),
     )
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 SIGNALBOX = str(Path(sys.executable).with_name("signalbox"))
 SLOWER_IN_CI = 3 if os.environ.get("CI") == "true" else 1
 START_S = 15.0
+ANY_METRICS = ("--metrics-address", "127.0.0.1:0")
+"""Tests run beside each other, and beside whatever else runs here."""
 
 
 def free_port() -> int:
@@ -133,12 +135,12 @@ def simulator(directory: Path, *, name: str = "simulator", port: int = 0, behavi
 
 def prober(directory: Path, config: Path, *, port: int = 0) -> Process:
     address = f"127.0.0.1:{port}"
-    command = [SIGNALBOX, "prober", "--config", str(config), "--prober-address", address]
+    command = [SIGNALBOX, "prober", "--config", str(config), "--prober-address", address, *ANY_METRICS]
     return Process(command=[*command, "--data-dir", str(directory)], directory=directory, name="prober")
 
 
 def router(directory: Path, config: Path, *, port: int = 0, environment: Mapping[str, str] | None = None) -> Process:
-    command = [SIGNALBOX, "serve", "--config", str(config), "--router-address", f"127.0.0.1:{port}"]
+    command = [SIGNALBOX, "serve", "--config", str(config), "--router-address", f"127.0.0.1:{port}", *ANY_METRICS]
     return Process(
         command=[*command, "--data-dir", str(directory)],
         directory=directory,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from router_service.core.chat import Delta
 from router_service.core.events import AttemptStarted
 from router_service.core.health import State
 from router_service.core.outcome import Outcome
@@ -15,6 +16,7 @@ from router_service.core.settings import ProberSettings
 from .making import BoardRig, snapshot
 
 TARGET = "alder/small"
+WORD = Delta("word")
 RULES = ProberSettings().rules
 
 
@@ -112,7 +114,7 @@ def stream(rig: BoardRig, *, first_s: float = 0.25, gaps_s: tuple[float, ...] = 
     """A whole stream, whose caller takes a while to read each event."""
     [call] = rig.begin(TARGET, calls=1, is_stream=True)
     for gap_s in (first_s, *gaps_s):
-        rig.after(gap_s).board.attempt_heard(call)
+        rig.after(gap_s).board.attempt_heard(call, WORD)
         rig.after(0.5).board.attempt_waits(call)
     rig.end(TARGET)
 
@@ -129,7 +131,7 @@ def begun(rig: BoardRig, *, calls: int) -> list[AttemptStarted]:
     """Streams that have had their first event and wait for the next."""
     made = rig.begin(TARGET, calls=calls, is_stream=True)
     for call in made:
-        rig.board.attempt_heard(call)
+        rig.board.attempt_heard(call, WORD)
         rig.board.attempt_waits(call)
     return made
 
@@ -164,7 +166,7 @@ def test_calls_that_wait_for_different_things_count_together() -> None:
 def test_streams_whose_callers_do_not_read_are_no_silence() -> None:
     rig = known_by_streams()
     for call in rig.begin(TARGET, calls=5, is_stream=True):
-        rig.board.attempt_heard(call)
+        rig.board.attempt_heard(call, WORD)
     assert not is_doubted(rig.after(60.0))
 
 
@@ -202,7 +204,7 @@ def test_old_streams_that_come_on_do_not_hide_that_no_new_one_begins() -> None:
     [old] = begun(rig, calls=1)
     rig.begin(TARGET, calls=3, is_stream=True)
     for _ in range(5):
-        rig.after(0.25).board.attempt_heard(old)
+        rig.after(0.25).board.attempt_heard(old, WORD)
         rig.board.attempt_waits(old)
     assert is_doubted(rig)
 
@@ -219,14 +221,14 @@ def test_a_stream_that_begins_ends_the_doubt_after_the_dwell() -> None:
     rig = known_by_streams()
     [first, *_] = rig.begin(TARGET, calls=3, is_stream=True)
     assert is_doubted(rig.after(1.25))
-    rig.board.attempt_heard(first)
+    rig.board.attempt_heard(first, WORD)
     assert not is_doubted(rig.after(RULES.min_dwell_s))
 
 
 def test_streams_count_as_under_way_until_their_end() -> None:
     rig = BoardRig()
     [reading, _] = begun(rig, calls=2)
-    rig.board.attempt_heard(reading)
+    rig.board.attempt_heard(reading, WORD)
     rig.begin(TARGET, calls=1, is_stream=True)
     assert rig.board.take_report()[1][TARGET].in_flight == 3
     rig.end(TARGET, Outcome.CANCELLED, calls=3)

@@ -22,7 +22,7 @@ from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
 from router_service.health.wire import snapshot_from_message
 from tests.harness import processes, settings
-from tests.harness.processes import SLOWER_IN_CI, Process, running, short_directory
+from tests.harness.processes import ANY_METRICS, SLOWER_IN_CI, Process, running, short_directory
 from tests.harness.witness import Witness
 
 NAMES = ("alder", "birch", "cedar")
@@ -80,7 +80,7 @@ class Stage:
 
 
 def prober_process(directory: Path, config: Path, *, environment: Mapping[str, str] | None = None) -> Process:
-    command = [sys.executable, "-m", "prober", "--config", str(config), "--prober-address", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "prober", "--config", str(config), "--prober-address", "127.0.0.1:0", *ANY_METRICS]
     return Process(
         command=[*command, "--data-dir", str(directory)],
         directory=directory,

@@ -251,6 +251,7 @@ def test_the_end_is_clean_and_quick_also_with_watchers(own_stage: Stage) -> None
 
 def test_the_ready_file_and_the_directory_are_as_they_should(stage: Stage) -> None:
     ready = json.loads((stage.directory / "prober.ready").read_text())
+    assert ready.pop("metrics").startswith("127.0.0.1:")
     assert ready == {"pid": stage.prober.pid, "prober": stage.tcp}
     assert stat.S_IMODE(os.stat(stage.directory).st_mode) == 0o700
     assert stat.S_ISSOCK(os.stat(stage.directory / "prober.sock").st_mode)

@@ -54,7 +54,7 @@ class Books:
     def attempt_started(self, call: AttemptStarted) -> None:
         self.begun += 1
 
-    def attempt_heard(self, call: AttemptStarted) -> None:
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
         """The end tells of it."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:

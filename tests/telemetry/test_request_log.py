@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from random import Random
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from router_service.core.attempt import Attempt
 from router_service.core.catalog import Catalog
-from router_service.core.chat import Usage
+from router_service.core.chat import FinishReason, Usage
 from router_service.core.events import RequestFinished, RouteFinished
 from router_service.core.health import Source
 from router_service.core.outcome import Outcome
+from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan, SnapshotInfo, View, plan
 from router_service.core.request import Request
 from router_service.telemetry.line_writer import LineWriter
@@ -33,7 +35,9 @@ def planned() -> Plan:
     return plan(ASKED, View(catalog=Catalog(targets=TARGETS), snapshot=snapshot), Random(0))
 
 
-def finished(*, is_planned: bool = True, attempts: tuple[Attempt, ...] = (), outcome: str = "OK") -> RequestFinished:
+def finished(
+    *, is_planned: bool = True, attempts: tuple[Attempt, ...] = (), outcome: str = "OK", trace: object = None
+) -> RequestFinished:
     return RequestFinished(
         request=ASKED,
         is_stream=True,
@@ -42,7 +46,9 @@ def finished(*, is_planned: bool = True, attempts: tuple[Attempt, ...] = (), out
         latency_s=0.0123456,
         delivered_chunks=3,
         outcome=outcome,
-        trace=None,
+        trace=trace,
+        time_to_first_token_s=0.0075,
+        overhead=Overhead(read_s=0.00025, plan_s=0.0005, call_s=0.001),
     )
 
 
@@ -57,6 +63,7 @@ def attempts() -> tuple[Attempt, ...]:
         latency_s=1.0,
         usage=Usage(input_tokens=2, estimated=True),
         cost_usd_nanos=2_000,
+        maybe_billed=True,
     )
     good = Attempt(
         number=2,
@@ -66,6 +73,7 @@ def attempts() -> tuple[Attempt, ...]:
         latency_s=1.0,
         usage=Usage(input_tokens=2, output_tokens=5),
         cost_usd_nanos=7_000,
+        finish_reason=FinishReason.STOP,
     )
     return failed, good
 
@@ -100,16 +108,32 @@ def test_request_tells_what_was_decided_and_what_came_of_it() -> None:
     (line,) = written(finished(attempts=attempts()))
     assert {k: v for k, v in line.items() if k not in ("time", "level", "logger", "message")} == {
         "request_id": "req-1",
+        "trace_id": "",
+        "tenant": "",
         "outcome": "OK",
         "stream": True,
         "target": "b/y",
         "attempts": ["a/x:UPSTREAM_TIMEOUT", "b/y:OK"],
+        "finish_reason": "stop",
         "latency_ms": 12.346,
+        "first_token_ms": 7.5,
+        "overhead_ms": 1.75,
         "cost_usd_nanos": 9_000,
+        "maybe_billed": True,
         "input_tokens": 4,
         "output_tokens": 5,
+        "usage_estimated": True,
         "delivered_chunks": 3,
+        "decision_id": "",
+        "strategy": "points",
+        "rule": "",
+        "task": "",
+        "complexity": "",
+        "inferred": False,
         "health_source": "prober",
+        "health_epoch": 1,
+        "health_sequence": 2,
+        "rejected": {},
     }
     moment = datetime.fromisoformat(str(line["time"]))
     assert abs((datetime.now(UTC) - moment).total_seconds()) < 5
@@ -124,13 +148,21 @@ def test_decision_has_a_line_of_its_own() -> None:
     assert {k: v for k, v in line.items() if k not in ("time", "level", "logger")} == {
         "message": "route finished",
         "request_id": "req-1",
+        "trace_id": "",
+        "tenant": "",
         "outcome": "OK",
         "target": "a/x",
+        "latency_ms": 1.234,
+        "overhead_ms": 0.0,
         "decision_id": "dec-1",
         "strategy": "points",
         "rule": "",
-        "latency_ms": 1.234,
+        "task": "",
+        "complexity": "",
+        "inferred": False,
         "health_source": "prober",
+        "health_epoch": 1,
+        "health_sequence": 2,
     }
     (refused,) = written(replace(route, plan=None, outcome="NO_ELIGIBLE_TARGET"))
     assert (refused["outcome"], refused["target"], refused["decision_id"]) == ("NO_ELIGIBLE_TARGET", "", "")
@@ -140,6 +172,17 @@ def test_request_that_got_nowhere_has_its_line_too() -> None:
     (line,) = written(finished(is_planned=False, outcome="ROUTER_OVERLOADED"))
     assert (line["outcome"], line["target"], line["attempts"]) == ("ROUTER_OVERLOADED", "", [])
     assert line["health_source"] == "none"
+
+
+def test_line_of_a_traced_request_names_its_trace() -> None:
+    span = TracerProvider().get_tracer("test").start_span("call")
+    (line,) = written(finished(trace=span))
+    assert line["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_nobody_who_is_well_served_is_told_whom_else_there_was() -> None:
+    (line,) = written(finished(attempts=attempts()[1:]))
+    assert "rejected" not in line
 
 
 def test_nothing_is_written_where_the_level_is_higher(caplog: pytest.LogCaptureFixture) -> None:

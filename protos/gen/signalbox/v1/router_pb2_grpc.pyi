@@ -30,9 +30,9 @@ class RouterStub:
     """Decides which target serves a request, and serves it.
 
     Every answer has the initial metadata `x-signalbox-request-id` and the trailers `x-signalbox-target`,
-    `x-signalbox-attempts` and `x-signalbox-cost-usd-nanos`. A failure has these trailers too once a target was tried: the
-    last one, and what all attempts cost. Every failure carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose
-    reason is an ErrorReason without its prefix.
+    `x-signalbox-attempts`, `x-signalbox-cost-usd-nanos` and `x-signalbox-overhead-ms`: what the router itself took of the
+    time. A failure has these trailers too once a target was tried: the last one, and what all attempts cost. Every failure
+    carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose reason is an ErrorReason without its prefix.
 
     Besides what each method names, all of them fail with UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key
     without the role `caller`), INVALID_ARGUMENT (a field out of its range, named in google.rpc.BadRequest),
@@ -105,9 +105,9 @@ class RouterAsyncStub(RouterStub):
     """Decides which target serves a request, and serves it.
 
     Every answer has the initial metadata `x-signalbox-request-id` and the trailers `x-signalbox-target`,
-    `x-signalbox-attempts` and `x-signalbox-cost-usd-nanos`. A failure has these trailers too once a target was tried: the
-    last one, and what all attempts cost. Every failure carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose
-    reason is an ErrorReason without its prefix.
+    `x-signalbox-attempts`, `x-signalbox-cost-usd-nanos` and `x-signalbox-overhead-ms`: what the router itself took of the
+    time. A failure has these trailers too once a target was tried: the last one, and what all attempts cost. Every failure
+    carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose reason is an ErrorReason without its prefix.
 
     Besides what each method names, all of them fail with UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key
     without the role `caller`), INVALID_ARGUMENT (a field out of its range, named in google.rpc.BadRequest),
@@ -176,9 +176,9 @@ class RouterServicer:
     """Decides which target serves a request, and serves it.
 
     Every answer has the initial metadata `x-signalbox-request-id` and the trailers `x-signalbox-target`,
-    `x-signalbox-attempts` and `x-signalbox-cost-usd-nanos`. A failure has these trailers too once a target was tried: the
-    last one, and what all attempts cost. Every failure carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose
-    reason is an ErrorReason without its prefix.
+    `x-signalbox-attempts`, `x-signalbox-cost-usd-nanos` and `x-signalbox-overhead-ms`: what the router itself took of the
+    time. A failure has these trailers too once a target was tried: the last one, and what all attempts cost. Every failure
+    carries a google.rpc.ErrorInfo of the domain `signalbox.dev` whose reason is an ErrorReason without its prefix.
 
     Besides what each method names, all of them fail with UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key
     without the role `caller`), INVALID_ARGUMENT (a field out of its range, named in google.rpc.BadRequest),
