@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -33,7 +32,7 @@ def called(stack: Stack, request: router_pb2.CompleteRequest) -> router_pb2.Comp
     try:
         return stack.stub.Complete(request, timeout=20)
     except grpc.RpcError as error:
-        return refused(error).info.reason
+        return str(refused(error).info.reason)
 
 
 def at_once(
