@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import grpc
 import pytest
-from signalbox.v1 import router_pb2
+from signalbox.v1 import chat_pb2
+from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse
 
 from tests.harness import settings
 from tests.harness.stack import Stack, asking, refused, routing_over
@@ -14,12 +18,48 @@ from tests.harness.stack import Stack, asking, refused, routing_over
 LIMIT, CALLS = 50, 200
 UNBLOCKED = {"down_after": 1000, "degraded_failures": 1000, "degraded_ratio": 1.0, "healthy_ratio": 0.0}
 """What fails goes on being called: only its limit stands in the way."""
-ALDER_FIRST = {"rules": [{"name": "alder", "when": {}, "prefer": ["alder"]}]}
-BUSY = {"*": {"latency_s": 0.05}}
+FREE, DEAR = (0.0, 0.0), (30.0, 60.0)
+FREE_ALONE = [("free", "FREE", ""), ("low", "LOW", ""), ("medium", "MEDIUM", ""), ("rule", "UNSPECIFIED", "free")]
+"""Who may only be served for nothing at those prices: a provider's kind, a tier, and a label that a rule asks for."""
+ORDER = ["breaks", *(f"late-{kind}" for kind, _, _ in FREE_ALONE), "spare"]
+RULES = [
+    {"name": "free", "when": {"labels": {"keep": "free"}}, "only": ["free"], "prefer": ORDER},
+    {"name": "order", "when": {"labels": {"keep": "order"}}, "prefer": ORDER},
+]
+FAULTS = {"sound": "", "down": "status=503", "limits": "status=429", "resets": "reset"}
 
 
 def a_day(most: int) -> dict[str, object]:
     return {"unit": "requests", "per": "day", "max": most}
+
+
+def providers(address: str) -> list[dict[str, object]]:
+    """One for each test, so that all of them may share the processes."""
+
+    def entry(name: str, prices: tuple[float, float] = FREE, **more: object) -> dict[str, object]:
+        return settings.provider(name, f"http://{address}/{name}/v1", prices=prices, **more)
+
+    windows = {"free": a_day(20), "overflow": "paid"}
+    return [
+        *(entry(name, limits=[a_day(LIMIT)]) for name in FAULTS),
+        *(entry(f"fails-{status}", limits=[a_day(5)]) for status in (404, 429, 500, 503)),
+        *(entry(f"window-{kind}", DEAR, **windows) for kind in ("open", *(kind for kind, _, _ in FREE_ALONE))),
+        *(entry(f"late-{kind}", DEAR, free=a_day(5), overflow="paid") for kind, _, _ in FREE_ALONE),
+        entry("breaks"),
+        entry("spare"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    behaviours = {"*": {"latency_s": 0.05}}
+    routing = {"rules": RULES}
+    with routing_over(providers, behaviours=behaviours, health=UNBLOCKED, routing=routing) as stage:
+        faults = {**FAULTS, "breaks": "status=503;slow=0.5"}
+        faults |= {f"fails-{status}": f"status={status}" for status in (404, 429, 500, 503)}
+        rules = [{"provider": name, "fault": fault} for name, fault in faults.items() if fault]
+        stage.witness.show([{**rule, "probability": 0.5 if rule["provider"] == "resets" else 1.0} for rule in rules])
+        yield stage
 
 
 def asked(stack: Stack, provider: str) -> int:
@@ -27,45 +67,80 @@ def asked(stack: Stack, provider: str) -> int:
     return sum(row.provider == provider for row in stack.witness.rows())
 
 
-def called(stack: Stack, request: router_pb2.CompleteRequest) -> router_pb2.CompleteResponse | str:
-    """The answer, or the reason of the refusal."""
-    try:
-        return stack.stub.Complete(request, timeout=20)
-    except grpc.RpcError as error:
-        return str(refused(error).info.reason)
+def wanting(*names: str, keep: str = "", tier: str = "UNSPECIFIED") -> CompleteRequest:
+    request = asking()
+    request.routing.allowed_providers.extend(names)
+    request.routing.budget_tier = chat_pb2.BudgetTier.Value(f"BUDGET_TIER_{tier}")
+    if keep:
+        request.labels["keep"] = keep
+    return request
 
 
-def at_once(
-    stack: Stack, request: router_pb2.CompleteRequest, calls: int = CALLS
-) -> list[router_pb2.CompleteResponse | str]:
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What calls came to: the answers, and the reasons of the refusals."""
+
+    served: list[CompleteResponse]
+    refused: Counter[str]
+
+    @property
+    def cost_usd_nanos(self) -> int:
+        return sum(answer.cost_usd_nanos for answer in self.served)
+
+
+def at_once(stack: Stack, request: CompleteRequest, calls: int = CALLS) -> Ended:
+    def call(_number: int) -> CompleteResponse | str:
+        try:
+            answer: CompleteResponse = stack.stub.Complete(request, timeout=20)
+        except grpc.RpcError as error:
+            reason: str = refused(error).info.reason
+            return reason
+        return answer
+
     with ThreadPoolExecutor(max_workers=calls) as pool:
-        return list(pool.map(lambda _: called(stack, request), range(calls)))
+        ended = list(pool.map(call, range(calls)))
+    reasons = Counter(each for each in ended if isinstance(each, str))
+    return Ended([each for each in ended if isinstance(each, CompleteResponse)], reasons)
 
 
-@pytest.mark.parametrize(
-    ("fault", "probability"), [("", 1.0), ("status=503", 1.0), ("status=429", 0.5), ("reset", 0.5)]
-)
-def test_two_hundred_at_once_never_exceed_a_limit_of_requests(fault: str, probability: float) -> None:
-    def limited(address: str) -> list[dict[str, object]]:
-        alder, birch = settings.simulated(address, ("alder", "birch"))
-        return [{**alder, "limits": [a_day(LIMIT)]}, birch]
-
-    with routing_over(limited, behaviours=BUSY, health=UNBLOCKED, routing=ALDER_FIRST) as stack:
-        if fault:
-            stack.witness.break_provider("alder", fault, probability=probability)
-        answers = at_once(stack, asking())
-        assert asked(stack, "alder") <= LIMIT
-        assert fault or asked(stack, "alder") == LIMIT
-        assert all(not isinstance(answer, str) for answer in answers), "birch has room for everybody"
+@pytest.mark.parametrize("name", FAULTS)
+def test_two_hundred_at_once_never_exceed_a_limit_of_requests(stack: Stack, name: str) -> None:
+    ended = at_once(stack, wanting(name, "spare"))
+    assert len(ended.served) == CALLS, "the spare one has room for everybody"
+    assert asked(stack, name) <= LIMIT
+    at_once(stack, wanting(name), LIMIT)
+    at_once(stack, wanting(name), LIMIT)
+    assert 1 <= asked(stack, name) <= LIMIT
+    assert name != "sound" or asked(stack, name) == LIMIT
 
 
-@pytest.mark.parametrize("fault", ["status=503", "status=429", "status=500", "status=404"])
-def test_a_request_that_is_answered_with_an_error_counts(fault: str) -> None:
-    def limited(address: str) -> list[dict[str, object]]:
-        return [{**settings.simulated(address, ("alder",))[0], "limits": [a_day(5)]}]
+@pytest.mark.parametrize("status", [404, 429, 500, 503])
+def test_a_request_that_is_answered_with_an_error_counts(stack: Stack, status: int) -> None:
+    for _ in range(10):
+        at_once(stack, wanting(f"fails-{status}"), 1)
+    assert 1 <= asked(stack, f"fails-{status}") <= 5
 
-    with routing_over(limited, health=UNBLOCKED) as stack:
-        stack.witness.break_provider("alder", fault)
-        for _ in range(10):
-            called(stack, asking())
-        assert 1 <= asked(stack, "alder") <= 5
+
+def test_beyond_a_free_window_that_overflows_each_call_has_its_price(stack: Stack) -> None:
+    ended = at_once(stack, wanting("window-open"))
+    assert (len(ended.served), asked(stack, "window-open")) == (CALLS, CALLS)
+    assert sum(answer.cost_usd_nanos == 0 for answer in ended.served) == 20
+
+
+@pytest.mark.parametrize(("kind", "tier", "keep"), FREE_ALONE)
+def test_what_may_only_be_free_is_refused_when_the_window_ends(stack: Stack, kind: str, tier: str, keep: str) -> None:
+    ended = at_once(stack, wanting(f"window-{kind}", tier=tier, keep=keep), 60)
+    assert (len(ended.served), ended.cost_usd_nanos) == (20, 0)
+    assert ended.refused == {"NO_ELIGIBLE_TARGET": 40}
+    assert asked(stack, f"window-{kind}") == 20
+
+
+@pytest.mark.parametrize(("kind", "tier", "keep"), FREE_ALONE)
+def test_an_attempt_that_would_have_to_be_paid_goes_on_to_the_next_that_is_free(
+    stack: Stack, kind: str, tier: str, keep: str
+) -> None:
+    """Every plan names the window while it is open; it is full by the time that the first provider has failed."""
+    request = wanting("breaks", f"late-{kind}", "spare", tier=tier, keep=keep or "order")
+    ended = at_once(stack, request, 20)
+    assert (len(ended.served), ended.cost_usd_nanos) == (20, 0)
+    assert asked(stack, f"late-{kind}") == 5

@@ -17,7 +17,8 @@ from router_service.core.decision.appraisal import Estimate
 from router_service.core.decision.decide import Decision, decide
 from router_service.core.decision.expectation import Expectation, expect
 from router_service.core.decision.explain import Candidate
-from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.paid import refusal_if_paid
+from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.decision.view import View
 from router_service.core.health import State
@@ -73,6 +74,10 @@ class Plan:
     def expectation(self, place: int) -> Expectation:
         """What an attempt at the target in that place will probably take."""
         return expect(self.decision, self.decision.chain[place])
+
+    def refusal_if_paid(self, place: int) -> Refusal | None:
+        """Why the target in that place may not serve where, against what was decided, it has to be paid."""
+        return refusal_if_paid(self.decision, self.decision.chain[place])
 
     @cached_property
     def estimate(self) -> Estimate | None:

@@ -78,6 +78,9 @@ class Rooms:
         )
         if isinstance(reserved, Refused):
             return Unroomed(Refusal(REASONS[reserved.by], reserved.what), reserved.retry_in_s)
+        if not reserved.is_free and (refusal := plan.refusal_if_paid(place)):
+            self._quotas.settle(reserved, NOTHING)
+            return Unroomed(refusal)
         bound = request.routing.max_cost_usd_nanos
         if bound is not None and not reserved.is_free and spent_usd_nanos + expected.amounts.usd_nanos > bound:
             self._quotas.settle(reserved, NOTHING)

@@ -57,6 +57,12 @@ def passing(
     return next((Refusal(reason, detail) for reason, detail in checks if detail), None)
 
 
+def unaffordable(offer: Offer, question: Question, moment: Moment, estimate: Estimate) -> Refusal | None:
+    """What the bounds on one request's cost keep away."""
+    detail = _cost(offer, question, moment, estimate)
+    return Refusal(Rejection.COST_PER_REQUEST, detail) if detail else None
+
+
 def _model(offer: Offer, profile: Profile) -> str:
     if not profile.model or offer.target.answers_to(profile.model):
         return ""
