@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import grpc
 import pytest
 from signalbox.v1 import chat_pb2
-from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse
+from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, StreamCompleteRequest
 
 from tests.harness import settings
 from tests.harness.stack import Stack, asking, refused, routing_over
 
-LIMIT, CALLS = 50, 200
+LIMIT, CALLS, MILLION = 50, 200, 1_000_000
 UNBLOCKED = {"down_after": 1000, "degraded_failures": 1000, "degraded_ratio": 1.0, "healthy_ratio": 0.0}
 """What fails goes on being called: only its limit stands in the way."""
 FREE, DEAR = (0.0, 0.0), (30.0, 60.0)
@@ -26,6 +26,8 @@ RULES = [
     {"name": "free", "when": {"labels": {"keep": "free"}}, "only": ["free"], "prefer": ORDER},
     {"name": "order", "when": {"labels": {"keep": "order"}}, "prefer": ORDER},
 ]
+BUDGETS = {"hard": True, "providers": {"long-hard": {"daily_usd": 0.01}, "long-request": {"request_usd": 0.001}}}
+"""Nobody else has a bound, so that a hard one is theirs alone."""
 FAULTS = {"sound": "", "down": "status=503", "limits": "status=429", "resets": "reset"}
 
 
@@ -45,6 +47,7 @@ def providers(address: str) -> list[dict[str, object]]:
         *(entry(f"fails-{status}", limits=[a_day(5)]) for status in (404, 429, 500, 503)),
         *(entry(f"window-{kind}", DEAR, **windows) for kind in ("open", *(kind for kind, _, _ in FREE_ALONE))),
         *(entry(f"late-{kind}", DEAR, free=a_day(5), overflow="paid") for kind, _, _ in FREE_ALONE),
+        *(entry(f"long-{kind}", (1.0, 2.0)) for kind in ("bound", "hard", "request")),
         entry("breaks"),
         entry("spare"),
     ]
@@ -53,8 +56,9 @@ def providers(address: str) -> list[dict[str, object]]:
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     behaviours = {"*": {"latency_s": 0.05}}
+    behaviours |= {f"long-{kind}": {"latency_s": 0.05, "output_tokens": 2000} for kind in ("bound", "hard", "request")}
     routing = {"rules": RULES}
-    with routing_over(providers, behaviours=behaviours, health=UNBLOCKED, routing=routing) as stage:
+    with routing_over(providers, behaviours=behaviours, health=UNBLOCKED, routing=routing, budgets=BUDGETS) as stage:
         faults = {**FAULTS, "breaks": "status=503;slow=0.5"}
         faults |= {f"fails-{status}": f"status={status}" for status in (404, 429, 500, 503)}
         rules = [{"provider": name, "fault": fault} for name, fault in faults.items() if fault]
@@ -144,3 +148,39 @@ def test_an_attempt_that_would_have_to_be_paid_goes_on_to_the_next_that_is_free(
     ended = at_once(stack, request, 20)
     assert (len(ended.served), ended.cost_usd_nanos) == (20, 0)
     assert asked(stack, f"late-{kind}") == 5
+
+
+@pytest.mark.parametrize("output_tokens", [None, 5_000, 400])
+def test_a_bound_on_the_cost_of_a_request_holds_for_its_bill(stack: Stack, output_tokens: int | None) -> None:
+    request = wanting("long-bound")
+    request.routing.max_cost_usd_nanos = MILLION
+    if output_tokens is not None:
+        request.generation.max_output_tokens = output_tokens
+    ended = at_once(stack, request, 3)
+    assert all(0 < answer.cost_usd_nanos <= MILLION for answer in ended.served)
+    assert len(ended.served) == (0 if output_tokens == 5_000 else 3), "who asks for more than he pays for is refused"
+    if output_tokens is None:
+        assert {answer.finish_reason for answer in ended.served} == {chat_pb2.FINISH_REASON_LENGTH}
+        assert min(answer.cost_usd_nanos for answer in ended.served) > 0.95 * MILLION, "as long as it may be"
+
+
+def test_the_bound_of_a_provider_on_each_request_holds_for_its_bill(stack: Stack) -> None:
+    ended = at_once(stack, wanting("long-request"), 5)
+    assert len(ended.served) == 5
+    assert all(0 < answer.cost_usd_nanos <= MILLION for answer in ended.served)
+
+
+def test_a_stream_is_held_to_its_bound_as_well(stack: Stack) -> None:
+    request = wanting("long-bound")
+    request.routing.max_cost_usd_nanos = MILLION
+    *_, last = stack.stub.StreamComplete(StreamCompleteRequest(request=request), timeout=20)
+    assert 0 < last.done.response.cost_usd_nanos <= MILLION
+
+
+def test_a_hard_budget_is_never_crossed_by_calls_at_once_of_unknown_length(stack: Stack) -> None:
+    spent = 0
+    for _ in range(4):
+        spent += at_once(stack, wanting("long-hard"), 40).cost_usd_nanos
+    tokens = [(row.input_tokens, row.output_tokens) for row in stack.witness.rows() if row.provider == "long-hard"]
+    assert spent == sum(1_000 * used + 2_000 * written for used, written in tokens)
+    assert 8 * MILLION < spent <= 10 * MILLION

@@ -71,9 +71,11 @@ class Plan:
         """0 to 1, also where it was too low for its result to be used; None when nothing had to be inferred."""
         return self.decision.question.confidence
 
-    def expectation(self, place: int) -> Expectation:
-        """What an attempt at the target in that place will probably take."""
-        return expect(self.decision, self.decision.chain[place])
+    def expectation(self, place: int, most_usd_nanos: int | None = None) -> Expectation:
+        """What an attempt at the target in that place will probably take, and what its answer has to be held to where
+        it may cost no more than `most_usd_nanos`, in billionths of a dollar.
+        """
+        return expect(self.decision, self.decision.chain[place], most_usd_nanos)
 
     def refusal_if_paid(self, place: int) -> Refusal | None:
         """Why the target in that place may not serve where, against what was decided, it has to be paid."""

@@ -8,6 +8,8 @@ from router_service.core.catalog import Prices
 from router_service.core.chat import Usage
 
 NANOS_PER_USD = 1_000_000_000
+NANOS_PER_TOKEN_AT_ONE_USD = 1_000
+"""What a token costs at 1 USD per million, in billionths of a dollar."""
 
 
 def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
@@ -21,7 +23,7 @@ def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
     input_price = prices.input or 0.0
     cached_price = input_price if prices.cached_input is None else prices.cached_input
     total = fresh * input_price + cached * cached_price + usage.output_tokens * (prices.output or 0.0)
-    return round(total * 1_000)
+    return round(total * NANOS_PER_TOKEN_AT_ONE_USD)
 
 
 CHARACTERS_PER_TOKEN = 4

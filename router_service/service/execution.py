@@ -16,14 +16,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from random import Random
 from types import TracebackType
 
 from router_service.core.attempt import Answer, Attempt
 from router_service.core.catalog import Target
-from router_service.core.chat import Completion, Delta, StreamEnd
+from router_service.core.chat import Completion, Delta, Prompt, StreamEnd
 from router_service.core.errors import (
     BadResponse,
     CallerDeadline,
@@ -176,7 +176,9 @@ class Execution:
         target = attempt.target
         dialect = self._dialects[target.provider.dialect]
         attempt_id = f"{run.request.request_id}.{attempt.number}"
-        call = dialect.encode(run.request.prompt, target, attempt_id=attempt_id, is_stream=is_stream)
+        call = dialect.encode(
+            _held_to(attempt.room.output_limit, run.request.prompt), target, attempt_id=attempt_id, is_stream=is_stream
+        )
         return _Opened(self._transport, call, attempt, self._rooms)
 
     async def _whole(self, response: Response, attempt: Try) -> bytes:
@@ -273,6 +275,13 @@ class _Timer:
                 text = "the provider fell silent inside its answer"
                 raise UpstreamTimeout(text, stage=Stage.STREAM, maybe_billed=True) from None
             raise self._run.too_slow(self._attempt, self._limit_s) from None
+
+
+def _held_to(output_limit: int | None, prompt: Prompt) -> Prompt:
+    """The prompt with an answer of at most so many tokens, where something has to hold that the caller left open."""
+    if output_limit is None:
+        return prompt
+    return replace(prompt, generation=replace(prompt.generation, max_output_tokens=output_limit))
 
 
 def _is_stream(head: HttpHead) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from router_service.core.catalog import Target
 from router_service.core.chat import Usage
-from router_service.core.decision.expectation import amounts_of
+from router_service.core.decision.expectation import Expectation, amounts_of
 from router_service.core.decision.rejection import Refusal
 from router_service.core.plan import Plan, Rejection
 from router_service.core.prices import cost_usd_nanos
@@ -34,15 +34,18 @@ class Unroomed:
 
 
 class Room:
-    """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count."""
+    """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count, and
+    `output_limit` what its answer has to be held to, so that bounds on money hold; None where they do without.
+    """
 
-    __slots__ = ("_reservation", "_rooms", "input_tokens", "target")
+    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target")
 
-    def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, input_tokens: int) -> None:
+    def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, expected: Expectation) -> None:
         self._rooms = rooms
         self._reservation = reservation
         self.target = target
-        self.input_tokens = input_tokens
+        self.input_tokens = expected.input_tokens
+        self.output_limit = None if reservation.is_free else expected.output_limit
 
     def give_back(self, usage: Usage | None, *, was_sent: bool) -> int:
         """The attempt has ended, however it did; returns its bill in 1e-9 USD. Without usage it has no bill, but what
@@ -64,11 +67,15 @@ class Rooms:
         A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
         what earlier attempts of the same request came to, since its bound covers their sum.
         """
-        target, expected = plan.targets[place], plan.expectation(place)
+        target = plan.targets[place]
         provider = target.provider
         running = self.in_flight.get(target.id, 0)
         if provider.max_concurrency is not None and running >= provider.max_concurrency:
             return Unroomed(Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now"))
+        bound = request.routing.max_cost_usd_nanos
+        payable = self._quotas.payable(provider.name, target.model.id, tenant=request.tenant)
+        left = None if bound is None else max(0, bound - spent_usd_nanos)
+        expected = plan.expectation(place, min((n for n in (left, payable) if n is not None), default=None))
         reserved = self._quotas.reserve(
             provider.name,
             target.model.id,
@@ -81,13 +88,12 @@ class Rooms:
         if not reserved.is_free and (refusal := plan.refusal_if_paid(place)):
             self._quotas.settle(reserved, NOTHING)
             return Unroomed(refusal)
-        bound = request.routing.max_cost_usd_nanos
-        if bound is not None and not reserved.is_free and spent_usd_nanos + expected.amounts.usd_nanos > bound:
+        if left is not None and not reserved.is_free and expected.amounts.usd_nanos > left:
             self._quotas.settle(reserved, NOTHING)
             what = "with the attempts before it, it would cost more than the request may"
             return Unroomed(Refusal(Rejection.COST_PER_REQUEST, what))
         self.in_flight[target.id] = running + 1
-        return Room(self, target, reserved, expected.input_tokens)
+        return Room(self, target, reserved, expected)
 
     def settle(self, target: Target, reservation: Reservation, usage: Usage | None, *, was_sent: bool) -> int:
         """As Room.give_back."""

@@ -59,6 +59,10 @@ class Account:
                 refusals.append(Refused(by=RefusedBy.QUOTA, what=what, retry_in_s=hold.until_s - now.steady_s))
         return max(refusals, key=_wait_s) if refusals else None
 
+    def money_left(self, model: str, now: Moment) -> list[int]:
+        """What is left of each limit in money, in billionths of a dollar."""
+        return [c.left(now) for c in self._terms(model).limits if c.limit.unit is Unit.USD_NANOS]
+
     def charge(self, model: str, amounts: Amounts, now: Moment) -> list[Charge]:
         """Take the room of an attempt that was not refused, all but that of the free window."""
         charges = [charge for c in self._terms(model).limits for charge in c.charge(amounts.of(c.limit.unit), now)]

@@ -136,6 +136,10 @@ class Counter:
         early, *late = self.windows(now)
         return max(early.used, late[0].used) if late else early.used
 
+    def left(self, now: Moment) -> int:
+        """What is left by our count."""
+        return max(0, self.ceiling - self.used(now))
+
     def refuses(self, amount: int, now: Moment) -> bool:
         """Whether so much more does not fit, by our count or by the provider's word."""
         needed = least(self.limit.unit, amount)

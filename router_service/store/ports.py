@@ -27,6 +27,11 @@ class Quotas(Protocol):
         `worst_usd_nanos` is the most that the attempt can cost; a hard budget reserves it in the estimate's place.
         """
 
+    def payable(self, provider: str, model: str, *, tenant: str = "") -> int | None:
+        """The most that one attempt's worst case may come to now where it has to be paid, in billionths of a dollar;
+        None where only estimates count.
+        """
+
     def settle(self, reservation: Reservation, actual: Amounts) -> None:
         """The attempt has ended, however it did, and took `actual`; all zeros where nothing was sent.
 

@@ -19,7 +19,24 @@ class Purse:
 
     def __init__(self, rules: BudgetRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> None:
         self.rules = rules
+        requests = (budget.request_usd_nanos for budget in rules.providers.values())
+        self._is_strict = rules.is_hard or any(bound is not None for bound in requests)
         self._lines = tuple((line, _counter(line, rules, counts_of)) for line in rules.lines())
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether anything bounds the worst case of a single attempt."""
+        return self._is_strict
+
+    def left(self, provider: str, tenant: str, now: Moment) -> list[int]:
+        """What bounds the worst case of one attempt: the provider's bound on a request and, where limits are hard, what
+        is left of each.
+        """
+        bound = self.rules.request_limit(provider)
+        bounds = [] if bound is None else [bound]
+        if self.rules.is_hard:
+            bounds += [counter.left(now) for _, counter in self._binding(provider, tenant)]
+        return bounds
 
     def held(self, estimate_usd_nanos: int, worst_usd_nanos: int | None) -> int:
         """What an attempt holds while it is under way: its worst case where the limits are hard."""

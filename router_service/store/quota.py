@@ -92,6 +92,16 @@ class QuotaBook:
             self._touch(provider)
         return reservation
 
+    def payable(self, provider: str, model: str, *, tenant: str = "") -> int | None:
+        """As Quotas.payable."""
+        if not self._purse.is_strict:
+            return None
+        now, account = self._clock(), self._accounts.get(provider)
+        bounds = self._purse.left(provider, tenant, now)
+        if account is not None and self._purse.rules.is_hard:
+            bounds += account.money_left(model, now)
+        return min(bounds, default=None)
+
     def settle(self, reservation: Reservation, actual: Amounts) -> None:
         """As Quotas.settle."""
         held = self._open.pop(reservation.number, None)

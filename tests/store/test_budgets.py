@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from router_service.core.budget import BudgetRules, ProviderBudget, TenantBudget
-from router_service.core.quota import Amounts, Overflow, QuotaRules, RefusedBy
+from router_service.core.quota import Amounts, Overflow, QuotaRules, RefusedBy, Unit
+from router_service.core.windows import Per
 from tests.store.making import USD, HandClock, book, limit, refused, reserved
 
 
@@ -122,3 +123,18 @@ def test_the_bill_may_exceed_the_estimate_by_what_was_in_flight(clock: HandClock
         quotas.settle(each, call(0.2))
     assert quotas.budget_readings()[0].used_usd_nanos == round(1.8 * USD)
     refused(quotas.reserve("anthropic", "opus", call(0.1)))
+
+
+def test_what_one_attempt_may_cost_is_bounded_by_hard_limits_and_bounds_on_requests(clock: HandClock) -> None:
+    balance = QuotaRules(provider="balance", limits=(limit(USD // 2, Per.EVER, Unit.USD_NANOS),))
+    per_provider = {"anthropic": ProviderBudget(request_usd_nanos=USD // 4)}
+    soft = book(
+        ANTHROPIC, LOCAL, balance, clock=clock, budgets=BudgetRules(daily_usd_nanos=USD, providers=per_provider)
+    )
+    assert [soft.payable(name, "m") for name in ("anthropic", "balance", "ollama")] == [USD // 4, None, None]
+    rules = BudgetRules(daily_usd_nanos=USD, providers=per_provider, is_hard=True)
+    hard = book(ANTHROPIC, LOCAL, balance, clock=clock, budgets=rules)
+    assert [hard.payable(name, "m") for name in ("anthropic", "balance", "other")] == [USD // 4, USD // 2, USD]
+    reserved(hard.reserve("other", "m", call(0.1), worst_usd_nanos=round(0.9 * USD)))
+    assert [hard.payable(name, "m") for name in ("anthropic", "balance")] == [USD // 10, USD // 10]
+    assert book(ANTHROPIC, clock=clock).payable("anthropic", "m") is None

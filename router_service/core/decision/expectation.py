@@ -9,31 +9,74 @@ from router_service.core.chat import Usage
 from router_service.core.decision import appraisal
 from router_service.core.decision.decide import Decision
 from router_service.core.decision.offer import Offer
-from router_service.core.prices import cost_usd_nanos
+from router_service.core.prices import NANOS_PER_TOKEN_AT_ONE_USD, cost_usd_nanos
 from router_service.core.quota import Amounts, neurons
+
+INPUT_MARGIN = 1.25
+"""How many times its estimate an input may come to, where a bound on money has to hold."""
 
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
     """`amounts` has tokens by the usual length of an answer, and money for the whole answer that the caller allows, at
-    list prices: the same sum that the bound for one request was held against.
+    list prices: the same sum that the bound for one request was held against. `worst_usd_nanos` is for the longest
+    answer that may come. `output_limit` is what the answer has to be held to for that, in tokens; None where it ends
+    early enough by itself, or where the caller has set a limit.
     """
 
     input_tokens: int
     amounts: Amounts
     worst_usd_nanos: int
+    output_limit: int | None = None
 
 
-def expect(decision: Decision, offer: Offer) -> Expectation:
-    """A price that nobody knows is taken for the dearest of its provider, as in the decision."""
+def expect(decision: Decision, offer: Offer, most_usd_nanos: int | None = None) -> Expectation:
+    """`most_usd_nanos` is what the attempt may cost, in billionths of a dollar; None where no bound has to hold. It
+    never shortens an answer below what is usual, or what the caller has set: who cannot pay for that is refused.
+
+    A price that nobody knows is taken for the dearest of its provider, as in the decision.
+    """
     question, outlook = decision.question, decision.outlooks.of[offer.index]
     length = appraisal.lengths(offer, question, decision.prepared.policy, outlook)
     input_tokens = math.ceil(question.input_tokens * outlook.statistics.input_token_scale)
-    usage = Usage(input_tokens=input_tokens, output_tokens=math.ceil(length.paid))
-    nanos = cost_usd_nanos(usage, offer.rank_prices.at(input_tokens))
-    return Expectation(input_tokens, amounts_of(input_tokens + math.ceil(length.usual), nanos), nanos)
+    paid_tokens, most_input = math.ceil(length.paid), math.ceil(input_tokens * INPUT_MARGIN)
+    nanos = _cost(input_tokens, paid_tokens, offer)
+    longest = paid_tokens if question.output_limit is not None else _longest(offer, input_tokens)
+    limit = None
+    if most_usd_nanos is not None and question.output_limit is None:
+        limit = _limit(most_usd_nanos, most_input, longest, offer)
+    if limit is not None:
+        longest = limit = max(limit, paid_tokens)
+    worst = nanos if longest is None else _cost(most_input, longest, offer)
+    if most_usd_nanos is not None:
+        worst = min(worst, most_usd_nanos)
+    amounts = amounts_of(input_tokens + math.ceil(length.usual), nanos)
+    return Expectation(input_tokens, amounts, max(nanos, worst), limit)
 
 
 def amounts_of(tokens: int, list_usd_nanos: int) -> Amounts:
     """One call's amounts by unit."""
     return Amounts(requests=1, tokens=tokens, neurons=neurons(list_usd_nanos), usd_nanos=list_usd_nanos)
+
+
+def _longest(offer: Offer, input_tokens: int) -> int | None:
+    """The most tokens that the model's answer can have: its own limit, else what its window leaves; None if unknown."""
+    model = offer.target.model
+    if model.max_output_tokens is not None or not model.context_tokens:
+        return model.max_output_tokens
+    return max(0, model.context_tokens - input_tokens)
+
+
+def _limit(most_usd_nanos: int, input_tokens: int, longest: int | None, offer: Offer) -> int | None:
+    """How long an answer `most_usd_nanos` pays for; None where it pays for any that may come."""
+    price = offer.rank_prices.at(input_tokens).output
+    if not price:
+        return None
+    left = most_usd_nanos - _cost(input_tokens, 0, offer) - 1  # as much as rounding may add
+    tokens = max(1, math.floor(left / (price * NANOS_PER_TOKEN_AT_ONE_USD)))
+    return tokens if longest is None or tokens < longest else None
+
+
+def _cost(input_tokens: int, output_tokens: int, offer: Offer) -> int:
+    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
+    return cost_usd_nanos(usage, offer.rank_prices.at(input_tokens))

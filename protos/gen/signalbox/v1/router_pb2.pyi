@@ -408,7 +408,9 @@ class Routing(_message.Message):
     """Whether targets that the operator hosts come first, then providers of open weights. False by default."""
     max_cost_usd_nanos: _builtins.int
     """The most that the request may cost over all its attempts, in 1e-9 USD, 0 or more. Absent means no bound of its own.
-    A target with an unknown price does not pass a bound.
+    A target with an unknown price does not pass a bound. Where `max_output_tokens` leaves the length of the answer open,
+    a target is chosen by the length that is usual, and is told to write no more than the bound still pays for; an answer
+    that is cut so ends with FINISH_REASON_LENGTH. The tokens of the input are estimated, with a quarter to spare.
     """
     min_quality: _builtins.float
     """The least expected quality, 0 to 1. Absent means no bound."""
