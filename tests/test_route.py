@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 import grpc
@@ -195,6 +196,22 @@ def test_a_strategy_by_name_decides(stack: Stack, strategy: str) -> None:
     plan = route(stack, {"strategy": strategy}, view=FULL)
     assert plan.strategy == strategy
     assert plan.candidates[0].factors[0].name == strategy
+
+
+def test_round_robin_is_even_also_between_other_requests(stack: Stack) -> None:
+    """The same for what is run, for what is told, and for a decision that is told and then run."""
+    told: Counter[str] = Counter()
+    run: Counter[str] = Counter()
+    for _ in range(9):
+        plan = route(stack, {"strategy": "round_robin"})
+        told[plan.target] += 1
+        decided, turned = asking(), asking()
+        decided.routing.decision_id, turned.routing.strategy = plan.decision_id, "round_robin"
+        assert stack.stub.Complete(decided, timeout=10).target == plan.target
+        route(stack)
+        run[stack.stub.Complete(turned, timeout=10).target] += 1
+        stack.stub.Complete(asking(), timeout=10)
+    assert set(told.values()) == set(run.values()) == {3}
 
 
 def test_a_deadline_that_priors_call_impossible_is_tried_and_refused_once_that_was_measured() -> None:

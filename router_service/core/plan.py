@@ -71,6 +71,12 @@ class Plan:
         """0 to 1, also where it was too low for its result to be used; None when nothing had to be inferred."""
         return self.decision.question.confidence
 
+    def take_turn(self) -> None:
+        """The plan is acted on: where targets take turns, that of its first is over."""
+        if self.decision.strategy.takes_turns and self.decision.chain:
+            among = tuple(self.decision.ranking.table.shortlist.entry_of)
+            self.view.turns.take(among, self.decision.chain[0].index)
+
     def expectation(self, place: int, most_usd_nanos: int | None = None) -> Expectation:
         """What an attempt at the target in that place will probably take, and what its answer has to be held to where
         it may cost no more than `most_usd_nanos`, in billionths of a dollar.

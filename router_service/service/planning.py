@@ -50,6 +50,7 @@ class Planning:
         else:
             request = prepared(request, infers=request.keeps_plan or view.ready().marks.infers)
             found = plan(request, view, self._rng)
+            found.take_turn()
         if found.targets:
             return request, self._kept(request, found)
         if not may_be_empty:

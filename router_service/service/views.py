@@ -9,6 +9,7 @@ from router_service.core.catalog import Catalog
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.turns import Turns
 from router_service.core.plan import View
 from router_service.health.board import HealthBoard
 from router_service.service.rooms import Rooms
@@ -21,10 +22,15 @@ class _Present:
 
     running: Prepared
     planning: Prepared
+    running_turns: Turns
+    planning_turns: Turns
 
 
 class Views:
-    """Makes a view for each decision. `turn` is the first of this process's turns, for strategies that take them.
+    """Makes a view for each decision. `turn` is where this process begins with strategies that take turns.
+
+    Turns of what is run here and of what is only told are counted apart: callers who ask for both would else skip every
+    other target.
 
     Plans may name targets that this router cannot call, since a caller can: those whose `dialects` it does not speak.
     What is to be run here is decided without them.
@@ -52,16 +58,18 @@ class Views:
         """Decide by these from now on. A decision that is under way ends by what it began with."""
         planning = Prepared(catalog, policy)
         spoken = catalog.spoken(self._dialects)
-        self._present = _Present(planning if spoken is catalog else Prepared(spoken, policy), planning)
+        running = planning if spoken is catalog else Prepared(spoken, policy)
+        self._present = _Present(running, planning, Turns(self._turn), Turns(self._turn))
 
     def to_run(self, tenant: str) -> View:
-        return self._view(self._present.running, tenant)
+        present = self._present
+        return self._view(present.running, present.running_turns, tenant)
 
     def to_plan(self, tenant: str) -> View:
-        return self._view(self._present.planning, tenant)
+        present = self._present
+        return self._view(present.planning, present.planning_turns, tenant)
 
-    def _view(self, prepared: Prepared, tenant: str) -> View:
-        self._turn += 1
+    def _view(self, prepared: Prepared, turns: Turns, tenant: str) -> View:
         return View(
             catalog=prepared.catalog,
             standings=self._board.standings(),
@@ -71,6 +79,6 @@ class Views:
             budget=self._quotas.budget(tenant),
             in_flight=self._rooms.in_flight,
             policy=prepared.policy,
-            turn=self._turn,
+            turns=turns,
             prepared=prepared,
         )

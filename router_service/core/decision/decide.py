@@ -137,7 +137,8 @@ def _ordered(
 ) -> Iterable[Placed]:
     """The long way: everybody who is eligible, class by class as the strategy orders them."""
     is_free = {entry.offer.index: entry.is_free for entry in ranking.table.shortlist.entries}
-    setting = Setting(policy=prepared.policy, strategies=prepared.strategies, turn=view.turn)
+    among = tuple(ranking.table.shortlist.entry_of)
+    setting = Setting(policy=prepared.policy, strategies=prepared.strategies, turns=view.turns, among=among)
     for number, scores in groupby(everyone(scan, prepared), key=lambda score: score[0]):
         options = [_option(score, view, prepared, question, outlooks, is_free=is_free[score[3]]) for score in scores]
         for score, option in strategy.order(options, setting, rng):

@@ -15,6 +15,7 @@ from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlook
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import position
+from router_service.core.decision.turns import Among, Turns
 
 NEAR = 1.1
 """Times within so much of the best are alike, and their load decides."""
@@ -35,11 +36,12 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """What strategies look at beside the options. `turn` grows by one with each decision of this process."""
+    """What strategies look at beside the options. `among` are all targets that requests of this kind may go to."""
 
     policy: Policy
     strategies: Mapping[str, Strategy]
-    turn: int
+    turns: Turns
+    among: Among
 
 
 Scorer = Callable[[Option, Setting], float]
@@ -82,10 +84,9 @@ def less_loaded_of_two(scores: Scores, setting: Setting, rng: Random) -> list[tu
 
 
 def in_turn(scores: Scores, setting: Setting, _rng: Random) -> list[tuple[float, Option]]:
-    """In the catalogue's order, each time from the next one on."""
-    ordered = sorted(scores, key=lambda s: s[1].offer.index)
-    start = setting.turn % len(ordered) if ordered else 0
-    return ordered[start:] + ordered[:start]
+    """Whoever was first longest ago; those who never were in the catalogue's order."""
+    scored = {option.offer.index: (score, option) for score, option in scores}
+    return [scored[index] for index in setting.turns.order(setting.among, list(scored))]
 
 
 def drawn_by_score(scores: Scores, _setting: Setting, rng: Random) -> list[tuple[float, Option]]:
@@ -176,6 +177,10 @@ class Strategy:
         """More is better."""
         weighed = [(s(option, setting), w(setting.policy) if callable(w) else w) for s, w in self.scorers]
         return self.combine(weighed)
+
+    @property
+    def takes_turns(self) -> bool:
+        return self.picker is in_turn
 
     def order(self, options: Sequence[Option], setting: Setting, rng: Random) -> list[tuple[float, Option]]:
         """The options of one class in the order in which they serve, each with its score."""

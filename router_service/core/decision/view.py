@@ -13,6 +13,7 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.turns import Turns
 from router_service.core.quota import QuotaStanding
 
 Value = TypeVar("Value")
@@ -32,8 +33,9 @@ def _nothing() -> Mapping[str, Value]:
 class View:
     """Mappings are by target id, but `quotas` by provider or target id. They are replaced and never changed.
 
-    `turn` counts this process's decisions, for strategies that take turns. `prepared` spares the work that is the same
-    for all views of one catalogue and policy; without it every decision does that anew.
+    `turns` say who is next, for strategies that take turns; a decision reads them and changes nothing. `prepared`
+    spares the work that is the same for all views of one catalogue and policy; without it every decision does that
+    anew.
     """
 
     catalog: Catalog
@@ -44,7 +46,7 @@ class View:
     budget: BudgetStanding = NO_BUDGET
     in_flight: Mapping[str, int] = field(default_factory=_nothing)
     policy: Policy = PLAIN_POLICY
-    turn: int = 0
+    turns: Turns = field(default_factory=Turns)
     prepared: Prepared | None = None
 
     def standing(self, target: Target) -> Standing:

@@ -14,6 +14,7 @@ from router_service.core.decision.factors import Factor
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.turns import Turns
 from router_service.core.plan import Plan, Standing, View, plan
 from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
@@ -104,7 +105,7 @@ def viewed(
     quotas: Mapping[str, QuotaStanding] | None = None,
     budget: BudgetStanding | None = None,
     in_flight: Mapping[str, int] | None = None,
-    turn: int = 0,
+    turns: Turns | None = None,
 ) -> View:
     catalog = Catalog(targets=targets)
     return View(
@@ -116,7 +117,7 @@ def viewed(
         quotas=quotas or {},
         budget=budget or BudgetStanding(),
         in_flight=in_flight or {},
-        turn=turn,
+        turns=turns or Turns(),
     )
 
 

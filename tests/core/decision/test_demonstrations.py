@@ -13,6 +13,7 @@ from router_service.core.catalog import Provider, Target
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import Conditions, Rule
 from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.turns import Turns
 from router_service.core.health import State
 from router_service.core.plan import Standing, View, plan
 from router_service.core.quota import QuotaStanding
@@ -115,6 +116,6 @@ def test_strategies_over_the_same_targets() -> None:
     view = staged()
     assert ids(decided(asked(Routing(strategy="latency_optimized")), view))[0] == "groq/m"
     turns = Counter(
-        ids(decided(asked(Routing(strategy="round_robin")), replace(view, turn=turn)))[0] for turn in range(100)
+        ids(decided(asked(Routing(strategy="round_robin")), replace(view, turns=Turns(turn))))[0] for turn in range(100)
     )
     assert max(turns.values()) - min(turns.values()) <= 1

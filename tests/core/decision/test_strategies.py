@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from types import MappingProxyType
 
@@ -13,8 +14,10 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
 from router_service.core.decision.strategies import BUILT_IN, Option, Setting, Strategy
+from router_service.core.decision.turns import Turns
 from router_service.core.errors import InvalidRequest
 from router_service.core.health import State
+from router_service.core.outcome import BlockReason
 from router_service.core.plan import Standing, View, plan
 from router_service.core.request import Routing
 from tests.core.decision.making import asked, candidate, decided, ids, made, refused, speed, viewed
@@ -120,9 +123,49 @@ def test_balanced_lets_no_factor_make_up_for_nothing_and_takes_its_weights() -> 
 
 
 def test_round_robin_is_even_to_one() -> None:
-    first = Counter(ordered("round_robin", viewed(*ALL, turn=turn))[0] for turn in range(100))
-    assert max(first.values()) - min(first.values()) <= 1
-    assert ordered("round_robin", viewed(*ALL, turn=1)) == ["b/fast", "c/good", "a/cheap"]
+    view = viewed(*ALL)
+    first = Counter(taken(view) for _ in range(100))
+    assert sorted(first.values()) == [33, 33, 34]
+    assert ordered("round_robin", viewed(*ALL, turns=Turns(1))) == ["b/fast", "c/good", "a/cheap"]
+
+
+def test_round_robin_begins_where_it_was_told_to_and_reading_takes_no_turn() -> None:
+    view = viewed(*ALL, turns=Turns(1))
+    assert ordered("round_robin", view) == ordered("round_robin", view)
+    assert [taken(view) for _ in range(4)] == ["b/fast", "c/good", "a/cheap", "b/fast"]
+
+
+def test_other_requests_take_nobodys_turn() -> None:
+    view = viewed(*ALL)
+    first: Counter[str] = Counter()
+    for _ in range(12):
+        first[taken(view)] += 1
+        taken(view, strategy="cost_optimized")
+        taken(view, denied_providers=frozenset({"c"}))
+    assert set(first.values()) == {4}
+
+
+def test_a_target_that_could_not_serve_for_a_while_upsets_nobodys_turn() -> None:
+    view = viewed(*ALL)
+    without_fast = replace(view, standings={"b/fast": Standing(block_reason=BlockReason.RATE_LIMITED)})
+    assert [taken(view) for _ in range(3)] == ["a/cheap", "b/fast", "c/good"]
+    assert [taken(without_fast) for _ in range(3)] == ["a/cheap", "c/good", "a/cheap"]
+    assert [taken(view) for _ in range(4)] == ["b/fast", "c/good", "a/cheap", "b/fast"]
+
+
+def test_turns_of_many_sets_take_bounded_memory() -> None:
+    turns = Turns()
+    for number in range(1_000):
+        turns.take((0, 1, number + 2), 0)
+    assert turns.order((0, 1, 1_001), [0, 1]) == [1, 0]
+    assert turns.order((0, 1, 2), [0, 1]) == [0, 1], "forgotten"
+
+
+def taken(view: View, *, strategy: str = "round_robin", denied_providers: frozenset[str] = frozenset()) -> str:
+    """Who is first for a request that is then acted on."""
+    found = decided(asked(Routing(strategy=strategy, denied_providers=denied_providers)), view)
+    found.take_turn()
+    return ids(found)[0]
 
 
 def test_least_loaded_counts_our_calls_and_those_of_others() -> None:

@@ -14,6 +14,7 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import Conditions, Rule
 from router_service.core.decision.statistics import ObservedQuality, TargetStatistics
 from router_service.core.decision.strategies import BUILT_IN
+from router_service.core.decision.turns import Turns
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
 from router_service.core.plan import Standing, View
@@ -123,7 +124,7 @@ def view(rng: Random, targets: tuple[Target, ...]) -> View:
         quotas={name: quota(rng, name.partition("/")[0]) for name in sorted(windows)},
         budget=budget(rng),
         in_flight={id: rng.randint(0, 4) for id in sorted(some(rng, ids, 0.3))},
-        turn=rng.randint(0, 10),
+        turns=Turns(rng.randint(0, 10)),
     )
 
 
