@@ -35,7 +35,8 @@ class BudgetsSection(Section):
     )
     hard: bool = Field(
         default=_RULES.is_hard,
-        description="Whether a call whose worst case would cross a bound is refused; else that one still runs.",
+        description="Whether no call may cross a bound: its answer is held to what is left, or it is refused. "
+        "Else that one still runs.",
     )
     free_only: bool = Field(
         default=_RULES.free_only, description="Whether nothing that has a price is ever called, whoever asks for it."
