@@ -15,6 +15,7 @@ from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
 
 from router_service.core.request import Routing
 from tests.harness import processes
+from tests.harness.specified_prompts import SPECIFIED, Class
 from tests.harness.worked_examples import EXAMPLES, KEYS, WorkedExample
 
 CONFIGURATION = "{version: 1, extends: shipped, routing: {exploration: 0}}"
@@ -22,6 +23,7 @@ PATIENT_S = 600
 """No deadline that anybody could miss: it would be a bound like any other."""
 REASON = "REJECTION_REASON_"
 ALL = [pytest.param(example, id=example.name) for example in EXAMPLES]
+PROMPTS = [pytest.param(text, named, id=text) for named in SPECIFIED for text in named.prompts]
 REFUSALS = [pytest.param(example, id=example.name) for example in EXAMPLES if not example.chain]
 
 
@@ -88,3 +90,20 @@ def test_what_nobody_may_serve_is_refused(example: WorkedExample, stub: router_p
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     message = caught.value.details() or ""
     assert [reason for reason in example.reasons if reason.lower() not in message] == []
+
+
+@pytest.mark.parametrize(("text", "named"), PROMPTS)
+def test_the_words_of_the_specification_meet_their_rule(
+    text: str, named: Class, stub: router_pb2_grpc.RouterStub
+) -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=text)
+    plan = stub.Route(router_pb2.RouteRequest(messages=[message]), timeout=PATIENT_S).plan
+    assert chat_pb2.TaskType.Name(plan.task_type) == f"TASK_TYPE_{named.task.name}"
+    assert chat_pb2.Complexity.Name(plan.complexity) == f"COMPLEXITY_{named.complexity.name}"
+    assert (plan.rule, plan.inferred) == (named.rule, True)
+
+
+def test_what_is_not_to_be_done_meets_no_rule(stub: router_pb2_grpc.RouterStub) -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Do not write code. Just tell me a joke about Python.")
+    plan = stub.Route(router_pb2.RouteRequest(messages=[message]), timeout=PATIENT_S).plan
+    assert (plan.task_type, plan.rule) == (chat_pb2.TASK_TYPE_CREATIVE_WRITING, "")
