@@ -24,6 +24,9 @@ PATIENT_S = 600
 REASON = "REJECTION_REASON_"
 ALL = [pytest.param(example, id=example.name) for example in EXAMPLES]
 PROMPTS = [pytest.param(text, named, id=text) for named in SPECIFIED for text in named.prompts]
+ORDERED = [pytest.param(example, id=example.name) for example in EXAMPLES if example.order]
+UNPRICED_NANOS = 2**62
+"""A price that is unknown comes after every known one."""
 REFUSALS = [pytest.param(example, id=example.name) for example in EXAMPLES if not example.chain]
 
 
@@ -81,6 +84,25 @@ def test_route_answers_the_worked_example(example: WorkedExample, stub: router_p
     assert {c.reason for c in plan.rejected_by_reason} == {
         router_pb2.RejectionReason.Value(REASON + reason) for reason, _ in rejections.values()
     }
+
+
+@pytest.mark.parametrize("example", ORDERED)
+def test_the_least_cost_is_the_least_of_all_that_could_serve(
+    example: WorkedExample, stub: router_pb2_grpc.RouterStub
+) -> None:
+    """Each of the others is asked for alone, so that the costs are the estimates that a caller would be told."""
+    plan = stub.Route(question(example, router_pb2.PLAN_VIEW_FULL), timeout=PATIENT_S).plan
+    costs = {}
+    for candidate in plan.candidates:
+        if not candidate.HasField("rejection"):
+            alone = question(example, router_pb2.PLAN_VIEW_BASIC)
+            alone.routing.model = candidate.target
+            told = stub.Route(alone, timeout=PATIENT_S).plan
+            assert told.target == candidate.target
+            has_price = told.HasField("estimated_cost_usd_nanos")
+            costs[told.target] = told.estimated_cost_usd_nanos if has_price else UNPRICED_NANOS
+    assert len(costs) > 1
+    assert list(example.misorders([plan.target, *plan.fallbacks], costs)) == []
 
 
 @pytest.mark.parametrize("example", REFUSALS)
