@@ -46,7 +46,7 @@ FAILURES = [
     ("fail:key", 5, "INTERNAL", "UPSTREAM_CREDENTIALS"),
     ("fail:late", 5, "DEADLINE_EXCEEDED", "CALLER_DEADLINE"),
     ("fail:busy", 5, "UNAVAILABLE", "ROUTER_OVERLOADED"),
-    ("bare", 3, "UNAVAILABLE", ""),
+    ("bare", 3, "UNAVAILABLE", "UNREACHABLE"),
 ]
 
 MISUSES: list[Sequence[str]] = [
@@ -170,7 +170,7 @@ def test_failed_completion_has_its_exit_code_and_one_clear_line(
     assert (output.code, output.out) == (code, "")
     assert output.err.startswith("signalbox: ")
     assert len(output.err.splitlines()) <= 2
-    assert reason in output.err
+    assert ("cannot be reached" if reason == "UNREACHABLE" else reason) in output.err
 
 
 @pytest.mark.parametrize(("prompt", "code", "status", "reason"), FAILURES)
@@ -182,7 +182,7 @@ def test_failed_completion_as_json_is_an_error_document(
     assert (output.code, output.err) == (code, "")
     assert set(error) == {"code", "reason", "message", "request_id", "field", "violations"}
     assert (error["code"], error["reason"]) == (status, reason)
-    assert error["request_id"] == ("r-1" if reason else "")
+    assert error["request_id"] == ("" if reason in ("", "UNREACHABLE") else "r-1")
 
 
 def test_error_document_names_the_field(run: Run, router: str) -> None:

@@ -13,6 +13,7 @@ from tests.harness import processes, settings
 from tests.harness.tools import tool
 from tests.harness.witness import Witness
 
+IMPOSSIBLE = '{"denied_providers": ["cedar"], "budget_tier": "BUDGET_TIER_FREE"}'
 USER = '{"role": "ROLE_USER", "content": "Say hello"}'
 
 
@@ -83,6 +84,41 @@ def test_stream_complete(running: Running) -> None:
     assert kinds[0] == "started"
     assert set(kinds[1:-1]) == {"delta"}
     assert kinds[-1] == "done"
+
+
+def test_route(running: Running) -> None:
+    [answer] = messages(grpcurl("signalbox.v1.Router/Route", address=running.router, data=f'{{"messages": [{USER}]}}'))
+    plan = answer["plan"]
+    assert isinstance(plan, dict)
+    assert (plan["target"], plan["strategy"]) == ("alder/chat-small", "points")
+    assert plan["reason"].startswith("alder/chat-small has ")
+    assert "candidates" not in plan
+
+
+def test_a_request_that_nobody_may_serve_is_refused_with_counts(running: Running) -> None:
+    running.witness.forget()
+    data = f'{{"messages": [{USER}], "routing": {IMPOSSIBLE}}}'
+    printed = grpcurl("signalbox.v1.Router/Route", address=running.router, data=data, code=73)
+    assert "Code: FailedPrecondition" in printed
+    assert "rejected: 2 by budget_tier, 1 by provider_not_allowed" in printed
+    assert '"reason": "NO_ELIGIBLE_TARGET"' in printed
+    assert running.witness.rows() == []
+
+
+def test_the_same_request_in_the_full_view_tells_all(running: Running) -> None:
+    data = f'{{"messages": [{USER}], "routing": {IMPOSSIBLE}, "view": "PLAN_VIEW_FULL"}}'
+    [answer] = messages(grpcurl("signalbox.v1.Router/Route", address=running.router, data=data))
+    plan = answer["plan"]
+    assert isinstance(plan, dict)
+    assert "target" not in plan
+    assert {(c["reason"], c["count"]) for c in plan["rejected_by_reason"]} == {
+        ("REJECTION_REASON_BUDGET_TIER", 2),
+        ("REJECTION_REASON_PROVIDER_NOT_ALLOWED", 1),
+    }
+    rejected = {c["target"]: c["rejection"] for c in plan["candidates"]}
+    assert rejected.keys() == {"alder/chat-small", "birch/chat-small", "cedar/chat-small"}
+    assert rejected["cedar/chat-small"]["detail"] == "the request denies cedar"
+    assert all(rejection["detail"] for rejection in rejected.values())
 
 
 def test_health_watch(running: Running) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,23 @@ def test_a_hangup_asks_for_the_file_at_once(serving: Site) -> None:
     serving.write("alder", "birch", routing={"strategy": "round_robin"})
     serving.router.signal(signal.SIGHUP)
     wait_until(lambda: serving.plan().strategy == "round_robin", within_s=SOON_S, what="the strategy is the new one")
+
+
+def test_a_file_that_never_stands_still_is_told_of(serving: Site) -> None:
+    """Whatever writes it must not do so for ever without anybody hearing why nothing is loaded."""
+    before = serving.plan().config_version
+    content = serving.config.read_bytes()
+
+    def is_told() -> bool:
+        serving.config.write_bytes(content + b"# touched\n" * (time.monotonic_ns() // 10**6 % 1000))
+        return "is not reloaded before it stands still" in serving.router.stderr()
+
+    wait_until(is_told, within_s=SOON_S, what="the router says so")
+    assert f"SIGHUP loads it as it is: {serving.config}" in serving.router.stderr()
+    assert serving.plan().config_version == before, "comments change no version"
+    serving.write("alder", "birch", routing={"strategy": "cost_optimized"})
+    wait_until(lambda: serving.plan().strategy == "cost_optimized", within_s=SOON_S, what="it is loaded once it rests")
+    assert not serving.load.errors()
 
 
 def test_what_is_read_only_at_the_start_is_said_to_wait(serving: Site) -> None:

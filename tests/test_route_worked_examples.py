@@ -15,6 +15,7 @@ from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
 
 from router_service.core.request import Routing
 from tests.harness import processes
+from tests.harness.specified_prompts import SPECIFIED, Class
 from tests.harness.worked_examples import EXAMPLES, KEYS, WorkedExample
 
 CONFIGURATION = "{version: 1, extends: shipped, routing: {exploration: 0}}"
@@ -22,6 +23,10 @@ PATIENT_S = 600
 """No deadline that anybody could miss: it would be a bound like any other."""
 REASON = "REJECTION_REASON_"
 ALL = [pytest.param(example, id=example.name) for example in EXAMPLES]
+PROMPTS = [pytest.param(text, named, id=text) for named in SPECIFIED for text in named.prompts]
+ORDERED = [pytest.param(example, id=example.name) for example in EXAMPLES if example.order]
+UNPRICED_NANOS = 2**62
+"""A price that is unknown comes after every known one."""
 REFUSALS = [pytest.param(example, id=example.name) for example in EXAMPLES if not example.chain]
 
 
@@ -81,6 +86,25 @@ def test_route_answers_the_worked_example(example: WorkedExample, stub: router_p
     }
 
 
+@pytest.mark.parametrize("example", ORDERED)
+def test_the_least_cost_is_the_least_of_all_that_could_serve(
+    example: WorkedExample, stub: router_pb2_grpc.RouterStub
+) -> None:
+    """Each of the others is asked for alone, so that the costs are the estimates that a caller would be told."""
+    plan = stub.Route(question(example, router_pb2.PLAN_VIEW_FULL), timeout=PATIENT_S).plan
+    costs = {}
+    for candidate in plan.candidates:
+        if not candidate.HasField("rejection"):
+            alone = question(example, router_pb2.PLAN_VIEW_BASIC)
+            alone.routing.model = candidate.target
+            told = stub.Route(alone, timeout=PATIENT_S).plan
+            assert told.target == candidate.target
+            has_price = told.HasField("estimated_cost_usd_nanos")
+            costs[told.target] = told.estimated_cost_usd_nanos if has_price else UNPRICED_NANOS
+    assert len(costs) > 1
+    assert list(example.misorders([plan.target, *plan.fallbacks], costs)) == []
+
+
 @pytest.mark.parametrize("example", REFUSALS)
 def test_what_nobody_may_serve_is_refused(example: WorkedExample, stub: router_pb2_grpc.RouterStub) -> None:
     with pytest.raises(grpc.RpcError) as caught:
@@ -88,3 +112,20 @@ def test_what_nobody_may_serve_is_refused(example: WorkedExample, stub: router_p
     assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
     message = caught.value.details() or ""
     assert [reason for reason in example.reasons if reason.lower() not in message] == []
+
+
+@pytest.mark.parametrize(("text", "named"), PROMPTS)
+def test_the_words_of_the_specification_meet_their_rule(
+    text: str, named: Class, stub: router_pb2_grpc.RouterStub
+) -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=text)
+    plan = stub.Route(router_pb2.RouteRequest(messages=[message]), timeout=PATIENT_S).plan
+    assert chat_pb2.TaskType.Name(plan.task_type) == f"TASK_TYPE_{named.task.name}"
+    assert chat_pb2.Complexity.Name(plan.complexity) == f"COMPLEXITY_{named.complexity.name}"
+    assert (plan.rule, plan.inferred) == (named.rule, True)
+
+
+def test_what_is_not_to_be_done_meets_no_rule(stub: router_pb2_grpc.RouterStub) -> None:
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content="Do not write code. Just tell me a joke about Python.")
+    plan = stub.Route(router_pb2.RouteRequest(messages=[message]), timeout=PATIENT_S).plan
+    assert (plan.task_type, plan.rule) == (chat_pb2.TASK_TYPE_CREATIVE_WRITING, "")

@@ -77,6 +77,7 @@ def _as_failures(whom: str, remedy: str) -> Iterator[None]:
             f"{whom} cannot be reached: {error.message}",
             ending=ExitCode.UNREACHABLE,
             code=error.code.name,
+            reason="UNREACHABLE",
             advice=f"{remedy}, or name another with an address option",
         ) from error
     except SignalboxError as error:

@@ -24,7 +24,7 @@ def table(chains: Iterable[Chain], *, width: int) -> Table:
     chains = list(chains)
     has_rules = any(chain.rule for chain in chains)
     shown = bare_table()
-    shown.add_column("task", overflow="fold", max_width=max(14, width // 6))
+    shown.add_column("task", overflow="fold", max_width=max(16, width // 6))
     shown.add_column("budget tier", overflow="fold", max_width=max(10, width // 8))
     if has_rules:
         shown.add_column("rule", overflow="fold", max_width=max(14, width // 6))

@@ -20,6 +20,8 @@ from router_service.commands.tables import console, counted
 from router_service.config import Checked, Form, Imported, Problem
 
 FOREIGN = click.Choice(["litellm"])
+PLAIN_WIDTH = 160
+"""Where no terminal says otherwise: chains of several targets stand in a line or two."""
 FORMS = click.Choice([form.value for form in Form])
 
 
@@ -49,7 +51,7 @@ def check_command(*, as_json: bool, config: str | None) -> int:
     if not checked.is_good:
         say(f"{counted(len(checked.errors), 'mistake')} in {path or 'the shipped configuration'}")
         return ExitCode.USAGE
-    shown = console()
+    shown = console(plain_width=PLAIN_WIDTH)
     shown.print(table(checked.chains, width=shown.width))
     say(f"{path or 'the shipped configuration'} is good, version {checked.version}")
     return ExitCode.GOOD

@@ -35,7 +35,10 @@ class Objection:
 
 
 class Failure(click.ClickException):
-    """A command's end that is no success. `code` is the name of a gRPC status, `reason` that of an ErrorReason."""
+    """A command's end that is no success. `code` is the name of a gRPC status, `reason` that of an ErrorReason, or
+    USAGE or UNREACHABLE where no router was asked or none answered. `beside` are JSON documents that stand next to
+    the error, by name.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Failure(click.ClickException):
         self.request_id = request_id
         self.objections = tuple(objections)
         self.advice = advice
+        self.beside: dict[str, str] = {}
 
 
 def failure_of(error: click.ClickException) -> Failure:
@@ -127,7 +131,7 @@ def _tell_people(failure: Failure) -> None:
         say(f"  {failure.advice}")
 
 
-def _document(failure: Failure) -> dict[str, dict[str, object]]:
+def _document(failure: Failure) -> dict[str, object]:
     violations = [{"field": o.field, "description": o.description} for o in failure.objections]
     return {
         "error": {
@@ -137,7 +141,8 @@ def _document(failure: Failure) -> dict[str, dict[str, object]]:
             "request_id": failure.request_id,
             "field": violations[0]["field"] if violations else "",
             "violations": violations,
-        }
+        },
+        **{name: json.loads(document) for name, document in failure.beside.items()},
     }
 
 

@@ -6,15 +6,15 @@ import sys
 from collections.abc import Mapping
 
 import click
-from signalbox.v1.router_pb2 import PLAN_VIEW_BASIC, PLAN_VIEW_FULL, RouteRequest, Routing
+from signalbox.v1.router_pb2 import PLAN_VIEW_BASIC, PLAN_VIEW_FULL, Plan, RouteRequest, Routing
 from signalbox_client import user
 
 from router_service.commands import options
 from router_service.commands.calling import router_client
 from router_service.commands.complete import MAX_OUTPUT_TOKENS, read_prompt
-from router_service.commands.documents import write_message
+from router_service.commands.documents import document_of, write_message
 from router_service.commands.explanation import explain, summarize
-from router_service.commands.failure import ExitCode, usage_failure
+from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.routing_options import pairs, pass_routing, routing_options
 from router_service.commands.tables import console
 
@@ -60,7 +60,8 @@ def command(
 ) -> int:
     """Ask the router where it would send PROMPT, without sending it; `-` reads it from standard input.
 
-    In place of a prompt, --estimated-input-tokens says how long it would be.
+    In place of a prompt, --estimated-input-tokens says how long it would be. A request that nobody may serve ends with
+    exit code 4; with --json it is an error document, to which --explain adds the plan.
     """
     request = RouteRequest(
         routing=routing,
@@ -75,8 +76,7 @@ def command(
         raise usage_failure("give a PROMPT, or its length with --estimated-input-tokens", field="PROMPT")
     if max_output_tokens is not None:
         request.generation.max_output_tokens = max_output_tokens
-    with router_client(address) as client:
-        plan = client.route(request, timeout_s=TIMEOUT_S)
+    plan = _asked(request, address, as_json=as_json)
     if as_json:
         write_message(plan)
     elif is_explained:
@@ -84,3 +84,20 @@ def command(
     else:
         summarize(plan, console(plain_width=sys.maxsize))
     return ExitCode.GOOD if plan.target else ExitCode.REFUSED
+
+
+def _asked(request: RouteRequest, address: str | None, *, as_json: bool) -> Plan:
+    """The plan. As JSON an explained refusal has the shape of any other, with the plan beside the error: to that end
+    the request is asked once more in the view that refuses.
+    """
+    with router_client(address) as client:
+        plan = client.route(request, timeout_s=TIMEOUT_S)
+    if plan.target or not as_json:
+        return plan
+    request.view = PLAN_VIEW_BASIC
+    try:
+        with router_client(address) as client:
+            return client.route(request, timeout_s=TIMEOUT_S)
+    except Failure as failure:
+        failure.beside["plan"] = document_of(plan)
+        raise

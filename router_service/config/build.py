@@ -16,7 +16,7 @@ from router_service.config.simulator_section import SimulatorSection
 from router_service.config.source import Source
 from router_service.config.surroundings import Surroundings
 from router_service.config.targets import targets_of
-from router_service.config.vain import about_dialects, about_rules, about_selectors, about_skipped
+from router_service.config.vain import about_capabilities, about_dialects, about_rules, about_selectors, about_skipped
 from router_service.core.catalog import Catalog
 from router_service.core.settings import (
     DeepSettings,
@@ -45,6 +45,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
     warnings = (
         *about_skipped(skipped),
         *about_dialects(targets),
+        *about_capabilities(source),
         *about_selectors(source, policy, targets),
         *about_rules(policy.rules, targets),
         *retirements,

@@ -104,6 +104,8 @@ def _example(loc: Loc) -> str:
     if not field.examples:
         return ""
     first = field.examples[0]
+    if isinstance(first, dict) and isinstance(loc[-1], str) and field_at(loc[:-1]) is field:
+        first = next(iter(first.values()))
     # JSON is YAML too.
     return f"for example {key}: {first if isinstance(first, str) else json.dumps(first)}"
 

@@ -90,7 +90,10 @@ class ModelEntry(Section):
         examples=[{"default": 0.8, "rag": 0.85}],
     )
     capabilities: list[Name] = Field(
-        default=[], description="What the model can do beyond plain chat.", examples=[["tools", "json_schema"]]
+        default=[],
+        description="What the model can do beyond plain chat: `tools`, `vision`, `json_schema`, `json_object`, "
+        "`reasoning`, or a name of your own that callers ask for.",
+        examples=[["tools", "json_schema"]],
     )
     context: Tokens | None = Field(
         default=None,

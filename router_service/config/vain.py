@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
 
 from router_service.config.problem import Loc
 from router_service.config.source import Source
 from router_service.config.targets import Skipped
+from router_service.config.values import at, items
 from router_service.core.catalog import BUILT_DIALECTS, Target
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import FREE, Rule, selects
 
 FEW = 3
 """More providers than these, or more rules, share a line."""
+CAPABILITIES = ("tools", "vision", "json_schema", "json_object", "reasoning")
+"""Those that the router asks for by itself; others are for callers who name them."""
+OTHER_NAMES: Mapping[str, str] = {
+    "functions": "tools",
+    "function_calling": "tools",
+    "tool_calling": "tools",
+    "images": "vision",
+    "json": "json_schema",
+    "structured_output": "json_schema",
+    "structured_outputs": "json_schema",
+    "thinking": "reasoning",
+}
+"""What else they go by, and is not understood here."""
+_SIMILARITY = 0.75
 
 
 def about_skipped(skipped: Sequence[Skipped]) -> Iterator[str]:
@@ -53,6 +69,15 @@ def about_selectors(source: Source, policy: Policy, targets: Sequence[Target]) -
             yield source.warning(("routing", "shares", name), "means no provider and no target of the catalogue")
 
 
+def about_capabilities(source: Source) -> Iterator[str]:
+    """A line on each capability that is most likely another one, misspelt: a model would be passed over for it."""
+    for place, provider in items(at(source.data, "providers"), ("providers",)):
+        for where, model in items(at(provider, "models"), (*place, "models")):
+            for loc, name in items(at(model, "capabilities"), (*where, "capabilities")):
+                if isinstance(name, str) and (meant := _capability_meant(name)):
+                    yield source.warning(loc, f"is a capability that nothing asks for by itself; did you mean {meant}?")
+
+
 def about_rules(rules: Sequence[Rule], targets: Sequence[Target]) -> Iterator[str]:
     """Lines on the rules whose targets are all unusable."""
     refusing = [rule.name for rule in rules if _is_in_vain(rule.only, targets)]
@@ -62,6 +87,14 @@ def about_rules(rules: Sequence[Rule], targets: Sequence[Target]) -> Iterator[st
         yield f"{_rules(refusing)}: what matches is refused, since all targets that may serve it are {why}"
     if passed_over:
         yield f"{_rules(passed_over)}: nothing is preferred, since all targets that would be are {why}"
+
+
+def _capability_meant(name: str) -> str:
+    """The capability that a name comes close to; empty where it is one, or like none."""
+    if name in CAPABILITIES:
+        return ""
+    near = get_close_matches(name, CAPABILITIES, n=1, cutoff=_SIMILARITY)
+    return OTHER_NAMES.get(name, near[0] if near else "")
 
 
 def _lack(skipped: Skipped) -> str:

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """How often the files are looked at."""
+RESTLESS_LOOKS = 5
+"""After so many looks in a row, each of which found another file than the one before, somebody is told."""
 
 Stamp = tuple[int, int, int] | None
 """What tells one version of a file from another: its inode, its size, its time; None where there is no file."""
@@ -65,11 +67,19 @@ class Watch:
 
     async def run(self) -> None:
         """Look once a second until cancelled. A file is loaded when it has stood still from one look to the next, so
-        that nobody reads half of one.
+        that nobody reads half of one. One that never does is told of once for each time that it starts.
         """
         settling = self._seen
+        restless_looks = 0
         while True:
             stamps = await asyncio.to_thread(self._stamps)
+            restless_looks = restless_looks + 1 if stamps != settling else 0
+            if restless_looks == RESTLESS_LOOKS:
+                logger.warning(
+                    "the configuration has changed at each of the last %d looks, %g s apart, and is not reloaded "
+                    "before it stands still; SIGHUP loads it as it is: %s",
+                    *(RESTLESS_LOOKS, LOOK_S, ", ".join(str(p) for p in stamps if stamps[p] != settling.get(p))),
+                )
             if self._asked.is_set() or (stamps == settling and stamps != self._seen):
                 self._asked.clear()
                 self._seen = stamps

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import router_service.config
 from tests.commands.conftest import Run
 
 GOOD = """\
@@ -53,13 +54,24 @@ def test_check_shows_the_chain_of_each_task_and_tier(run: Run, good: str, monkey
     output = run("config", "check", "--config", good)
     assert output.code == 0
     assert f"{good} is good" in output.err
-    assert max(len(line) for line in output.out.splitlines()) <= 80
+    assert 80 < max(len(line) for line in output.out.splitlines()) <= 160, "nobody's terminal bounds it"
     monkeypatch.setenv("COLUMNS", "200")
     said = " ".join(run("config", "check", "--config", good).out.split())
     assert "none, high, unlimited alder/chat-small → birch/chat-large" in said
     assert "summarization none, high, unlimited summaries go to birch birch/chat-large → alder/chat-small" in said
     assert "nobody: 2 by budget tier" in said, "nothing is free here"
     assert "embedding, vision all nobody: 2 by capability" in said
+
+
+@pytest.mark.parametrize("columns", ["", "80"])
+def test_check_of_the_shipped_file_breaks_no_word(run: Run, monkeypatch: pytest.MonkeyPatch, columns: str) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("GROQ_API_KEY", "k-secret")
+    output = run("config", "check", "--config", _shipped())
+    words = {word.strip(",") for word in output.out.split()}
+    assert output.code == 0
+    assert {"classification", "summarization", "unlimited"} <= words
+    assert "" not in words, "no comma stands alone"
 
 
 def test_check_names_every_mistake_with_its_line(run: Run, tmp_path: Path) -> None:
@@ -170,3 +182,7 @@ def _written(directory: Path, name: str, text: str) -> str:
     file = directory / name
     file.write_text(text)
     return str(file)
+
+
+def _shipped() -> str:
+    return str(Path(router_service.config.__file__).with_name("catalog.yaml"))

@@ -141,7 +141,12 @@ def test_impossible_request_explained_tells_every_rejection(run: Run, played: Pl
         assert word in output.out
     document = run("route", "nobody", "--explain", "--json", "--address", played.address)
     assert document.code == 4
-    assert document.document()["rejected_by_reason"] == [{"reason": "REJECTION_REASON_REGION", "count": 2}]
+    told = document.document()
+    assert told["plan"]["rejected_by_reason"] == [{"reason": "REJECTION_REASON_REGION", "count": 2}]
+    short = run("route", "nobody", "--json", "--address", played.address).document()
+    assert short.keys() == {"error"}
+    assert told["error"].keys() == short["error"].keys()
+    assert {told["error"][key] == short["error"][key] for key in ("code", "reason")} == {True}
 
 
 @pytest.mark.parametrize("arguments", MISUSES, ids=ascii)
@@ -155,6 +160,8 @@ def test_absent_router_is_exit_3(run: Run) -> None:
     output = run("route", "hello", "--address", NOBODY)
     assert (output.code, output.out) == (3, "")
     assert "signalbox up" in output.err
+    error = run("route", "hello", "--json", "--address", NOBODY).document()["error"]
+    assert (error["code"], error["reason"]) == ("UNAVAILABLE", "UNREACHABLE")
 
 
 def test_running_router_explains_itself(run: Run) -> None:

@@ -213,3 +213,16 @@ def test_a_variable_that_names_no_environment_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, SMALL, {"SIGNALBOX_ENV": "staging"})
     assert str(caught.value).startswith("$SIGNALBOX_ENV: names no environment (development or production; ")
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "hint"),
+    [
+        ("routing: {weights: {cost: .nan}}", "routing.weights.cost", "for example cost: 2"),
+        ("budgets: {providers: {alder: 3}}", "budgets.providers.alder", 'for example alder: {"daily_usd": 5}'),
+        ("routing: {weights: 3}", "routing.weights", 'for example weights: {"cost": 2}'),
+    ],
+)
+def test_a_value_under_a_free_key_has_an_example_of_its_own(tmp_path: Path, more: str, path: str, hint: str) -> None:
+    _, where, _, told = the_mistake_in(tmp_path, f"{SMALL}{more}\n")
+    assert (where, told) == (path, hint)

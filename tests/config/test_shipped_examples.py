@@ -31,6 +31,8 @@ def test_worked_example(example: WorkedExample, view: View) -> None:
         c.target.id: (c.refusal.reason.name, c.refusal.detail) for c in found.candidates if c.refusal is not None
     }
     assert list(example.mismatches(found.rule, ids(found), rejections)) == []
+    costs = {c.target.id: c.estimate.rank_nanos for c in found.candidates if c.refusal is None and c.estimate}
+    assert list(example.misorders(ids(found), costs)) == []
 
 
 def test_without_a_local_target_the_least_cost_is_the_least_there_is(view: View) -> None:

@@ -128,3 +128,29 @@ def test_a_rule_that_nobody_can_serve_is_told(tmp_path: Path, more: str) -> None
     ]
     assert "is refused" in lines[0]
     assert "nothing is preferred" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("tolls", "tools"),
+        ("tool", "tools"),
+        ("visionn", "vision"),
+        ("json-schema", "json_schema"),
+        ("function_calling", "tools"),
+        ("thinking", "reasoning"),
+    ],
+)
+def test_a_capability_that_is_misspelt_is_told_with_its_line(tmp_path: Path, name: str, meant: str) -> None:
+    entry = f"  - {{name: b, base_url: https://b.example, models: [{{id: m, capabilities: [tools, {name}]}}]}}\n"
+    (line,) = _warnings(tmp_path, entry)
+    assert line.startswith(f"{tmp_path / 'signalbox.yaml'}:6: providers[1].models[0].capabilities[1]: ")
+    assert line.endswith(f"did you mean {meant}?")
+
+
+def test_a_capability_of_ones_own_is_not_told(tmp_path: Path) -> None:
+    entry = (
+        "  - {name: b, base_url: https://b.example, "
+        "models: [{id: m, capabilities: [vision, json_object, audio, web_search, our-legal-corpus]}]}\n"
+    )
+    assert _warnings(tmp_path, entry) == ()

@@ -19,33 +19,20 @@ from router_service.core.inference import Inference, infer
 from router_service.core.task import Complexity, TaskType
 from tests.core.examples import prompt
 from tests.core.prompts import LabelledPrompt, filler, labelled_prompts
+from tests.harness.specified_prompts import SPECIFIED, Class
 
 LABELLED = labelled_prompts()
 HALVES = {
     "development": [labelled for labelled in LABELLED if not labelled.is_held_out],
     "held out": [labelled for labelled in LABELLED if labelled.is_held_out],
 }
-SPECIFIED = [
-    ("Design the architecture of a payment system", TaskType.REASONING, Complexity.COMPLEX),
-    ("Plan a multi-step migration from Oracle to Postgres", TaskType.REASONING, Complexity.COMPLEX),
-    ("Help me debug a null pointer in my service", TaskType.REASONING, Complexity.COMPLEX),
-    ("Please do a code review of this", TaskType.REASONING, Complexity.COMPLEX),
-    ("Review this code for security issues", TaskType.REASONING, Complexity.COMPLEX),
-    ("Refactor the payment module", TaskType.CODE_GENERATION, Complexity.COMPLEX),
-    ("Implement a complex feature: undo with conflict resolution", TaskType.CODE_GENERATION, Complexity.COMPLEX),
-    ("Write boilerplate for a Flask app", TaskType.CODE_GENERATION, Complexity.SIMPLE),
-    ("Write a simple function that adds two numbers", TaskType.CODE_GENERATION, Complexity.SIMPLE),
-    ("What is the intent of this message: 'cancel my order'", TaskType.CLASSIFICATION, Complexity.SIMPLE),
-    ("What is the sentiment of: great product", TaskType.CLASSIFICATION, Complexity.SIMPLE),
-    ("Which category does this belong to: sports, politics", TaskType.CLASSIFICATION, Complexity.SIMPLE),
-    ("Answer yes or no: is this a refund request? 'money back!'", TaskType.CLASSIFICATION, Complexity.SIMPLE),
-]
+SPECIFIED_PROMPTS = [pytest.param(text, named, id=text) for named in SPECIFIED for text in named.prompts]
 
 
-@pytest.mark.parametrize(("text", "task", "complexity"), SPECIFIED)
-def test_the_words_of_the_specification(text: str, task: TaskType, complexity: Complexity) -> None:
+@pytest.mark.parametrize(("text", "named"), SPECIFIED_PROMPTS)
+def test_the_words_of_the_specification(text: str, named: Class) -> None:
     found = infer(prompt(text))
-    assert (found.task, found.complexity) == (task, complexity)
+    assert (found.task, found.complexity) == (named.task, named.complexity)
 
 
 def test_the_labelled_set_is_large_and_balanced() -> None:
@@ -106,6 +93,41 @@ def _share(hits: Iterable[bool]) -> float:
 )
 def test_what_is_quoted_is_not_what_is_asked(text: str, task: TaskType) -> None:
     assert infer(prompt(text)).task is task
+
+
+@pytest.mark.parametrize(
+    ("text", "task"),
+    [
+        ("Do not write code. Just tell me a joke about Python.", TaskType.CREATIVE_WRITING),
+        ("Don't translate this, summarize it: la casa", TaskType.SUMMARIZATION),
+        ("I don't want a poem. Summarize the text instead: the river rose", TaskType.SUMMARIZATION),
+        ("不要写代码，给我讲一个笑话", TaskType.CREATIVE_WRITING),
+        ("Don't forget to write unit tests for the parser", TaskType.TESTING),
+        ("Users do not see the page. Debug it.", TaskType.REASONING),
+        ("请分别翻译这两个句子", TaskType.TRANSLATION),
+    ],
+)
+def test_what_is_not_to_be_done_is_not_what_is_asked(text: str, task: TaskType) -> None:
+    assert infer(prompt(text)).task is task
+
+
+@pytest.mark.parametrize(
+    ("plain", "modified"),
+    [
+        ("Write a function that reverses a string", "Write a simple function that reverses a string"),
+        ("Write a function that reverses a string", "Write me a small, clean Python function that reverses a string"),
+        ("Write unit tests for the parser", "Write short unit tests for the parser"),
+    ],
+)
+def test_an_adjective_does_not_take_the_task_away(plain: str, modified: str) -> None:
+    without, with_it = infer(prompt(plain)), infer(prompt(modified))
+    assert with_it.task is without.task is not None
+    assert with_it.confidence >= without.confidence - 0.05
+
+
+@pytest.mark.parametrize("greeting", ["Hello, ", "Hi! ", "Good morning. ", "Hi ", "你好，"])
+def test_a_greeting_is_not_what_a_request_is_for(greeting: str) -> None:
+    assert infer(prompt(f"{greeting}can you write a function that reverses a string?")).task is TaskType.CODE_GENERATION
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\n", ".", "42", "xqzt vbnm"])

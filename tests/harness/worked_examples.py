@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from fnmatch import fnmatchcase
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from router_service.core.request import Routing
 from router_service.core.task import BudgetTier, Environment, TaskType
@@ -44,6 +45,12 @@ KEYS: Mapping[str, str] = {
 """An environment in which every provider that ships has its key and its address."""
 
 
+class Order(Enum):
+    """What the whole of a chain is ordered by, where one thing alone decides."""
+
+    BY_COST = "cost"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkedExample:
     """A request and its answer, in patterns of target ids: the first, and those that follow it in this order.
@@ -61,6 +68,7 @@ class WorkedExample:
     only: tuple[str, ...] = ("*",)
     rejected: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     reasons: frozenset[str] = frozenset()
+    order: Order | None = None
 
     def mismatches(self, rule: str, chain: Sequence[str], rejections: Mapping[str, tuple[str, str]]) -> Iterator[str]:
         """What a plan says otherwise, in words. `rejections` are the rejected targets, each with reason and detail."""
@@ -78,6 +86,16 @@ class WorkedExample:
                 yield f"{target} is rejected by {seen or 'nothing'} ({detail}), expected {reason} ({words})"
         if missing := self.reasons - {reason for reason, _ in rejections.values()}:
             yield f"nobody is rejected by {', '.join(sorted(missing))}"
+
+    def misorders(self, chain: Sequence[str], costs: Mapping[str, float]) -> Iterator[str]:
+        """Where a chain is not in the order of the estimated costs; `costs` are those of all that could serve."""
+        if self.order is not Order.BY_COST:
+            return
+        if costs[chain[0]] > min(costs.values()):
+            yield f"{chain[0]} costs {costs[chain[0]]}, and another {min(costs.values())}"
+        for before, after in pairwise(chain):
+            if costs[before] > costs[after]:
+                yield f"{before} costs {costs[before]} and stands before {after} at {costs[after]}"
 
 
 def _analysis(max_latency_s: float) -> Routing:
@@ -137,6 +155,7 @@ EXAMPLES: tuple[WorkedExample, ...] = (
         name="a simple question at the least cost",
         routing=Routing(task_type=TaskType.SIMPLE_QA, strategy="cost_optimized"),
         chain=LOCAL,
+        order=Order.BY_COST,
     ),
     WorkedExample(
         name="a simple question at the least cost without a local target",
@@ -145,7 +164,8 @@ EXAMPLES: tuple[WorkedExample, ...] = (
             strategy="cost_optimized",
             denied_providers=frozenset({"ollama", "groq", "cloudflare", "nvidia", "mistral", "openrouter"}),
         ),
-        chain=("*/*",),
+        chain=("openai/gpt-6-luna", "anthropic/claude-haiku-5-5"),
+        order=Order.BY_COST,
     ),
     WorkedExample(
         name="analysis within a second",
@@ -198,7 +218,9 @@ EXAMPLES: tuple[WorkedExample, ...] = (
         ),
         input_tokens=100,
         rule="2 embedding, paid ones allowed",
-        chain=("*/*embed*",),
+        chain=("mistral/mistral-embed", "fireworks/*nomic-embed*", "openai/text-embedding-3-small"),
+        only=("*/*embed*",),
+        order=Order.BY_COST,
     ),
     WorkedExample(
         name="reasoning in development",

@@ -41,7 +41,7 @@ def command(*, names: Sequence[str], wants_all: bool, seed: int, as_json: bool) 
     """Play scenarios with simulated providers and hold what happens against what should.
 
     Simulator, prober and router run as processes of their own, on this machine alone, without a key and without money.
-    What counts is what the simulated providers saw. All nine take about two minutes.
+    What counts is what the simulated providers saw. All nine take about 80 seconds.
     """
     chosen = _chosen(names, wants_all=wants_all, may_ask=sys.stdin.isatty() and sys.stdout.isatty() and not as_json)
     say(f"playing {', '.join(scenario.name for scenario in chosen)}, seed {seed}")

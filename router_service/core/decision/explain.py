@@ -164,8 +164,8 @@ def _merit(decision: Decision, first: Offer, found: Estimate) -> str:
     outlook, moment = decision.outlooks.of[first.index], decision.moment
     got = earned(first, decision.question, decision.prepared.policy, outlook, found, moment)
     best = sorted(zip(got, FACTORS, strict=True), key=itemgetter(0), reverse=True)[:3]
-    shares = ", ".join([f"{name.replace('_', ' ')} {points:.1f}" for points, name in best])
-    return f"has {sum(got):.1f} points, most of them for {shares}"
+    shares = ", ".join([f"{name.replace('_', ' ')} {points:.1f}" for points, name in best if points > 0])
+    return f"has {sum(got):.1f} points" + (f", most of them for {shares}" if shares else "")
 
 
 def _counted(rejected: Mapping[Rejection, int]) -> str:

@@ -13,17 +13,20 @@ CHINESE_WORDS: Mapping[Meaning, str] = {
     """,
     TaskType.REASONING: """
         5.0: 架构, 调试
-        4.0: 证明
+        4.0: 代码审查, 安全漏洞, 证明
+        3.0: 迁移
         2.5: 设计
     """,
     TaskType.CODE_GENERATION: """
         5.0: 重构
+        4.0: 写一个函数, 写一段代码, 快速排序
         3.5: 代码
         3.0: 函数, 程序
+        2.5: 排序, 爬虫, 算法, 编写, 脚本
     """,
     TaskType.CLASSIFICATION: """
         5.0: 分类
-        4.0: 情感, 正面还是负面
+        4.0: 情感, 情绪, 意图, 正面还是负面
         1.5: 是否
     """,
     TaskType.SUMMARIZATION: """
@@ -42,6 +45,7 @@ CHINESE_WORDS: Mapping[Meaning, str] = {
     """,
     TaskType.CREATIVE_WRITING: """
         4.5: 小说, 故事, 诗
+        4.0: 笑话
     """,
     TaskType.TRANSLATION: """
         5.0: 翻译
@@ -70,16 +74,19 @@ CHINESE_WORDS: Mapping[Meaning, str] = {
         3.0: 建议, 推荐
     """,
     Sign.TECHNICAL: """
-        2.0: 代码, 函数, 架构, 注释, 测试, 程序, 调试, 重构
+        2.0: 代码, 写一个函数, 写一段代码, 函数, 快速排序, 架构, 注释, 测试, 程序, 算法, 脚本, 调试, 重构
         1.0: 文档
     """,
     Sign.REFACTORING: """
         3.0: 重构
     """,
     Sign.DEMANDING: """
-        4.0: 架构
+        4.0: 代码审查, 安全漏洞, 架构
         3.0: 调试
-        2.0: 证明, 重构
+        2.0: 证明, 迁移, 重构
         1.0: 小说, 设计
+    """,
+    Sign.EASY: """
+        2.0: 简单, 样板
     """,
 }

@@ -40,6 +40,39 @@ POLITE = frozenset(
 )
 """They take up no room: a word says less the further it stands from the start, these not counted."""
 
+MODIFIERS = frozenset(
+    {
+        "simple",
+        "basic",
+        "short",
+        "small",
+        "tiny",
+        "little",
+        "quick",
+        "single",
+        "new",
+        "good",
+        "nice",
+        "clean",
+        "efficient",
+    }
+    | {
+        "complex",
+        "complicated",
+        "robust",
+        "fast",
+        "optimized",
+        "optimised",
+        "recursive",
+        "generic",
+        "custom",
+        "reusable",
+    }
+    | {"me", "us", "complete", "full", "einfache", "sencilla", "simples"}
+    | {"python", "javascript", "typescript", "java", "rust", "golang", "c++", "c#", "ruby", "php", "kotlin", "bash"}
+)
+"""A phrase is found with any of them between its words: "write a simple function" is "write a function"."""
+
 _WEIGHT = re.compile(r"^\s*(\d+\.\d):", re.MULTILINE)
 
 

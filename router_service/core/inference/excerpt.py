@@ -51,6 +51,24 @@ _CODE_MARKS = (
     "fn ",
 )
 """No pattern of quotations or lines of code matches a text without one of these."""
+_FORBIDDEN = re.compile(
+    r"(?<!\w)(?:[Dd]o not|[Dd]on['’]?t|[Nn]ever|[Nn]o need to|[Aa]void)\s"
+    r"(?!(?:know|get|understand|feel|like|you|we|they|i|I|forget|worry|just|only|remember|care|mind|hesitate)\b)"
+    r"[^.!?;:,\n]{2,120}|(?:不要|请别|不用)[^，。！？；,.!?;\n]{1,40}"
+)
+"""What is not to be done, up to the end of its clause; "I don't get it" and "don't forget the tests" are none of it."""
+_FORBIDDING = ("o not ", "n't ", "n’t ", "ont ", "ever ", "o need to ", "void ", "不", "请别")
+_BEFORE_ORDERS = re.compile(r"(?:^|[^\w\s]|\b(?:please|but|and|so|just))\s*\Z", re.IGNORECASE)
+_WISH, _BEFORE_WISHES = re.compile(r"\S+(?: not)?\s(?:want|need)\b"), re.compile(r"\b[Ii]\s*\Z")
+_CHARACTERS_BEFORE = 12
+_GREETING = re.compile(
+    r"(?:hi|hello|hey|good (?:morning|afternoon|evening|day)|greetings|hallo|guten (?:tag|morgen|abend)|bonjour|salut"
+    r"|hola|buenos días|ciao|dear \w{1,20})(?: (?:there|all|everyone|team|folks|again))?"
+    r"(?:\s?[,!.:;]+\s{0,3}|\s(?=(?:can|could|would|please|i need|i want|write)\b))"
+    r"|(?:你好|您好|大家好)[\s,!.，！。、]{0,3}",
+    re.IGNORECASE,
+)
+_GREETED_CHARACTERS = 6
 _LEAD = re.compile(r"^(?P<lead>[^:：\n]{3,300}[:：])(?P<rest>.*\S.*)$")
 
 
@@ -96,7 +114,7 @@ def excerpt(prompt: Prompt) -> Excerpt:
         raw=raw,
         system=Segment(text=_system(prompt), weight=1.0),
         earlier=Segment(text=_first_user(earlier), weight=1.0),
-        segments=_segments(bare, is_cut=len(raw) < len(whole)),
+        segments=_segments(_wanted(bare), is_cut=len(raw) < len(whole)),
         earlier_raw=" ".join(_text(m)[:EARLIER_CHARACTERS] for m in earlier[-3:]),
         characters=len(whole),
         has_image=last is not None and _has_image(last),
@@ -114,6 +132,18 @@ def _spoken(text: str) -> str:
     if ">" in text:
         text = _QUOTED_LINE.sub(" ", text)
     return _QUOTATION.sub(" ", text) if has_any(_QUOTES, text) else text
+
+
+def _wanted(text: str) -> str:
+    """Without what the caller says not to do: in "don't write code, tell a joke" no code is asked for."""
+    return _FORBIDDEN.sub(_left_of_order, text) if has_any(_FORBIDDING, text) else text
+
+
+def _left_of_order(match: re.Match[str]) -> str:
+    """Nothing of an order; all of a statement, such as "users do not see the page"."""
+    before = match.string[max(0, match.start() - _CHARACTERS_BEFORE) : match.start()]
+    is_wish = _WISH.match(match[0]) and _BEFORE_WISHES.search(before)
+    return " " if is_wish or _BEFORE_ORDERS.search(before) or match[0][0] in "不请" else match[0]
 
 
 def has_any(marks: tuple[str, ...], text: str) -> bool:
@@ -170,12 +200,20 @@ def _segments(bare: str, *, is_cut: bool) -> tuple[Segment, ...]:
     lines = [line.strip() for line in bare.split("\n") if line.strip(" -—*=#\t")]
     if not lines:
         return ()
-    found = _lead(lines[0])
+    found = _opening(lines[0])
     if len(lines) > 1:
         found.append(Segment(text="\n".join(lines[1:-1])[:_MATERIAL_CHARACTERS], weight=_MATERIAL_WEIGHT))
         is_asked = is_cut or lines[-1].endswith(("?", "？"))
         found.append(Segment(text=lines[-1][-_LINE_CHARACTERS:], weight=1.0 if is_asked else _TAIL_WEIGHT))
     return tuple(segment for segment in found if segment.text)
+
+
+def _opening(line: str) -> list[Segment]:
+    """A first line in its parts; a greeting before a request is not what the request is for."""
+    greeting = _GREETING.match(line)
+    if greeting is None or len(line) - greeting.end() < _GREETED_CHARACTERS:
+        return _lead(line)
+    return [*_lead(line[greeting.end() :]), Segment(text=greeting[0], weight=_MATERIAL_WEIGHT)]
 
 
 def _lead(line: str) -> list[Segment]:

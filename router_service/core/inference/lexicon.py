@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from router_service.core.inference.chinese_words import CHINESE_WORDS
-from router_service.core.inference.cues import LANGUAGES, POLITE, Meaning, Sign, phrases
+from router_service.core.inference.cues import LANGUAGES, MODIFIERS, POLITE, Meaning, Sign, phrases
 from router_service.core.inference.excerpt import Segment
 from router_service.core.inference.sign_words import SIGN_WORDS
 from router_service.core.inference.task_words import TASK_WORDS
@@ -21,6 +21,7 @@ _HALVING_WORDS = 14.0
 _CHARACTERS_PER_WORD = 2
 _GOVERNING_VOTE = 3.5
 _GOVERNED_FACTOR = 0.6
+_WORDS_LOOKED_AHEAD = 10
 
 
 class Tally:
@@ -47,12 +48,20 @@ class Tally:
 
     def _read_words(self, words: list[str], weight: float) -> None:
         position, passed, end = 0, 0, 0
+        find = _longest if MODIFIERS.isdisjoint(words) else _longest_through_modifiers
         for at in [at for at, word in enumerate(words) if word in _CUES]:
-            cue = _longest(words, at) if at >= end else None
+            cue, after = find(words, at) if at >= end else (None, end)
             if cue is not None:
                 position += len([word for word in words[passed:at] if word not in POLITE])
                 self._count(cue, weight, position)
-                passed, end = at, at + 1 + len(cue.rest)
+                if after > at + 1 + len(cue.rest):
+                    self._count_modifiers(words[at + 1 : after], weight, position)
+                passed, end = at, after
+
+    def _count_modifiers(self, words: list[str], weight: float, position: int) -> None:
+        """Those that stand inside a phrase: "simple" still says that it is easy."""
+        for cue in [_CUES[word][""][0] for word in words if word in MODIFIERS and "" in _CUES.get(word, ())]:
+            self._count(cue, weight, position)
 
     def _read_chinese(self, segment: Segment) -> None:
         for match in _CHINESE.finditer(segment.text):
@@ -84,15 +93,28 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(text.lower().replace("’", "'"))
 
 
-def _longest(words: list[str], at: int) -> _Cue | None:
-    """The longest phrase that starts at a word, found by the word that follows; "" stands for the word alone."""
+def _longest(words: list[str], at: int) -> tuple[_Cue | None, int]:
+    """The longest phrase that starts at a word, found by the word that follows, "" standing for the word alone; and
+    the place after it.
+    """
     phrases_by_next = _CUES[words[at]]
     following = words[at + 1] if at + 1 < len(words) else ""
     for cue in phrases_by_next.get(following, ()):
         if tuple(words[at + 1 : at + 1 + len(cue.rest)]) == cue.rest:
-            return cue
+            return cue, at + 1 + len(cue.rest)
     alone = phrases_by_next.get("")
-    return alone[0] if alone else None
+    return (alone[0] if alone else None), at + 1
+
+
+def _longest_through_modifiers(words: list[str], at: int) -> tuple[_Cue | None, int]:
+    """The same, also with modifiers left out between the words of a phrase, where that makes a longer one."""
+    cue, after = _longest(words, at)
+    near = range(at + 1, min(len(words), at + _WORDS_LOOKED_AHEAD))
+    places = [at, *(place for place in near if words[place] not in MODIFIERS)]
+    other, size = _longest([words[place] for place in places], 0)
+    if other is None or (cue is not None and len(other.rest) <= len(cue.rest)):
+        return cue, after
+    return other, places[size - 1] + 1
 
 
 def _translations() -> Iterator[tuple[str, Meaning, float]]:

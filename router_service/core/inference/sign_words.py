@@ -36,23 +36,37 @@ SIGN_WORDS: Mapping[Meaning, str] = {
     Sign.DEMANDING: """
         6.0: clean up this class, clean up this code, refactor, refactoring, refactorise, refactoriza,
             refaktoriere
-        4.0: architect, architecture, architektur, arquitectura, audit our, code review, complex, debug, debugge,
-            debuggen, debugging, memory leak, multi-step, race conditions, review my code, review the code, review
-            the security, review this code, review this pull request, security audit, segmentation fault, system
-            design, threat model, vulnerabilities
-        2.0: chapter, complete, comprehensive, contradict each other, curriculum, deep dive, distributed, due
-            diligence, end-to-end, executive summary, full, in depth, integration test, migration, multi-tenant,
-            novel, production, real-time, security, specification, strategy, taxonomy, thorough, trade-offs,
-            whole, world
-        1.0: across, anomalies, assess, attacker, cite, conclusion, concurrency, consistency, deadlocks, design,
-            detail, detailed, develop, drivers, each, every, examine, explain, guide, impact, justify, leak,
-            leaking, leaks, legal, medical, motif, multiple, narrator, narrators, phases, plan, proof, prove,
-            race, reconcile, risks, rollback, several, structured, synthesis, weigh, without changing, work out
+        4.0: any bug, any bugs, architect, architecture, architektur, arquitectura, audit my, audit our, audit the,
+            audit this, code for bugs, code for security, code for sql injection, code for vulnerabilities, code for
+            xss, code review, code safe, code secure, complex, csrf, debug, debugge, debuggen, debugging, exploit,
+            find bugs, find the bug, fix the bug, fix this bug, locate the bug, memory leak, migration of our,
+            migration plan, migration plan for, multi-step, multi-step plan, null pointer, penetration test, plan a
+            migration, plan each step, plan the migration, plan the steps, privilege escalation, race conditions,
+            review my code, review the code, review the security, review this code, review this pull request, root
+            cause, security audit, security bugs, security flaws, security holes, security issues, security problems,
+            security weaknesses, segmentation fault, spot the bug, sql injection, step-by-step plan, steps to migrate,
+            system design, threat model, vulnerabilities, xss
+        2.0: audit log, build a feature, build a full, chapter, complete, comprehensive, conflict resolution,
+            contradict each other, curriculum, deep dive, distributed, due diligence, e-commerce, end-to-end,
+            executive summary, feature, full, full stack, full-stack, fully functional, idempotency, in depth,
+            integration test, migrate, migration, monolith, multi-tenant, novel, production, production-ready, pull
+            request, real-time, security, specification, strategy, taxonomy, thorough, trade-offs, whole, world, write
+            a feature
+        1.0: across, anomalies, assess, attacker, authentication, authorization, backend, cite, conclusion,
+            concurrency, consistency, crashes, deadlocks, design, detail, detailed, develop, drivers, each, every,
+            examine, explain, from scratch, guide, impact, inventory, justify, leak, leaking, leaks, legal, medical,
+            microservices, motif, multiple, narrator, narrators, order tracking, payment, payments, phases, plan,
+            proof, prove, race, rate limiting, reconcile, refunds, retries, risks, rollback, several, structured,
+            synthesis, user accounts, webhooks, weigh, without changing, work out
     """,
     Sign.EASY: """
-        2.0: basic, boilerplate, hello world, just the, one line, one sentence, one-liner, quick, simple, tl;dr,
+        2.0: basic, boilerplate, einfache, einfachen, hello world, just the, minimal, one line, one sentence,
+            one-liner, quick, scaffold, scaffolding, sencilla, sencillo, simple, skeleton, starter, tl;dr, trivial,
             true/false, yes or no
-        1.0: a test, brief, capital, haiku, hello, hi, joke, label, limerick, names, only, polite, regex, short,
-            slogan, small, thanks, tips, word
+        1.0: a test, brief, capital, create a function, create a method, define a function, ecris une fonction,
+            escribe una funcion, escribe una función, function that, function to, function which, haiku, hello, helper
+            function, hi, joke, label, limerick, method that, method to, names, only, polite, python function, regex,
+            schreibe eine funktion, short, slogan, small, thanks, tips, word, write a function, write a helper, write
+            a method, écris une fonction
     """,
 }

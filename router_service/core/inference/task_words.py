@@ -41,14 +41,18 @@ TASK_WORDS: Mapping[Meaning, str] = {
             anyway, something nice, what is the difference between, why is it that
     """,
     TaskType.REASONING: """
-        4.0: architect, architecture, architektur, arquitectura, beweise, code review, debug, debugge, debuggen,
-            debugging, design the architecture, proof, prove, prove that, review my code, review the code, review the
-            security, review this code, review this pull request, root cause, system design, threat model
-        3.5: audit our, check my code, check this code, code audit, deduction, find bugs, fix the bug, fix the error,
-            fix this error, how should we design, how should we split, how would you architect, how would you design,
-            hypotheses, induction, look over this, migration plan for, multi step planning, multi-step, multi-step
-            plan, paradox, penetration test, post-mortem, postmortem, prove or disprove, review my, review the, spot
-            the bug, step plan, step-by-step plan, what could go wrong, where would you look, work backwards
+        4.0: architect, architecture, architektur, arquitectura, beweise, code for bugs, code for security, code for
+            sql injection, code for vulnerabilities, code for xss, code review, code safe, code secure, debug,
+            debugge, debuggen, debugging, design the architecture, migration of our, plan a migration, plan each step,
+            plan the steps, proof, prove, prove that, review my code, review the code, review the security, review
+            this code, review this pull request, root cause, security bugs, security flaws, security holes, security
+            weaknesses, steps to migrate, system design, threat model
+        3.5: audit my, audit our, audit the, audit this, check my code, check this code, code audit, deduction, find
+            bugs, fix the bug, fix the error, fix this error, how should we design, how should we split, how would you
+            architect, how would you design, hypotheses, induction, locate the bug, look over this, migration plan
+            for, monolith, multi step planning, multi-step, multi-step plan, null pointer, paradox, penetration test,
+            post-mortem, postmortem, prove or disprove, review my, review the, security issues, spot the bug, step
+            plan, step-by-step plan, what could go wrong, where would you look, work backwards
         3.0: any bug, any bugs, apart, attack, attack surface, attacker, average speed, big bang, blast radius, brain
             teaser, calculate, capacity planning, chess, compute, constraints, contradiction, cryptogram, csrf,
             deadlock, deadlocks, dice, disaster recovery, does it follow, does not belong, equation, explain your
@@ -79,15 +83,19 @@ TASK_WORDS: Mapping[Meaning, str] = {
         1.0: each step, explain why, how many ways, if all, por qué, pourquoi, then, warum, why
     """,
     TaskType.CODE_GENERATION: """
-        4.0: boilerplate, implement, implementiere, refactor, refactoring, refactorise, refactoriza, refaktoriere,
-            rewrite this code
-        3.5: a script, bash command, bash script, chrome extension, ci pipeline, clean up this, cli tool, code
-            snippet, code that, code which, command line tool, css for, discord bot, docker compose, excel formula,
-            formula for, github actions, graphql schema, grpc service, helm chart, html for, html form, html page,
-            kubernetes manifest, macro, nginx config, node script, proto file, protobuf, python script, rest endpoint,
-            shell script, spreadsheet formula, systemd, telegram bot, terraform module, unit file, userscript, vba,
-            write a class, write a function, write a method, write a program, write a query, write a script, write
-            code, write me a script, write sql
+        4.0: boilerplate, build a feature, implement, implementiere, refactor, refactoring, refactorise, refactoriza,
+            refaktoriere, rewrite this code, write a feature, write a quicksort, write a sorting function
+        3.5: a script, bash command, bash script, bubble sort, build a backend, build a class, build a full, build an
+            api, build me a script, chrome extension, ci pipeline, clean up this, cli tool, code a function, code
+            snippet, code that, code which, command line tool, create a class, create a function, create a method,
+            create a script, css for, define a function, discord bot, docker compose, ecris une fonction, escribe una
+            funcion, escribe una función, excel formula, formula for, github actions, graphql schema, grpc service,
+            helm chart, helper function, html for, html form, html page, kubernetes manifest, macro, merge sort,
+            mergesort, method that, method to, nginx config, node script, proto file, protobuf, python script, quick
+            sort, quicksort, recursive function, rest endpoint, schreibe eine funktion, shell script, sorting
+            function, spreadsheet formula, systemd, telegram bot, terraform module, unit file, userscript, vba, write
+            a class, write a function, write a helper, write a macro, write a method, write a program, write a query,
+            write a script, write code, write functions, write me a script, write sql, écris une fonction
         3.0: api wrapper, code, code to, coden, component, cron job, dockerfile, fonction, función, function, function
             that, function to, funktion, git hook, hello world, html document, landing page, leetcode, make it async,
             makefile, middleware, program, program to, programm, python code, python function, python program, regex,
@@ -115,6 +123,10 @@ TASK_WORDS: Mapping[Meaning, str] = {
             this script
     """,
     TaskType.CLASSIFICATION: """
+        5.0: intent behind, intent of, is the intent, is the sentiment, sentiment behind, sentiment of, what category
+            does, what is the customer's intent, what is the intent, what is the sentiment, what is the user's intent,
+            what sentiment, what's the intent, what's the sentiment, which of the following categories, which of these
+            categories, which one of these categories
         4.0: categorise, categorize, clasifica, classification, classifie, classify, detect the language, exactly one
             label, intent, ja oder nein, kategorisiere, klassifiziere, label each, one of the following categories,
             oui ou non, positive or negative, sentiment, spam, sí o no, toxic or not, true or false, true/false, what

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from router_service.core.decision.points import FACTORS
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import Conditions, Rule
 from router_service.core.decision.statistics import TargetStatistics
@@ -45,6 +46,14 @@ def test_the_sentence_names_points_factors_others_and_rejections() -> None:
     assert alone.reason.endswith("; no other may serve.")
     kept = (Rule(name="a alone", when=Conditions(), only=("a",)),)
     assert "keeps to a;" in decided(asked(CHAT), viewed(A, B, policy=replace(STILL, rules=kept))).reason
+
+
+def test_the_sentence_names_no_factor_that_earned_nothing() -> None:
+    found = decided(asked(replace(CHAT, weights=dict.fromkeys(FACTORS, 0.0))), viewed(A, B))
+    assert found.reason == "a/x has 0.0 points; 1 more could serve."
+    found = decided(asked(replace(CHAT, weights={**dict.fromkeys(FACTORS, 0.0), "cost": 1.0})), viewed(A, B))
+    assert ", most of them for cost " in found.reason
+    assert "quota" not in found.reason
 
 
 def test_nobody_to_choose_from() -> None:
