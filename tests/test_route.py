@@ -216,6 +216,31 @@ def test_a_deadline_that_priors_call_impossible_is_tried_and_refused_once_that_w
         assert refusal(stack) == "no target may serve this request; rejected: 1 by deadline"
 
 
+@pytest.mark.parametrize(
+    ("wishes", "field", "told"),
+    [
+        (
+            {"denied_providers": ["aldr"]},
+            "routing.denied_providers",
+            "'aldr' is no provider of this router; did you mean alder?",
+        ),
+        ({"allowed_providers": ["alder", "zzz"]}, "routing.allowed_providers", "known here: alder, birch, cedar"),
+        ({"required_capabilities": ["visionn"]}, "routing.required_capabilities", "did you mean vision?"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_the_callers_mistake(
+    stack: Stack, wishes: Mapping[str, object], field: str, told: str
+) -> None:
+    request = asking()
+    json_format.ParseDict(dict(wishes), request.routing)
+    with pytest.raises(grpc.RpcError) as caught:
+        stack.stub.Complete(request, timeout=10)
+    for error in (route_refused(stack, wishes), refused(caught.value)):
+        assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert field in error.message
+        assert told in error.message
+
+
 def test_route_runs_nothing_and_says_so(stack: Stack) -> None:
     answer, call = stack.stub.Route.with_call(question(), timeout=10)
     metadata = {key: str(value) for key, value in (*call.initial_metadata(), *call.trailing_metadata())}
