@@ -315,6 +315,7 @@ def test_an_answer_has_no_plan_unless_it_was_asked_for(stack: Stack) -> None:
 CONFIGURED = {
     "rules": [{"name": "summaries", "when": {"task": "summarization"}, "prefer": ["cedar"]}],
     "exploration": 0.0,
+    "priorities": ["birch", "cedar"],
 }
 
 
@@ -352,6 +353,19 @@ def test_a_dialect_that_is_not_spoken_is_decided_on_and_not_run(configured: Stac
     assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
     why = {subject: detail for _, subject, detail in precondition(caught.value)}
     assert "does not speak the dialect anthropic" in why[f"target:{BIRCH}"]
+
+
+def test_a_plan_that_begins_where_nobody_can_call_says_so_and_so_does_its_run(configured: Stack) -> None:
+    plan = route(configured, {"strategy": "priority"})
+    assert (plan.target, list(plan.fallbacks)) == (BIRCH, [CEDAR, ALDER])
+    assert "it is planned only, since this router does not speak the dialect anthropic yet;" in plan.reason
+    request = asking()
+    request.plan_view = router_pb2.PLAN_VIEW_BASIC
+    request.routing.decision_id = plan.decision_id
+    answer = configured.stub.Complete(request, timeout=10)
+    assert answer.target == CEDAR
+    assert f"of the plan {BIRCH} may not be called here now;" in answer.plan.reason
+    assert "planned only" not in route(configured, {"denied_providers": ["birch"]}).reason
 
 
 def test_a_limit_that_is_used_up_says_when_it_is_filled_again(configured: Stack) -> None:

@@ -21,6 +21,7 @@ class _Present:
 
     running: Prepared
     planning: Prepared
+    planned_only: frozenset[str]
 
 
 class Views:
@@ -52,15 +53,17 @@ class Views:
         """Decide by these from now on. A decision that is under way ends by what it began with."""
         planning = Prepared(catalog, policy)
         spoken = catalog.spoken(self._dialects)
-        self._present = _Present(planning if spoken is catalog else Prepared(spoken, policy), planning)
+        running = planning if spoken is catalog else Prepared(spoken, policy)
+        planned_only = frozenset(provider.name for provider in spoken.providers if not provider.is_spoken)
+        self._present = _Present(running, planning, planned_only)
 
     def to_run(self, tenant: str) -> View:
-        return self._view(self._present.running, tenant)
+        return self._view(self._present.running, frozenset(), tenant)
 
     def to_plan(self, tenant: str) -> View:
-        return self._view(self._present.planning, tenant)
+        return self._view(self._present.planning, self._present.planned_only, tenant)
 
-    def _view(self, prepared: Prepared, tenant: str) -> View:
+    def _view(self, prepared: Prepared, planned_only: frozenset[str], tenant: str) -> View:
         self._turn += 1
         return View(
             catalog=prepared.catalog,
@@ -72,5 +75,6 @@ class Views:
             in_flight=self._rooms.in_flight,
             policy=prepared.policy,
             turn=self._turn,
+            planned_only=planned_only,
             prepared=prepared,
         )

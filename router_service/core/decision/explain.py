@@ -101,6 +101,11 @@ def sentence(decision: Decision, rejected: Mapping[Rejection, int], found: Estim
         parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}{_preferred(decision, first, rule)}")
     elif rule is not None and rule.only:
         parts.append(f"the rule {rule.name!r} keeps to {', '.join(rule.only)}")
+    if first.target.provider.name in decision.view.planned_only:
+        dialect = first.target.provider.dialect
+        parts.append(f"it is planned only, since this router does not speak the dialect {dialect} yet")
+    if decision.passed_over:
+        parts.append(f"of the plan {', '.join(decision.passed_over)} may not be called here now")
     others = len(decision.prepared.offers) - sum(rejected.values()) - 1
     parts.append(f"{others} more could serve" if others else "no other may serve")
     if rejected:

@@ -32,6 +32,8 @@ def _nothing() -> Mapping[str, Value]:
 class View:
     """Mappings are by target id, but `quotas` by provider or target id. They are replaced and never changed.
 
+    `planned_only` are the providers, by name, that this router can plan with and not call.
+
     `turn` counts this process's decisions, for strategies that take turns. `prepared` spares the work that is the same
     for all views of one catalogue and policy; without it every decision does that anew.
     """
@@ -45,6 +47,7 @@ class View:
     in_flight: Mapping[str, int] = field(default_factory=_nothing)
     policy: Policy = PLAIN_POLICY
     turn: int = 0
+    planned_only: frozenset[str] = frozenset()
     prepared: Prepared | None = None
 
     def standing(self, target: Target) -> Standing:
