@@ -233,6 +233,31 @@ def test_a_deadline_that_priors_call_impossible_is_tried_and_refused_once_that_w
         assert refusal(stack) == "no target may serve this request; rejected: 1 by deadline"
 
 
+@pytest.mark.parametrize(
+    ("wishes", "field", "told"),
+    [
+        (
+            {"denied_providers": ["aldr"]},
+            "routing.denied_providers",
+            "'aldr' is no provider of this router; did you mean alder?",
+        ),
+        ({"allowed_providers": ["alder", "zzz"]}, "routing.allowed_providers", "known here: alder, birch, cedar"),
+        ({"required_capabilities": ["visionn"]}, "routing.required_capabilities", "did you mean vision?"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_the_callers_mistake(
+    stack: Stack, wishes: Mapping[str, object], field: str, told: str
+) -> None:
+    request = asking()
+    json_format.ParseDict(dict(wishes), request.routing)
+    with pytest.raises(grpc.RpcError) as caught:
+        stack.stub.Complete(request, timeout=10)
+    for error in (route_refused(stack, wishes), refused(caught.value)):
+        assert error.code is grpc.StatusCode.INVALID_ARGUMENT
+        assert field in error.message
+        assert told in error.message
+
+
 def test_route_runs_nothing_and_says_so(stack: Stack) -> None:
     answer, call = stack.stub.Route.with_call(question(), timeout=10)
     metadata = {key: str(value) for key, value in (*call.initial_metadata(), *call.trailing_metadata())}
@@ -307,6 +332,7 @@ def test_an_answer_has_no_plan_unless_it_was_asked_for(stack: Stack) -> None:
 CONFIGURED = {
     "rules": [{"name": "summaries", "when": {"task": "summarization"}, "prefer": ["cedar"]}],
     "exploration": 0.0,
+    "priorities": ["birch", "cedar"],
 }
 
 
@@ -344,6 +370,19 @@ def test_a_dialect_that_is_not_spoken_is_decided_on_and_not_run(configured: Stac
     assert (error.code.name, error.info.reason) == ("FAILED_PRECONDITION", "NO_ELIGIBLE_TARGET")
     why = {subject: detail for _, subject, detail in precondition(caught.value)}
     assert "does not speak the dialect anthropic" in why[f"target:{BIRCH}"]
+
+
+def test_a_plan_that_begins_where_nobody_can_call_says_so_and_so_does_its_run(configured: Stack) -> None:
+    plan = route(configured, {"strategy": "priority"})
+    assert (plan.target, list(plan.fallbacks)) == (BIRCH, [CEDAR, ALDER])
+    assert "it is planned only, since this router does not speak the dialect anthropic yet;" in plan.reason
+    request = asking()
+    request.plan_view = router_pb2.PLAN_VIEW_BASIC
+    request.routing.decision_id = plan.decision_id
+    answer = configured.stub.Complete(request, timeout=10)
+    assert answer.target == CEDAR
+    assert f"of the plan {BIRCH} may not be called here now;" in answer.plan.reason
+    assert "planned only" not in route(configured, {"denied_providers": ["birch"]}).reason
 
 
 def test_a_limit_that_is_used_up_says_when_it_is_filled_again(configured: Stack) -> None:

@@ -129,7 +129,10 @@ def replan(order: Sequence[str], request: Request, view: View, rng: Random) -> P
     offers = {offer.id: offer for offer in fresh.decision.prepared.offers}
     left = [offers[id] for id in order if id in offers and id not in fresh.rejected]
     left.sort(key=lambda offer: view.standing(offer.target).state is State.UNHEALTHY)
-    decision = replace(fresh.decision, chain=tuple(left[: fresh.decision.question.chain_length]), explored=None)
+    chain = tuple(left[: fresh.decision.question.chain_length])
+    before = order[: order.index(chain[0].id)] if chain else ()
+    passed_over = tuple(id for id in before if id not in offers or id in fresh.rejected)
+    decision = replace(fresh.decision, chain=chain, explored=None, passed_over=passed_over)
     return replace(fresh, targets=tuple([offer.target for offer in decision.chain]), decision=decision)
 
 

@@ -11,6 +11,7 @@ from router_service.core.errors import CallerDeadline, Stage
 from router_service.core.plan import Plan, View, plan, replan
 from router_service.core.request import Request
 from router_service.service.decisions import Decisions
+from router_service.service.names import check_names
 from router_service.service.preparation import prepared
 from router_service.service.refusals import nobody, unknown_target
 
@@ -41,6 +42,7 @@ class Planning:
     def _planned(self, request: Request, view: View, *, may_be_empty: bool = False) -> tuple[Request, Plan]:
         if time.monotonic() >= request.deadline:
             raise CallerDeadline(Stage.ADMISSION)
+        check_names(request.routing, view.catalog)
         among = None
         if request.routing.decision_id:
             decided = self._decisions.find(request.routing.decision_id, tenant=request.tenant, now=time.monotonic())

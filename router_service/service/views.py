@@ -24,6 +24,7 @@ class _Present:
     planning: Prepared
     running_turns: Turns
     planning_turns: Turns
+    planned_only: frozenset[str]
 
 
 class Views:
@@ -59,17 +60,18 @@ class Views:
         planning = Prepared(catalog, policy)
         spoken = catalog.spoken(self._dialects)
         running = planning if spoken is catalog else Prepared(spoken, policy)
-        self._present = _Present(running, planning, Turns(self._turn), Turns(self._turn))
+        planned_only = frozenset(provider.name for provider in spoken.providers if not provider.is_spoken)
+        self._present = _Present(running, planning, Turns(self._turn), Turns(self._turn), planned_only)
 
     def to_run(self, tenant: str) -> View:
         present = self._present
-        return self._view(present.running, present.running_turns, tenant)
+        return self._view(present.running, present.running_turns, frozenset(), tenant)
 
     def to_plan(self, tenant: str) -> View:
         present = self._present
-        return self._view(present.planning, present.planning_turns, tenant)
+        return self._view(present.planning, present.planning_turns, present.planned_only, tenant)
 
-    def _view(self, prepared: Prepared, turns: Turns, tenant: str) -> View:
+    def _view(self, prepared: Prepared, turns: Turns, planned_only: frozenset[str], tenant: str) -> View:
         return View(
             catalog=prepared.catalog,
             standings=self._board.standings(),
@@ -80,5 +82,6 @@ class Views:
             in_flight=self._rooms.in_flight,
             policy=prepared.policy,
             turns=turns,
+            planned_only=planned_only,
             prepared=prepared,
         )

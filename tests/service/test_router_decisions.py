@@ -89,15 +89,42 @@ def test_a_decision_is_kept_for_its_time() -> None:
         decisions.find(found, tenant="", now=100.0 + KEPT_S)
 
 
-def test_the_oldest_makes_room_for_the_newest() -> None:
-    decisions, request = Decisions(most=2), asked()
+def test_a_burst_of_new_decisions_displaces_none_of_the_usual_size() -> None:
+    decisions, request = Decisions(), asked()
     plan = decided(request, VIEW)
-    first, second, third = (decisions.keep(request, plan, now=float(n)) for n in range(3))
-    assert len({first, second, third}) == 3
-    with pytest.raises(UnknownDecision):
-        decisions.find(first, tenant="", now=3.0)
-    for kept in (second, third):
+    first = decisions.keep(request, plan, now=0.0)
+    for _ in range(10_000):
+        decisions.keep(request, plan, now=1.0)
+    assert decisions.find(first, tenant="", now=2.0)
+
+
+def test_the_oldest_makes_room_for_the_newest() -> None:
+    request = asked()
+    plan = decided(request, VIEW)
+    decisions = Decisions(most_bytes=4 * 2000)
+    made = [decisions.keep(request, plan, now=float(n)) for n in range(3)]
+    assert len(set(made)) == 3
+    with pytest.raises(UnknownDecision, match="newer ones have displaced it; ask Route for a new one"):
+        decisions.find(made[0], tenant="", now=3.0)
+    for kept in made[1:]:
         assert decisions.find(kept, tenant="", now=3.0)
+
+
+def test_a_tenant_displaces_only_its_own_and_those_of_who_has_more() -> None:
+    decisions = Decisions(most_bytes=10 * 2000)
+    quiet, busy = asked(tenant="quiet"), asked(tenant="busy")
+    plan = decided(quiet, VIEW)
+    kept = [decisions.keep(quiet, plan, now=0.0) for _ in range(3)]
+    for _ in range(100):
+        decisions.keep(busy, plan, now=1.0)
+    for n in range(100):
+        decisions.keep(asked(tenant=f"other-{n % 5}"), plan, now=1.0)
+    assert decisions.find(kept[-1], tenant="quiet", now=2.0)
+    large = replace(asked(tenant="large"), labels={"note": "x" * 50_000})
+    found = decisions.keep(large, plan, now=2.0)
+    assert decisions.find(found, tenant="large", now=2.0), (
+        "even one that is larger than all may be is kept until the next"
+    )
 
 
 def test_a_kept_decision_holds_no_prompt() -> None:

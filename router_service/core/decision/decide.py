@@ -37,6 +37,7 @@ class Placed:
 class Decision:
     """`chain` is the order in which to try. `order` is that of all who are eligible, None where only the first few were
     looked at, since nothing but an explanation needs the rest. `explored` is whom chance put first, if it did.
+    `passed_over` are the targets of an earlier plan, by id, that stood before the first one and may not serve now.
     """
 
     view: View
@@ -50,6 +51,7 @@ class Decision:
     chain: tuple[Offer, ...]
     order: tuple[Placed, ...] | None
     explored: Offer | None
+    passed_over: tuple[str, ...] = ()
 
 
 def decide(request: Request, view: View, rng: Random) -> Decision:

@@ -16,6 +16,7 @@ from router_service.core.decision.gates import lasting, passing
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.points import FACTORS
 from router_service.core.decision.rejection import Refusal, Rejection
+from router_service.core.decision.rules import Rule, position
 from router_service.core.decision.strategies import POINTS
 
 UNHEALTHY = Refusal(Rejection.HEALTH, "it is unhealthy, and others are not")
@@ -97,14 +98,43 @@ def sentence(decision: Decision, rejected: Mapping[Rejection, int], found: Estim
     rule = decision.ranking.table.shortlist.rule
     parts = [f"{first.id} {_merit(decision, first, found)}"]
     if rule is not None and not decision.question.profile.is_strategy_named and rule.prefer:
-        parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}")
+        parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}{_preferred(decision, first, rule)}")
     elif rule is not None and rule.only:
         parts.append(f"the rule {rule.name!r} keeps to {', '.join(rule.only)}")
+    if first.target.provider.name in decision.view.planned_only:
+        dialect = first.target.provider.dialect
+        parts.append(f"it is planned only, since this router does not speak the dialect {dialect} yet")
+    if decision.passed_over:
+        parts.append(f"of the plan {', '.join(decision.passed_over)} may not be called here now")
     others = len(decision.prepared.offers) - sum(rejected.values()) - 1
     parts.append(f"{others} more could serve" if others else "no other may serve")
     if rejected:
         parts.append(f"rejected: {_counted(rejected)}")
     return "; ".join(parts) + "."
+
+
+def _preferred(decision: Decision, first: Offer, rule: Rule) -> str:
+    """What has to be said where the first target is none of those that the rule prefers."""
+    windows = decision.moment.windows
+
+    def is_preferred(offer: Offer) -> bool:
+        return position(rule.prefer, offer.target, is_free=offer.is_free(windows)) < len(rule.prefer)
+
+    if is_preferred(first):
+        return ""
+    refused = {index for index, _ in _refused(decision)}
+    left = [e for i, e in decision.ranking.table.shortlist.entry_of.items() if i not in refused]
+    return (
+        ", which come behind it this time" if any(is_preferred(e.offer) for e in left) else ", of whom none may serve"
+    )
+
+
+def _class(decision: Decision, number: int) -> int:
+    """The rank that the rule gave to the class of that number among those that anybody is in; what stands behind all
+    of them has a rank behind theirs.
+    """
+    ranks = sorted(place for place in decision.ranking.places if place >= 0)
+    return ranks[number] if number < len(ranks) else number - len(ranks) + ranks[-1] + 1 if ranks else number
 
 
 def _order(decision: Decision) -> tuple[Placed, ...]:
@@ -139,7 +169,7 @@ def _eligible(decision: Decision, placed: Placed) -> Candidate:
         parts = (own, *parts)
     return Candidate(
         target=offer.target,
-        preference_class=placed.preference_class,
+        preference_class=_class(decision, placed.preference_class),
         score=placed.score,
         factors=parts,
         estimate=found,

@@ -14,6 +14,7 @@ from router_service.core.decision.outlook import Outlook
 from router_service.core.decision.policy import CEILINGS_USD, Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.question import Question
+from router_service.core.decision.regions import is_in
 from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.rules import Rule, position
 from router_service.core.task import TaskType
@@ -99,7 +100,7 @@ def _capability(offer: Offer, profile: Profile) -> str:
 
 def _region(offer: Offer, profile: Profile) -> str:
     region = offer.target.provider.region
-    if not profile.region or region == profile.region or region.startswith(f"{profile.region}-"):
+    if not profile.region or is_in(region, profile.region):
         return ""
     return f"it runs in {region or 'a region that nobody named'}, and {profile.region} is demanded"
 

@@ -127,11 +127,14 @@ class Prepared:
         return found
 
     def strategy(self, name: str) -> Strategy:
-        """Raises InvalidRequest for a name that stands for none."""
+        """Raises InvalidRequest for a name that stands for none, or for one that the policy gives nothing to go by."""
         found = self.strategies.get(name)
         if found is None:
             known = ", ".join(sorted(self.strategies))
             raise InvalidRequest([Violation("routing.strategy", f"{name!r} is none; use one of {known}")])
+        if lacks := found.needs(self.policy):
+            why = f"{name!r} has nothing to go by: the router's configuration lacks {lacks}"
+            raise InvalidRequest([Violation("routing.strategy", why)])
         return found
 
 

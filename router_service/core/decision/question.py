@@ -9,6 +9,7 @@ from router_service.core.catalog import Catalog, Model
 from router_service.core.chat import Prompt, ResponseKind
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
+from router_service.core.decision.regions import is_in
 from router_service.core.decision.rules import Conditions
 from router_service.core.inference import Inference
 from router_service.core.request import Request, Routing
@@ -164,7 +165,7 @@ def _confidence(routing: Routing, inference: Inference | None) -> float | None:
 def _compliance(routing: Routing, region: str) -> frozenset[str]:
     if routing.required_compliance or not routing.requires_compliance:
         return routing.required_compliance
-    return frozenset({"gdpr" if region == EUROPE else "soc2"})
+    return frozenset({"gdpr" if is_in(region, EUROPE) else "soc2"})
 
 
 def _demanded(prompt: Prompt, task: TaskType | None) -> frozenset[str]:

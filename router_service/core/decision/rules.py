@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from router_service.core.catalog import Target
 from router_service.core.decision.profile import Profile
+from router_service.core.decision.regions import is_in
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
 
 FREE = "free"
@@ -19,7 +20,7 @@ class Conditions:
     """All that are given must hold; empty and None are not given.
 
     In `complexities` None stands for a complexity that is not known. `over_input_tokens` is exceeded, never equalled;
-    `max_input_tokens` may be equalled.
+    `max_input_tokens` may be equalled. A region holds its parts as well, as `eu` holds `eu-west`.
     """
 
     is_over_budget: bool | None = None
@@ -82,7 +83,7 @@ def selects(selector: str, target: Target, *, is_free: bool) -> bool:
         case "role":
             return name in target.model.roles
         case "region":
-            return target.provider.region == name
+            return is_in(target.provider.region, name)
         case "compliance":
             return name in target.provider.compliance
         case "free":
@@ -116,7 +117,7 @@ def _membership(when: Conditions, profile: Profile) -> bool:
         (not when.tasks or profile.task in when.tasks)
         and (not when.complexities or profile.complexity in when.complexities)
         and (not when.budget_tiers or profile.budget_tier in when.budget_tiers)
-        and (not when.regions or profile.region in when.regions)
+        and (not when.regions or any(is_in(profile.region, region) for region in when.regions))
         and (not when.environments or profile.environment in when.environments)
         and (not when.tenants or profile.tenant in when.tenants)
         and all((key, value) in profile.labels for key, value in when.labels.items())

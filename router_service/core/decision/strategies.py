@@ -156,6 +156,18 @@ def _priority(option: Option, setting: Setting) -> float:
     return -float(position(setting.policy.priorities, option.offer.target, is_free=option.estimate.is_free))
 
 
+def _nothing(_policy: Policy) -> str:
+    return ""
+
+
+def _shares_missing(policy: Policy) -> str:
+    return "" if policy.shares else "routing.shares, for example shares: {groq: 3, together: 1}"
+
+
+def _priorities_missing(policy: Policy) -> str:
+    return "" if policy.priorities else "routing.priorities, for example priorities: [tier:local, groq]"
+
+
 def _balance(place: int) -> Callable[[Policy], float]:
     return lambda policy: policy.balance[place]
 
@@ -165,6 +177,7 @@ class Strategy:
     """A named value: scorers with their weights, how their scores become one, and who picks by it.
 
     A weight is a number or is read from the policy. `describes` finishes the sentence "the first by ..." for people.
+    `needs` tells the settings without which it has nothing to go by, in words, and is empty where there is enough.
     """
 
     name: str
@@ -172,6 +185,7 @@ class Strategy:
     scorers: tuple[tuple[Scorer, float | Callable[[Policy], float]], ...]
     combine: Combine = weighted_sum
     picker: Picker = best_first
+    needs: Callable[[Policy], str] = _nothing
 
     def score(self, option: Option, setting: Setting) -> float:
         """More is better."""
@@ -210,8 +224,19 @@ BUILT_IN: Mapping[str, Strategy] = MappingProxyType(
             ),
             Strategy(name="round_robin", describes="turn", scorers=(), picker=in_turn),
             Strategy(name="least_loaded", describes="requests in flight", scorers=((_idleness, 1.0),)),
-            Strategy(name="weighted", describes="a draw by shares", scorers=((_share, 1.0),), picker=drawn_by_score),
-            Strategy(name="priority", describes="the configured order", scorers=((_priority, 1.0),)),
+            Strategy(
+                name="weighted",
+                describes="a draw by shares",
+                scorers=((_share, 1.0),),
+                picker=drawn_by_score,
+                needs=_shares_missing,
+            ),
+            Strategy(
+                name="priority",
+                describes="the configured order",
+                scorers=((_priority, 1.0),),
+                needs=_priorities_missing,
+            ),
             Strategy(name="ensemble", describes="the vote of other strategies", scorers=(), picker=by_vote),
         )
     }

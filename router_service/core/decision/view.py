@@ -33,6 +33,8 @@ def _nothing() -> Mapping[str, Value]:
 class View:
     """Mappings are by target id, but `quotas` by provider or target id. They are replaced and never changed.
 
+    `planned_only` are the providers, by name, that this router can plan with and not call.
+
     `turns` say who is next, for strategies that take turns; a decision reads them and changes nothing. `prepared`
     spares the work that is the same for all views of one catalogue and policy; without it every decision does that
     anew.
@@ -47,6 +49,7 @@ class View:
     in_flight: Mapping[str, int] = field(default_factory=_nothing)
     policy: Policy = PLAIN_POLICY
     turns: Turns = field(default_factory=Turns)
+    planned_only: frozenset[str] = frozenset()
     prepared: Prepared | None = None
 
     def standing(self, target: Target) -> Standing:

@@ -42,6 +42,7 @@ def test_the_sentence_names_points_factors_others_and_rejections() -> None:
     rules = (Rule(name="chat first", when=Conditions(), prefer=("b", "a")),)
     found = decided(asked(CHAT), viewed(A, B, C, policy=replace(STILL, rules=rules)))
     assert "the rule 'chat first' prefers b, a" in found.reason
+    assert "prefers b, a;" in found.reason
     alone = decided(asked(CHAT), viewed(A))
     assert alone.reason.endswith("; no other may serve.")
     kept = (Rule(name="a alone", when=Conditions(), only=("a",)),)
@@ -54,6 +55,17 @@ def test_the_sentence_names_no_factor_that_earned_nothing() -> None:
     found = decided(asked(replace(CHAT, weights={**dict.fromkeys(FACTORS, 0.0), "cost": 1.0})), viewed(A, B))
     assert ", most of them for cost " in found.reason
     assert "quota" not in found.reason
+
+
+def test_a_preference_that_nobody_meets_is_told_as_such() -> None:
+    policy = replace(STILL, rules=(Rule(name="c first", when=Conditions(), prefer=("c", "b")),))
+    found = decided(asked(replace(CHAT, denied_providers=frozenset({"c", "b"}))), viewed(A, B, C, policy=policy))
+    assert "the rule 'c first' prefers c, b, of whom none may serve;" in found.reason
+    assert candidate(found, "a/x").preference_class == 2, "it is none of the preferred"
+    idle = {"b/y": Standing(state=State.DEGRADED, traffic_share=0.0)}
+    found = decided(asked(CHAT), viewed(A, B, C, policy=policy, standings=idle))
+    assert "prefers c, b, which come behind it this time;" in found.reason
+    assert candidate(found, "a/x").preference_class < candidate(found, "b/y").preference_class
 
 
 def test_nobody_to_choose_from() -> None:

@@ -210,6 +210,8 @@ def test_refusal(request_: Request, view: View, reason: str, detail: str) -> Non
     [
         pytest.param(asked(Routing(model="auto")), viewed(made("a/x")), id="auto"),
         pytest.param(asked(Routing(region="eu")), viewed(made("a/x", region="eu-west-1")), id="part-of-the-region"),
+        pytest.param(asked(Routing(region="EU")), viewed(made("a/x", region="eu-west-1")), id="region-in-capitals"),
+        pytest.param(asked(Routing(region="eu")), viewed(made("a/x", region="EU")), id="capitals-in-the-catalogue"),
         pytest.param(asked(Routing(budget_tier=BudgetTier.LOW)), viewed(made("a/x", price=1.5)), id="at-the-ceiling"),
         pytest.param(
             asked(Routing(budget_tier=BudgetTier.UNLIMITED)), viewed(made("a/x", price=None)), id="no-ceiling"
@@ -256,6 +258,9 @@ def test_passes(request_: Request, view: View) -> None:
     ("routing", "tags"),
     [
         (Routing(requires_compliance=True, region="eu"), "gdpr"),
+        (Routing(requires_compliance=True, region="eu-west"), "gdpr"),
+        (Routing(requires_compliance=True, region="EU-West"), "gdpr"),
+        (Routing(requires_compliance=True, region="europa"), "soc2"),
         (Routing(requires_compliance=True, region="us"), "soc2"),
         (Routing(requires_compliance=True), "soc2"),
         (Routing(requires_compliance=True, region="eu", required_compliance=frozenset({"hipaa"})), "hipaa"),

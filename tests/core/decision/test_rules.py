@@ -49,6 +49,7 @@ def view(policy: Policy, *, is_over: bool = False) -> View:
             asked(),
         ),
         (Conditions(regions=frozenset({""})), asked(), asked(Routing(region="eu"))),
+        (Conditions(regions=frozenset({"eu"})), asked(Routing(region="EU")), asked()),
         (
             Conditions(environments=frozenset({Environment.DEVELOPMENT})),
             asked(Routing(environment=Environment.DEVELOPMENT)),
@@ -73,6 +74,13 @@ def test_condition(when: Conditions, matching: Request, other: Request) -> None:
     assert (found.rule, ids(found)) == ("r", ["b/dear", "a/cheap"])
     found = decided(other, view(ruled(when)))
     assert (found.rule, ids(found)) == ("", ["a/cheap", "b/dear"])
+
+
+def test_a_rule_for_a_region_holds_for_its_parts() -> None:
+    policy = ruled(Conditions(regions=frozenset({"eu"})))
+    here = [made("a/cheap", price=0.1, region="eu-west-1"), made("b/dear", price=40, region="eu-west-1")]
+    found = decided(asked(Routing(region="EU-West")), viewed(*here, policy=policy))
+    assert (found.rule, ids(found)) == ("r", ["b/dear", "a/cheap"])
 
 
 def test_conditions_on_the_budget_and_on_compliance_and_sla() -> None:
@@ -152,6 +160,8 @@ def test_a_strategy_that_is_named_skips_what_rules_prefer_but_never_what_they_ke
         ("role:default", True),
         ("role:complex", False),
         ("region:eu", True),
+        ("region:EU", True),
+        ("region:eu-west", False),
         ("compliance:gdpr", True),
         ("compliance:hipaa", False),
         ("open_weights", True),

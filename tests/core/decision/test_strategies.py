@@ -217,3 +217,11 @@ def test_third_parties_add_strategies_by_name() -> None:
 def test_an_unknown_strategy_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequest, match=r"routing\.strategy: 'luck' is none; use one of balanced, cost_optimized"):
         decided(asked(Routing(strategy="luck")), viewed(*ALL))
+
+
+@pytest.mark.parametrize(("strategy", "key"), [("weighted", "routing.shares"), ("priority", "routing.priorities")])
+def test_a_strategy_with_nothing_to_go_by_is_refused_with_what_it_lacks(strategy: str, key: str) -> None:
+    with pytest.raises(
+        InvalidRequest, match=rf"routing\.strategy: '{strategy}' has nothing to go by: .* lacks {key}, for"
+    ):
+        decided(asked(Routing(strategy=strategy)), viewed(*ALL))

@@ -189,7 +189,7 @@ def policy(rng: Random) -> Policy:
         chain_length=rng.choice((1, 3, 6, 50)),
         weights={name: rng.uniform(0, 10) for name in sorted(some(rng, FACTORS, 0.2))},
         shares={name: rng.uniform(0, 5) for name in NAMES},
-        priorities=tuple(rng.sample(SELECTORS, rng.randint(0, 3))),
+        priorities=tuple(rng.sample(SELECTORS, rng.randint(1, 3))),
     )
 
 

@@ -388,7 +388,8 @@ class Routing(_message.Message):
     strategy: _builtins.str
     """The strategy by name: `points`, `cost_optimized`, `latency_optimized`, `quality_optimized`, `balanced`,
     `round_robin`, `least_loaded`, `weighted`, `priority`, `ensemble` or a registered one. Empty means the server's
-    setting, else `points`. Naming one skips rules that only prefer. An unknown name is INVALID_ARGUMENT.
+    setting, else `points`. Naming one skips rules that only prefer. An unknown name is INVALID_ARGUMENT, and
+    so is `weighted` without `routing.shares` and `priority` without `routing.priorities` in the configuration.
     """
     budget_tier: _chat_pb2.BudgetTier.ValueType
     """The price ceiling. Unspecified means the server's setting, else none."""
@@ -440,14 +441,14 @@ class Routing(_message.Message):
     """
     @_builtins.property
     def allowed_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The providers that may be used, by name. Up to 64 names, none of them empty, else INVALID_ARGUMENT. Empty means
-        all.
+        """The providers that may be used, by name. Up to 64 names, each of them a provider of the configuration, else
+        INVALID_ARGUMENT with the nearest names. Empty means all.
         """
 
     @_builtins.property
     def denied_providers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The providers that may not be used, by name; it wins over `allowed_providers`. Up to 64 names, none of them empty,
-        else INVALID_ARGUMENT. Empty by default.
+        """The providers that may not be used, by name; it wins over `allowed_providers`. Up to 64 names, each of them a
+        provider of the configuration, else INVALID_ARGUMENT with the nearest names. Empty by default.
         """
 
     @_builtins.property
@@ -472,7 +473,8 @@ class Routing(_message.Message):
     @_builtins.property
     def required_capabilities(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The capabilities that a target must have, for example `tools`, `vision` or `json_schema`, beside those that the
-        content demands. Empty by default.
+        content demands. A name that is none of `tools`, `vision`, `json_schema`, `json_object` and `reasoning`, nor of any
+        target of the configuration, is INVALID_ARGUMENT. Empty by default.
         """
 
     @_builtins.property
