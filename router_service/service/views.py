@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from router_service.core.catalog import Catalog
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
 from router_service.core.plan import View
+from router_service.core.tenant import Tenant
 from router_service.health.board import HealthBoard
 from router_service.service.rooms import Rooms
 from router_service.store.ports import QuotaStandings
@@ -21,6 +22,11 @@ class _Present:
 
     running: Prepared
     planning: Prepared
+    of_tenants: Mapping[str, _Present] = field(default_factory=dict)
+    """For the tenants that only some of the targets serve."""
+
+    def of(self, tenant: str) -> _Present:
+        return self.of_tenants.get(tenant, self)
 
 
 class Views:
@@ -48,17 +54,32 @@ class Views:
         self._turn = turn
         self.adopt(Catalog(()), Policy())
 
-    def adopt(self, catalog: Catalog, policy: Policy) -> None:
-        """Decide by these from now on. A decision that is under way ends by what it began with."""
-        planning = Prepared(catalog, policy)
-        spoken = catalog.spoken(self._dialects)
-        self._present = _Present(planning if spoken is catalog else Prepared(spoken, policy), planning)
+    def adopt(self, catalog: Catalog, policy: Policy, tenants: Iterable[Tenant] = ()) -> None:
+        """Decide by these from now on. A decision that is under way ends by what it began with.
+
+        To a tenant that may not use them, targets do not exist: neither is it told of them nor do they serve it.
+        """
+        of_sets: dict[tuple[str, ...], _Present] = {}
+        of_tenants: dict[str, _Present] = {}
+        for tenant in tenants:
+            if not tenant.only or tenant.is_log_only:
+                continue
+            if tenant.only not in of_sets:
+                allowed = replace(catalog, targets=tuple(t for t in catalog.targets if tenant.may_use(t)))
+                of_sets[tenant.only] = self._presented(allowed, policy, {})
+            of_tenants[tenant.name] = of_sets[tenant.only]
+        self._present = self._presented(catalog, policy, of_tenants)
 
     def to_run(self, tenant: str) -> View:
-        return self._view(self._present.running, tenant)
+        return self._view(self._present.of(tenant).running, tenant)
 
     def to_plan(self, tenant: str) -> View:
-        return self._view(self._present.planning, tenant)
+        return self._view(self._present.of(tenant).planning, tenant)
+
+    def _presented(self, catalog: Catalog, policy: Policy, of_tenants: Mapping[str, _Present]) -> _Present:
+        planning = Prepared(catalog, policy)
+        spoken = catalog.spoken(self._dialects)
+        return _Present(planning if spoken is catalog else Prepared(spoken, policy), planning, of_tenants)
 
     def _view(self, prepared: Prepared, tenant: str) -> View:
         self._turn += 1
