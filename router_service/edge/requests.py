@@ -63,7 +63,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What a request has besides its content: its id, who asks, and its times, as core.request.Request documents them."""
+    """What a request has besides its content: its id, who asks, and its times, as core.request.Request has them."""
 
     request_id: str
     deadline: float
