@@ -34,9 +34,12 @@ from prober.schedule import Schedule
 from router_service import config
 from router_service.core.catalog import Catalog, Provider
 from router_service.core.settings import Settings
+from router_service.core.tenant import EVERY_ROLE, Role
 from router_service.core.windows import Clock
 from router_service.providers.openai import OpenAIDialect
+from router_service.rpc.access import Leniency
 from router_service.rpc.call import CallFrame
+from router_service.rpc.guard import Guard, has_reflection
 from router_service.rpc.process import (
     CannotSayReady,
     check_ready_file,
@@ -46,6 +49,7 @@ from router_service.rpc.process import (
     write_ready_file,
 )
 from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
+from router_service.rpc.tls import BadCertificate
 from router_service.store.quota import QuotaBook
 from router_service.store.sqlite import SqliteQuotaStore
 from router_service.store.terms import terms_of
@@ -63,6 +67,8 @@ MAX_MESSAGE_MIB = 4
 STOP_S = 0.3
 """How long calls may go on once the end is asked for: what is said last is a heartbeat, and nobody misses it."""
 
+LENIENCY = Leniency(unknown=frozenset({Role.OPERATOR}), certified=frozenset({Role.HEALTH_REPORTER}), local=EVERY_ROLE)
+"""Everybody may watch while there are no tenants; reports are taken over the Unix socket, or with a certificate."""
 Job = Callable[[], Coroutine[None, None, None]]
 """Something that goes on until it is cancelled."""
 
@@ -86,7 +92,7 @@ def run(settings: Settings, options: ProberOptions, lines: LineWriter) -> int:
             check_ready_file(options.ready_file)
         with own_directory(options.data_dir), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(settings, options, lines))
-    except (CannotStart, CannotListen, CannotServeMetrics, CannotSayReady, EpochLost) as e:
+    except (BadCertificate, CannotStart, CannotListen, CannotServeMetrics, CannotSayReady, EpochLost) as e:
         sys.stderr.write(f"prober: {e}\n")
         return USAGE
 
@@ -94,6 +100,12 @@ def run(settings: Settings, options: ProberOptions, lines: LineWriter) -> int:
 async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) -> int:
     """What is entered here is left in reverse, however it ends."""
     heard: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    guard = Guard(
+        settings,
+        options.address or settings.prober.address,
+        allow_remote=settings.prober.allow_remote,
+        leniency=LENIENCY,
+    )
     async with AsyncExitStack() as stack:
         outlets = Outlets(settings.telemetry, service_name="signalbox-prober")
         stack.callback(outlets.close)
@@ -102,13 +114,14 @@ async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) ->
         exchanges = await stack.enter_async_context(Exchanges())
         picture = Picture(settings.catalog, settings.prober, now=time.monotonic())
         feed = _feed(settings, options, picture)
-        front = _Front(settings, options, feed, outlets.spans, calls)
+        front = _Front(settings, options, feed, outlets.spans, calls, guard)
         raise_open_files()
         cheap = _cheap(settings, exchanges, picture, feed, probes, tracer)
         deep = _deep(settings, options, exchanges, picture, feed, probes, tracer)
 
         def adopt(new: Settings) -> None:
             """One stretch without an await: nothing is probed by half of it."""
+            guard.access.adopt(new.tenants)
             picture.adopt(new.catalog, time.monotonic())
             cheap.adopt(_probed(new.catalog))
             if deep is not None:
@@ -122,7 +135,7 @@ async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) ->
         meter = Meter([probes.families, _gauges(picture, feed).families, calls.families, figures.families])
         configured = settings.telemetry.prober_metrics_address
         page = outlets.open(meter, flag=options.metrics_address, configured=configured)
-        jobs: list[Job] = [cheap.run, feed.run, watch.run, outlets.run]
+        jobs: list[Job] = [cheap.run, feed.run, watch.run, outlets.run, guard.run]
         if deep is not None:
             stack.push_async_callback(deep.quotas.close)
             await deep.quotas.load()
@@ -232,15 +245,16 @@ class _Front:
         feed: Feed,
         spans: TracerProvider | None,
         calls: CallMetrics,
+        guard: Guard,
     ) -> None:
         ratio = settings.telemetry.sample_ratio
         traced = None if spans is None else CallTracing(spans, sample_ratio=ratio, rng=Random())
-        self._frame = CallFrame(traced, calls=calls)
+        self._frame = CallFrame(traced, calls=calls, access=guard.access)
         self._server = new_server(self._frame, max_message_mib=MAX_MESSAGE_MIB)
         health_feed_pb2_grpc.add_HealthFeedServicer_to_server(feed, self._server)
-        self._standard = StandardServices(self._server, (HEALTH_FEED,), has_reflection=True)
-        address, allow_remote = options.address or settings.prober.address, settings.prober.allow_remote
-        self._address = listen(self._server, address, allow_remote=allow_remote)
+        shows = has_reflection(settings.server, options.address or settings.prober.address)
+        self._standard = StandardServices(self._server, (HEALTH_FEED,), has_reflection=shows)
+        self._address = guard.listen(self._server)
         listen(self._server, f"unix:{socket_path(options.data_dir)}", allow_remote=False)
 
     async def start(self, ready_file: Path | None, others: Iterable[tuple[str, str]]) -> None:

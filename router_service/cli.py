@@ -38,6 +38,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "models": Subcommand("models:command", "List the models, their prices and their health."),
         "providers": Subcommand("providers:command", "List the providers, their keys and their health."),
         "config": Subcommand("config:command", "Check, show, export and import configurations."),
+        "keys": Subcommand("keys:command", "Make keys for callers."),
         "demo": Subcommand("demo.command:command", "Play scenarios with simulated providers and check them."),
         "top": Subcommand("top:command", "Watch the health of all targets."),
     }

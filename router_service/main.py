@@ -33,10 +33,15 @@ from router_service.health.channel import HealthChannel
 from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
+from router_service.rpc.access import Leniency
 from router_service.rpc.call import CallFrame
+from router_service.rpc.guard import Guard, has_reflection
 from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
-from router_service.rpc.server import CannotListen, StandardServices, listen, new_server
+from router_service.rpc.proof import proof_for
+from router_service.rpc.server import CannotListen, StandardServices, new_server
+from router_service.rpc.tls import BadCertificate
 from router_service.service.admission import Admission
+from router_service.service.allowances import Allowances
 from router_service.service.execution import Execution
 from router_service.service.rooms import Rooms
 from router_service.service.router import Router
@@ -60,7 +65,7 @@ from router_service.telemetry.spans import SpanObserver
 USAGE = 2
 TICK_S = 0.25
 NOBODY = ""
-"""The tenant of every call, as long as callers are not told apart."""
+"""The tenant of whoever runs the router: Admin tells of all targets, whosever they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,12 +109,16 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except (CannotListen, CannotSayReady, CannotServeMetrics) as e:
+        except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
 async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
+    wanted = options.router_address or settings.server.address
+    guard = Guard(settings, wanted, allow_remote=settings.server.allow_remote, leniency=Leniency())
+    prober_address = options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock"
+    proof = proof_for(settings.prober.access, prober_address)
     outlets = Outlets(settings.telemetry, service_name="signalbox-router")
     spans = outlets.spans
     measured, calls = AttemptMetrics(), CallMetrics()
@@ -134,12 +143,13 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         rooms=rooms,
         max_output_bytes=settings.routing.max_output_mib * MIB,
     )
-    admission = Admission(max_in_flight=settings.server.max_in_flight)
+    allowances = Allowances()
+    admission = Admission(max_in_flight=settings.server.max_in_flight, allowances=allowances)
     traced = [] if spans is None else [SpanObserver(spans, shows_content=settings.telemetry.content)]
-    observer = Observers([board, statistics, RequestLog(lines), measured, *traced])
+    observer = Observers([board, statistics, allowances, RequestLog(lines), measured, *traced])
     router = Router(
-        view=lambda: views.to_run(tenant=NOBODY),
-        route_view=lambda: views.to_plan(tenant=NOBODY),
+        view=views.to_run,
+        route_view=views.to_plan,
         execution=execution,
         admission=admission,
         observer=observer,
@@ -150,6 +160,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         _call_tracing(spans, settings.telemetry, rng),
         observer,
         calls=calls,
+        access=guard.access,
         default_deadline_s=settings.server.default_deadline_s,
         max_deadline_s=settings.server.max_deadline_s,
     )
@@ -159,23 +170,27 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     admin_pb2_grpc.add_AdminServicer_to_server(
         GrpcAdmin(view=lambda: views.to_plan(tenant=NOBODY), dialects=dialects), server
     )
-    standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=settings.server.reflection)
+    standard = StandardServices(server, (ROUTER, ADMIN), has_reflection=has_reflection(settings.server, wanted))
     channel = HealthChannel(
-        options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock",
+        prober_address,
         board,
         reporter_id=f"router-{secrets.token_hex(8)}",
         settings=settings.prober,
         rng=rng,
         windows=quotas.windows,
+        credentials=proof.credentials,
+        metadata=proof.metadata,
     )
 
     def adopt(new: Settings) -> None:
         """One stretch without an await: no request sees half of it."""
         catalog, routing = new.catalog, new.routing
+        guard.access.adopt(new.tenants)
+        allowances.adopt(new.tenants)
         board.adopt([t.id for t in catalog.targets])
         statistics.adopt(catalog, new.policy)
         quotas.adopt(terms_of(catalog, zone=new.budgets.zone), new.budgets)
-        views.adopt(catalog, new.policy)
+        views.adopt(catalog, new.policy, new.tenants)
         router.adopt(max_attempts=routing.max_attempts)
         execution.adopt(max_output_bytes=routing.max_output_mib * MIB)
         servicer.adopt(max_attempts=routing.max_attempts)
@@ -194,8 +209,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     figures = ProcessFigures(lines_lost=lambda: lines.lost_in_all, spans_lost=outlets.spans_lost, reloads=watch.reloads)
     meter = Meter([measured.families, calls.families, gauges.families, figures.families])
     try:
-        wanted = options.router_address or settings.server.address
-        address = listen(server, wanted, allow_remote=settings.server.allow_remote)
+        address = guard.listen(server)
         page = outlets.open(meter, flag=options.metrics_address, configured=settings.telemetry.metrics_address)
         stop = Stop()
         with hearing_signals(stop.heard), watch.hearing_hangups():
@@ -204,7 +218,8 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
             await standard.ready()
             _tell_ready(options.ready_file, [("router", address), *page])
             async with asyncio.TaskGroup() as group:
-                running = (channel.run(), _tick(board), statistics.run(), quotas.run(), watch.run(), outlets.run())
+                jobs = (channel.run, statistics.run, quotas.run, watch.run, outlets.run, guard.run)
+                running = (_tick(board), *(job() for job in jobs))
                 background = [group.create_task(each) for each in running]
                 code = await serve_until_told(stop, server, standard, admission, frame, _patience(settings, options))
                 for task in background:

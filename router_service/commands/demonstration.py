@@ -28,6 +28,20 @@ class Addresses:
         return [(name, address) for name, address in pairs if address]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What the router asks of who comes in."""
+
+    has_tls: bool = False
+    has_keys: bool = False
+
+    @property
+    def grpcurl(self) -> str:
+        """How grpcurl is called to meet it."""
+        tls = '-cacert "$SIGNALBOX_CA"' if self.has_tls else "-plaintext"
+        return f"grpcurl {tls}" + (' -H "authorization: Bearer $SIGNALBOX_API_KEY"' if self.has_keys else "")
+
+
 async def demonstrate(address: str, say: Callable[[str], None]) -> CompleteResponse | None:
     """One completion and one stream through the router, with what each took; a failure is told and stops nothing."""
     async with AsyncClient(address, channels=1) as client:
@@ -46,7 +60,7 @@ async def demonstrate(address: str, say: Callable[[str], None]) -> CompleteRespo
         return whole
 
 
-def what_next(addresses: Addresses, provider: str, program: str) -> str:
+def what_next(addresses: Addresses, provider: str, program: str, door: Door) -> str:
     """Lines that can be typed as they stand, where `program` runs this program."""
     router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
     prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
@@ -55,8 +69,8 @@ def what_next(addresses: Addresses, provider: str, program: str) -> str:
         "\nIn another terminal:",
         f'  {program} complete{router} "{PROMPT}"',
         f"  {program} top{prober}",
-        f"  grpcurl -plaintext {addresses.router} list",
-        f"  grpcurl -plaintext -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
+        f"  {door.grpcurl} {addresses.router} list",
+        f"  {door.grpcurl} -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
     ]
     if addresses.simulator and provider:
         faults = f"http://{addresses.simulator}/_sim/faults"

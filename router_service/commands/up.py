@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
 import sys
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import click
 import msgspec
+from signalbox.v1.router_pb2 import CompleteResponse
 
 from router_service import config as configuration
 from router_service.commands import options
 from router_service.commands.configuration import config_or_simulated, find_config, load_settings, needs_simulator
-from router_service.commands.demonstration import Addresses, demonstrate, what_next
+from router_service.commands.demonstration import Addresses, Door, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.invocation import program
 from router_service.commands.modules import module_command
@@ -163,8 +165,18 @@ async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
-        answer = await demonstrate(addresses.router, say) if wishes.has_demo else None
-        say(what_next(addresses, answer.provider if answer else "", program(sys.argv[0], sys.executable)))
+        answer = await _demonstrated(wishes, addresses) if wishes.has_demo else None
+        door = Door(has_tls=wishes.settings.server.tls is not None, has_keys=bool(wishes.settings.tenants))
+        say(what_next(addresses, answer.provider if answer else "", program(sys.argv[0], sys.executable), door))
+
+
+async def _demonstrated(wishes: _Wishes, addresses: Addresses) -> CompleteResponse | None:
+    """The answer of the demonstration, None where there was none, for want of what the router asks for, for example."""
+    asked = [("SIGNALBOX_API_KEY", bool(wishes.settings.tenants)), ("SIGNALBOX_CA", wishes.settings.server.tls)]
+    if missing := [name for name, is_asked in asked if is_asked and not os.environ.get(name)]:
+        say(f"\n  No demonstration: the router asks for what is not in the environment, {' and '.join(missing)}.")
+        return None
+    return await demonstrate(addresses.router, say)
 
 
 async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Addresses:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from router_service.config.problem import Refusal
-from router_service.core.addresses import is_local
+from router_service.core.addresses import is_local, is_metadata
 
 SIMULATOR_SCHEME = "simulator:"
 MAX_UNIX_PATH_BYTES = 107
@@ -81,7 +81,10 @@ def checked_plain_url(url: str) -> str:
         if not _SIMULATOR_PATH.fullmatch(url.removeprefix(SIMULATOR_SCHEME)):
             raise Refusal("is not a path at the simulator", "for example simulator:/alder/v1")
         return url.rstrip("/")
-    return checked_url(url).rstrip("/")
+    checked_url(url)
+    if is_metadata(urlsplit(url).hostname or ""):
+        raise Refusal("leads to where clouds keep a machine's own credentials", "name the provider's own host")
+    return url.rstrip("/")
 
 
 def checked_url(url: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from router_service.config.access_checks import about_tenants
 from router_service.config.document import Document, ServerSection, TelemetrySection
 from router_service.config.money import usd_nanos
 from router_service.config.prober_section import HealthSection, ProberSection
@@ -17,6 +19,7 @@ from router_service.config.source import Source
 from router_service.config.surroundings import Surroundings
 from router_service.config.targets import targets_of
 from router_service.config.vain import about_capabilities, about_dialects, about_rules, about_selectors, about_skipped
+from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog
 from router_service.core.settings import (
     DeepSettings,
@@ -41,6 +44,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
     """
     made, skipped = targets_of(document.providers, around)
     targets, retirements = after_retirement(made, around.today, has_auto_upgrade=document.routing.auto_upgrade)
+    tenants = tuple(entry.tenant() for entry in document.tenants)
     policy = document.routing.policy(environment_of(document, around.environ))
     warnings = (
         *about_skipped(skipped),
@@ -48,18 +52,20 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         *about_capabilities(source),
         *about_selectors(source, policy, targets),
         *about_rules(policy.rules, targets),
+        *about_tenants(source, tenants, targets),
         *retirements,
     )
     return Settings(
         catalog=Catalog(targets, version=version_of(document)),
-        server=_server(document.server),
-        prober=_prober(document.prober, document.health),
+        server=_server(document.server, around),
+        tenants=tenants,
+        prober=_prober(document.prober, document.health, around),
         routing=RoutingSettings(
             max_attempts=document.routing.max_attempts, max_output_mib=document.routing.max_output_mib
         ),
         telemetry=_telemetry(document.telemetry),
         policy=policy,
-        budgets=document.budgets.rules(),
+        budgets=_budgets(document),
         simulator=_simulator(document.simulator, around),
         warnings=warnings,
     )
@@ -89,7 +95,12 @@ def environment_of(document: Document, environ: Mapping[str, str]) -> Environmen
         raise ConfigError([problem]) from e
 
 
-def _server(section: ServerSection) -> ServerSettings:
+def _budgets(document: Document) -> BudgetRules:
+    tenants = {entry.name: budget for entry in document.tenants if (budget := entry.budget()) is not None}
+    return dataclasses.replace(document.budgets.rules(), tenants=tenants)
+
+
+def _server(section: ServerSection, around: Surroundings) -> ServerSettings:
     return ServerSettings(
         address=section.address,
         allow_remote=section.allow_remote,
@@ -102,6 +113,7 @@ def _server(section: ServerSection) -> ServerSettings:
         max_deadline_s=section.max_deadline_s,
         slow_reader_s=section.slow_reader_s,
         reflection=section.reflection,
+        tls=None if section.tls is None else section.tls.settings(around.directory),
     )
 
 
@@ -116,7 +128,7 @@ def _telemetry(section: TelemetrySection) -> TelemetrySettings:
     )
 
 
-def _prober(section: ProberSection, health: HealthSection) -> ProberSettings:
+def _prober(section: ProberSection, health: HealthSection, around: Surroundings) -> ProberSettings:
     return ProberSettings(
         address=section.address,
         allow_remote=section.allow_remote,
@@ -132,6 +144,7 @@ def _prober(section: ProberSection, health: HealthSection) -> ProberSettings:
             interval_s=section.deep.interval_s,
         ),
         rules=_rules(health),
+        access=section.access.settings(around),
     )
 
 

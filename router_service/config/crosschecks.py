@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from router_service.config.addresses import is_far_address
+from router_service.config.access_checks import access_checks
 from router_service.config.catalogue_checks import catalogue_checks
 from router_service.config.problem import Problem
 from router_service.config.routing_checks import routing_checks
@@ -15,31 +15,11 @@ from router_service.core.settings import HealthRules, ProberSettings, ServerSett
 
 def crosschecks(source: Source) -> Iterator[Problem]:
     """Every contradiction between values of the file. Values of a wrong type are left to the schema."""
-    yield from _listeners(source)
+    yield from access_checks(source)
     yield from _wrong_orders(source)
     yield from _recovery(source)
     yield from routing_checks(source)
     yield from catalogue_checks(source)
-
-
-_LISTENERS = (
-    ("server", "address"),
-    ("prober", "address"),
-    ("telemetry", "metrics_address"),
-    ("telemetry", "prober_metrics_address"),
-)
-
-
-def _listeners(source: Source) -> Iterator[Problem]:
-    for section, key in _LISTENERS:
-        settings = at(source.data, section)
-        address = at(settings, key)
-        if isinstance(address, str) and is_far_address(address) and at(settings, "allow_remote") is not True:
-            yield source.problem(
-                (section, key),
-                "would let other machines in, and callers are not authenticated",
-                f"listen on 127.0.0.1, or set {section}.allow_remote: true where the network keeps strangers out",
-            )
 
 
 def _wrong_orders(source: Source) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from router_service.config.access_section import TenantEntry, TlsSection
 from router_service.config.budgets_section import BudgetsSection
 from router_service.config.entries import ProviderEntry
 from router_service.config.fields import (
@@ -13,14 +14,10 @@ from router_service.config.fields import (
     ListenAddress,
     Mebibytes,
     MetricsAddress,
-    Name,
     PositiveSeconds,
     Seconds,
     Section,
     Share,
-    Text,
-    Unbuilt,
-    Usd,
     Version,
 )
 from router_service.config.prober_section import HealthSection, ProberSection
@@ -32,14 +29,6 @@ from router_service.core.settings import ServerSettings, TelemetrySettings
 _SERVER, _TELEMETRY = ServerSettings(), TelemetrySettings()
 
 
-class TlsSection(Section):
-    """Encryption of the router's port."""
-
-    cert: Text | None = Field(default=None, description="The certificate's file.")
-    key: Text | None = Field(default=None, description="The file of the certificate's private key.")
-    client_ca: Text | None = Field(default=None, description="The file of the authority that callers must come from.")
-
-
 class ServerSection(Section):
     """The router's gRPC server."""
 
@@ -48,7 +37,7 @@ class ServerSection(Section):
     )
     allow_remote: bool = Field(
         default=_SERVER.allow_remote,
-        description="Whether `address` may be one that other machines reach, though callers are not authenticated.",
+        description="Whether `address` may be one that other machines reach, though nothing here guards it.",
     )
     drain_s: Seconds = Field(
         default=_SERVER.drain_s, description="How long calls under way may go on once the router stops.", examples=[25]
@@ -78,27 +67,11 @@ class ServerSection(Section):
         description="How long a stream waits for its caller to read on before it is ended.",
         examples=[30],
     )
-    reflection: bool = Field(
-        default=_SERVER.reflection, description="Whether tools such as grpcurl may ask for the services."
+    reflection: bool | None = Field(
+        default=_SERVER.reflection,
+        description="Whether tools such as grpcurl may ask for the services; by default only on this machine.",
     )
-    tls: Annotated[TlsSection | None, Unbuilt.REFUSED] = Field(default=None, description="Certificates.")
-
-
-class TenantKey(Section):
-    """A key that a tenant's callers may use."""
-
-    hash: Text = Field(description="The key's hash.", examples=["sha256:0f343b0931126a20f133d67c2b018a3b"])
-    role: Literal["caller", "operator", "admin", "health_reporter"] = Field(
-        default="caller", description="What the key allows."
-    )
-
-
-class TenantEntry(Section):
-    """Someone who may call."""
-
-    name: Name = Field(description="What the tenant is called.", examples=["web"])
-    keys: list[TenantKey] = Field(default=[], description="The keys of its callers.")
-    budget_usd_per_day: Usd | None = Field(default=None, description="What it may spend in a day.", examples=[5])
+    tls: TlsSection | None = Field(default=None, description="Certificates.")
 
 
 class TelemetrySection(Section):
@@ -139,7 +112,9 @@ class Document(Section):
         default="none", description="Whether the file stands alone, or is laid over the shipped configuration."
     )
     server: ServerSection = Field(default=ServerSection(), description="Where the router listens, and its bounds.")
-    tenants: Annotated[list[TenantEntry], Unbuilt.REFUSED] = Field(default=[], description="Who may call.")
+    tenants: Annotated[list[TenantEntry], Field(max_length=10_000)] = Field(
+        default=[], description="Who may call. Without any, nobody is asked for a key."
+    )
     prober: ProberSection = Field(
         default=ProberSection(), description="When the prober looks, and how long its word counts."
     )

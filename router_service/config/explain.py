@@ -99,7 +99,7 @@ def _example(loc: Loc) -> str:
     key = next((step for step in reversed(loc) if isinstance(step, str)), "")
     if field is None:
         return ""
-    if field.annotation is bool:
+    if field.annotation in (bool, bool | None):
         return "true or false"
     if not field.examples:
         return ""

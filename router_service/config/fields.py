@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
-from enum import Enum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -31,13 +30,6 @@ class Section(BaseModel):
         if not isinstance(given, dict):
             return given
         return {key: value for key, value in given.items() if value is not None or key not in cls.model_fields}
-
-
-class Unbuilt(Enum):
-    """Marks a key that may be written but is not acted on yet."""
-
-    REFUSED = "refused"
-    """Leaving it aside would break a promise: who may call, what may be spent, where data may go."""
 
 
 def _matching(pattern: str, message: str, hint: str) -> Callable[[str], str]:
@@ -156,6 +148,19 @@ Selector = Annotated[
 ]
 Day = Annotated[str, AfterValidator(_checked_date), WithJsonSchema({"type": "string", "format": "date"})]
 Zone = Annotated[str, AfterValidator(_checked_zone), WithJsonSchema({"type": "string"})]
+
+_KEY_HASH = r"sha256:[0-9a-fA-F]{64}"
+KeyHash = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _KEY_HASH,
+            "is not the hash of a key",
+            "sha256: and 64 hexadecimal digits, as `signalbox keys new` prints it; never the key itself",
+        )
+    ),
+    WithJsonSchema({"type": "string", "pattern": f"^{_KEY_HASH}$"}),
+]
 
 Version = Annotated[int, AfterValidator(_readable_version), WithJsonSchema({"const": 1})]
 TcpAddress = Annotated[str, AfterValidator(checked_tcp_address)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -10,7 +9,6 @@ from pydantic.fields import FieldInfo
 from router_service.config.document import Document
 from router_service.config.fields import Section
 from router_service.config.problem import Loc
-from router_service.config.source import Value
 
 
 def keys_at(loc: Loc) -> tuple[str, ...]:
@@ -22,11 +20,6 @@ def keys_at(loc: Loc) -> tuple[str, ...]:
 def field_at(loc: Loc) -> FieldInfo | None:
     """The field that `loc` is the value of, or an item in the value of."""
     return _descend(loc)[1]
-
-
-def fields_given(data: Value) -> Iterator[tuple[Loc, FieldInfo, Value]]:
-    """Every field that a file gives a value to, in its order, whether the value is a good one or not."""
-    return _fields_in(data, Document, ())
 
 
 def _descend(loc: Loc) -> tuple[type[Section] | None, FieldInfo | None]:
@@ -42,29 +35,6 @@ def _descend(loc: Loc) -> tuple[type[Section] | None, FieldInfo | None]:
         section = _section_in(field.annotation) if field else None
         is_free_key = field is not None and get_origin(field.annotation) is dict
     return (None if is_free_key else section), field
-
-
-def _fields_in(value: Value, section: type[Section], loc: Loc) -> Iterator[tuple[Loc, FieldInfo, Value]]:
-    if not isinstance(value, dict):
-        return
-    for key, inner in value.items():
-        if field := section.model_fields.get(key):
-            at = (*loc, key)
-            yield at, field, inner
-            if section_inside := _section_in(field.annotation):
-                is_free = get_origin(field.annotation) is dict
-                for place, item in _items(inner, at, is_free=is_free):
-                    yield from _fields_in(item, section_inside, place)
-
-
-def _items(value: Value, loc: Loc, *, is_free: bool) -> Iterator[tuple[Loc, Value]]:
-    """The sections that a field's value holds: itself, or those in its list or under its free keys."""
-    if isinstance(value, list):
-        yield from (((*loc, i), item) for i, item in enumerate(value))
-    elif isinstance(value, dict) and is_free:
-        yield from (((*loc, key), item) for key, item in value.items())
-    else:
-        yield loc, value
 
 
 def _section_in(annotation: object) -> type[Section] | None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from router_service.config.access_section import ProberAccessSection
 from router_service.config.fields import Failures, PositiveSeconds, Seconds, Section, Share, TcpAddress, Usd
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.settings import DeepSettings, HealthRules, ProberSettings
@@ -40,7 +41,7 @@ class ProberSection(Section):
     )
     allow_remote: bool = Field(
         default=_PROBER.allow_remote,
-        description="Whether `address` may be one that other machines reach, though callers are not authenticated.",
+        description="Whether `address` may be one that other machines reach, though nothing here guards it.",
     )
     interval_s: PositiveSeconds = Field(
         default=_PROBER.interval_s, description="Between two probes of a provider, give or take a fifth.", examples=[5]
@@ -61,6 +62,9 @@ class ProberSection(Section):
     )
     report_s: PositiveSeconds = Field(
         default=_PROBER.report_s, description="Between two reports of a router to the prober.", examples=[1]
+    )
+    access: ProberAccessSection = Field(
+        default=ProberAccessSection(), description="What a router shows to a prober that it calls by TCP."
     )
     deep: DeepSection = Field(default=DeepSection(), description="Probes that cost a token, and their bounds.")
 

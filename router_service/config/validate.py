@@ -9,12 +9,11 @@ from router_service.config.document import Document
 from router_service.config.explain import explain
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.source import Source
-from router_service.config.unbuilt import refused
 
 
 def validate(source: Source) -> Document:
-    """Raises ConfigError with every problem: those of the YAML, of single values, between values, and of promises."""
-    problems: list[Problem] = [*source.problems, *crosschecks(source), *refused(source)]
+    """Raises ConfigError with every problem: those of the YAML, of single values, and between values."""
+    problems: list[Problem] = [*source.problems, *crosschecks(source)]
     try:
         document = Document.model_validate(source.data)
     except ValidationError as e:

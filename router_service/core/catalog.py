@@ -95,6 +95,9 @@ class Secret:
     __str__ = __repr__
 
 
+NO_SECRET = Secret(_value="")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """An account at someone's API."""

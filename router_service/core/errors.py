@@ -3,6 +3,7 @@
 SignalboxError
 ├── InvalidRequest            the caller's; names each field, the reason and the remedy
 ├── MalformedMessage          the caller's; the bytes are not the message that the method takes
+├── Unauthenticated           the caller's; no key, or none that counts here
 ├── NotAllowed                the caller may not do this, or not from where it calls
 ├── NotBuilt                  the caller asked for what does not exist yet
 ├── UnknownTarget             the caller named a model or a target that is not configured
@@ -11,6 +12,8 @@ SignalboxError
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
 ├── BudgetSpent               everybody left costs more than the budgets still hold; waiting may help
+├── AllowanceSpent            the caller's tenant asked for all that it may in a minute, or at once; waiting helps
+├── StreamLimit               the caller's tenant has as many requests open as it may, and asks for a stream
 ├── TargetsSaturated          everybody left has as many requests in flight as he may; waiting helps
 ├── CredentialsRefused        every provider left refuses our key; the operator's to mend
 ├── CallerDeadline            the caller's own deadline passed
@@ -97,6 +100,10 @@ class MalformedMessage(SignalboxError):
     reason = "MALFORMED_MESSAGE"
 
 
+class Unauthenticated(SignalboxError):
+    reason = "CREDENTIALS"
+
+
 class NotAllowed(SignalboxError):
     reason = "ROLE"
 
@@ -169,6 +176,29 @@ class BudgetSpent(SignalboxError):
         super().__init__(message)
         self.subject = subject
         self.retry_after_s = retry_after_s
+
+
+class AllowanceSpent(SignalboxError):
+    """`subject` is whose allowance it is, `tenant:NAME`. `retry_after_s` is the time until it has refilled; None where
+    no time does that.
+    """
+
+    reason = "CALLER_QUOTA"
+
+    def __init__(self, message: str, *, subject: str, retry_after_s: float | None) -> None:
+        super().__init__(message)
+        self.subject = subject
+        self.retry_after_s = retry_after_s
+
+
+class StreamLimit(SignalboxError):
+    """When one of them ends is up to the tenant itself, so there is no time to name."""
+
+    reason = "STREAM_LIMIT"
+
+    def __init__(self, message: str, *, subject: str) -> None:
+        super().__init__(message)
+        self.subject = subject
 
 
 class TargetsSaturated(SignalboxError):

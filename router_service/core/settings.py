@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from router_service.core.budget import BudgetRules
-from router_service.core.catalog import Catalog
+from router_service.core.catalog import NO_SECRET, Catalog, Secret
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.view import PLAIN_POLICY
 from router_service.core.simulation import SimulatorSettings
+from router_service.core.tenant import Tenant
 
 MIB = 1024 * 1024
 ROUTER_METRICS, PROBER_METRICS = "127.0.0.1:9464", "127.0.0.1:9465"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsSettings:
+    """The PEM files that a port is encrypted with. With `client_ca`, only who has a certificate of it may connect."""
+
+    cert: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """The router's gRPC server. Deadlines are in seconds; a call without one gets the default."""
+    """The router's gRPC server. Deadlines are in seconds; a call without one gets the default.
+
+    `tls` holds for the prober's TCP port too. Where nobody said whether there is `reflection`, it is there for callers
+    of this machine alone.
+    """
 
     address: str = "127.0.0.1:50051"
     allow_remote: bool = False
@@ -28,7 +43,8 @@ class ServerSettings:
     default_deadline_s: float = 300.0
     max_deadline_s: float = 3600.0
     slow_reader_s: float = 30.0
-    reflection: bool = True
+    reflection: bool | None = None
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +81,16 @@ class DeepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProberAccess:
+    """What a router shows to a prober that it calls by TCP: PEM files, and a key. `ca` turns TLS on."""
+
+    ca: Path | None = None
+    cert: Path | None = None
+    cert_key: Path | None = None
+    api_key: Secret = NO_SECRET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProberSettings:
     """The prober and the channel to it. `address` is its TCP address; the Unix socket lies in the data directory."""
 
@@ -78,6 +104,7 @@ class ProberSettings:
     report_s: float = 1.0
     deep: DeepSettings = field(default_factory=DeepSettings)
     rules: HealthRules = field(default_factory=HealthRules)
+    access: ProberAccess = field(default_factory=ProberAccess)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +137,7 @@ class Settings:
 
     catalog: Catalog
     server: ServerSettings = field(default_factory=ServerSettings)
+    tenants: tuple[Tenant, ...] = ()
     prober: ProberSettings = field(default_factory=ProberSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)

@@ -21,6 +21,7 @@ from router_service.core.request import Request
 from router_service.core.settings import MIB, RoutingSettings, ServerSettings
 from router_service.edge import plans, requests, responses
 from router_service.edge.requests import USUAL_CANDIDATES, Arrival, Limits
+from router_service.rpc.access import current_caller
 from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.execution import Started
@@ -122,6 +123,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
             request_id=request_id,
             deadline=deadline,
             arrived=now,
+            tenant=current_caller().tenant,
             time_left_s=None if given_s is None else deadline - now,
         )
 
@@ -138,7 +140,7 @@ async def _write(
 
 
 def _unread(arrival: Arrival) -> Request:
-    return Request(request_id=arrival.request_id, prompt=NO_PROMPT, deadline=arrival.deadline)
+    return Request(request_id=arrival.request_id, prompt=NO_PROMPT, deadline=arrival.deadline, tenant=arrival.tenant)
 
 
 def _refused(unread: Request, error: SignalboxError, started: float, *, is_stream: bool) -> RequestFinished:

@@ -63,10 +63,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arrival:
-    """What a request has besides its content: its id, and its times, as core.request.Request documents them."""
+    """What a request has besides its content: its id, who asks, and its times, as core.request.Request has them."""
 
     request_id: str
     deadline: float
+    tenant: str = ""
     arrived: float | None = None
     time_left_s: float | None = None
 
@@ -104,6 +105,7 @@ def completion(pb: router_pb2.CompleteRequest, arrival: Arrival, limits: Limits)
         labels=labels,
         deadline=arrival.deadline,
         arrived=arrival.arrived,
+        tenant=arrival.tenant,
         time_left_s=arrival.time_left_s,
         keeps_plan=bool(pb.plan_view),
     )
@@ -139,6 +141,7 @@ def question(pb: router_pb2.RouteRequest, arrival: Arrival, limits: Limits) -> R
         labels=labels,
         deadline=arrival.deadline,
         arrived=arrival.arrived,
+        tenant=arrival.tenant,
         time_left_s=arrival.time_left_s,
         estimated_input_tokens=tokens,
         keeps_plan=True,

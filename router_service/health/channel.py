@@ -52,7 +52,8 @@ class HealthChannel:
 
     `refused` counts the snapshots that were not taken: by the field that was wrong with them, by `order` where they
     were not newer, and by `states` where those contradict what was seen here. `windows` says what is left of
-    providers' limits; the prober is told with every report.
+    providers' limits; the prober is told with every report. `credentials` and `metadata` are what a prober at a TCP
+    address asks for; over a Unix socket it asks for nothing.
     """
 
     def __init__(
@@ -64,9 +65,13 @@ class HealthChannel:
         settings: ProberSettings,
         rng: Random,
         windows: Windows = dict,
+        credentials: grpc.ChannelCredentials | None = None,
+        metadata: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.refused: Counter[str] = Counter()
         self._address = address
+        self._credentials = credentials
+        self._metadata = metadata
         self._board = board
         self._settings = settings
         self._reporter_id = reporter_id
@@ -78,11 +83,16 @@ class HealthChannel:
 
     async def run(self) -> None:
         """Watch and report until cancelled."""
-        async with grpc.aio.insecure_channel(self._address, options=OPTIONS) as channel:
+        async with self._channel() as channel:
             stub: HealthFeedAsyncStub = HealthFeedStub(channel)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch_on(stub))
                 tasks.create_task(self._report_on(stub))
+
+    def _channel(self) -> grpc.aio.Channel:
+        if self._credentials is None:
+            return grpc.aio.insecure_channel(self._address, options=OPTIONS)
+        return grpc.aio.secure_channel(self._address, self._credentials, options=OPTIONS)
 
     async def _watch_on(self, stub: HealthFeedAsyncStub) -> None:
         wait_s = FIRST_WAIT_S
@@ -103,7 +113,7 @@ class HealthChannel:
 
     async def _watch(self, stub: HealthFeedAsyncStub) -> None:
         """Take snapshots until the stream ends. The prober sends one a second at least: silence means that it hangs."""
-        call = stub.Watch(pb.WatchRequest())
+        call = stub.Watch(pb.WatchRequest(), metadata=self._metadata)
         try:
             while True:
                 async with asyncio.timeout(self._settings.stale_s):
@@ -170,7 +180,8 @@ class HealthChannel:
         return wait_s
 
     async def _send(self, stub: HealthFeedAsyncStub, report: Report) -> float:
-        call = stub.Report(report_to_message(report), timeout=max(1.0, self._settings.report_s))
+        timeout_s = max(1.0, self._settings.report_s)
+        call = stub.Report(report_to_message(report), timeout=timeout_s, metadata=self._metadata)
         try:
             response = await call
         finally:

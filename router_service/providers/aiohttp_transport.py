@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
@@ -18,6 +19,7 @@ from aiohttp.resolver import AsyncResolver
 from aiohttp.tracing import Trace
 from yarl import URL
 
+from router_service.core.addresses import is_metadata
 from router_service.core.errors import (
     OWN_SHORTAGES,
     BadResponse,
@@ -110,6 +112,9 @@ class _TellingConnector(aiohttp.TCPConnector):
         opening.phase = _Phase.NAME
         addresses = await super()._resolve_host(host, port, traces)
         opening.phase = _Phase.CONNECTION
+        # The configuration refuses such addresses; a name may still come to lead to one.
+        if any(is_metadata(address["host"]) for address in addresses):
+            raise OSError(errno.EADDRNOTAVAIL, "the name leads to where clouds keep a machine's credentials")
         return addresses
 
     def _handler(self) -> ResponseHandler:

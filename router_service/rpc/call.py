@@ -35,6 +35,7 @@ from router_service.core.errors import (
 )
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
+from router_service.rpc.access import Access, current_caller, rights
 from router_service.rpc.status import Refusal, refusal
 from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing, current_span
@@ -54,7 +55,7 @@ class CallFrame:
     """One per server. Methods that take a stream (reflection) pass unframed.
 
     Whoever reads a request tells the observers of its end. `observer` hears from here of those that nobody read: their
-    bytes were no message, or their method is not built.
+    bytes were no message, or their method is not built. `access` says who may call; without one, everybody may.
 
     It does an interceptor's work without being one: gRPC would ask an interceptor anew at each call, which costs a
     twentieth of a Complete, while the answer for a method never changes.
@@ -70,9 +71,11 @@ class CallFrame:
         observer: Observer | None = None,
         *,
         calls: CallMetrics | None = None,
+        access: Access | None = None,
         default_deadline_s: float = 300.0,
         max_deadline_s: float = 3600.0,
     ) -> None:
+        self._access = access
         self._tracing = tracing
         self._calls = calls
         self._observer = observer
@@ -104,6 +107,7 @@ class CallFrame:
         is_ours = method.startswith("/signalbox.")
         tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
         calls = self._calls.of(method) if is_ours and self._calls is not None else None
+        access, allowed = self._access if is_ours else None, rights(method)
 
         async def run(_requests: object, context: Context) -> Any:
             task = asyncio.current_task()
@@ -113,6 +117,8 @@ class CallFrame:
             span = tracing.begin(method, context) if tracing else None
             code = grpc.StatusCode.OK
             try:
+                if access is not None:
+                    access.admit(method, allowed, context)
                 return await inner(await self._request(context), context)
             except (asyncio.CancelledError, grpc.aio.InternalError) as e:
                 code = grpc.StatusCode.CANCELLED
@@ -212,7 +218,9 @@ def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_
         return
     observer.request_finished(
         RequestFinished(
-            request=Request(request_id=request_id, prompt=Prompt(messages=()), deadline=started),
+            request=Request(
+                request_id=request_id, prompt=Prompt(messages=()), deadline=started, tenant=current_caller().tenant
+            ),
             is_stream=is_stream,
             plan=None,
             attempts=(),

@@ -108,20 +108,32 @@ class _FramedHandlers(grpc.GenericRpcHandler):
         return framed
 
 
-def listen(server: grpc.aio.Server, address: str, *, allow_remote: bool) -> str:
+def listen(
+    server: grpc.aio.Server,
+    address: str,
+    *,
+    allow_remote: bool,
+    credentials: grpc.ServerCredentials | None = None,
+    lacking: str = "callers are not authenticated",
+) -> str:
     """Listen on `address` (HOST:PORT, port 0 for any, or unix:PATH) and return it with the port it came to be.
 
-    Raises CannotListen where the address is taken, is none, or reaches beyond this machine without leave.
+    TCP is encrypted by `credentials` where there are any. Raises CannotListen where the address is taken, is none, or
+    reaches beyond this machine although something is `lacking` for that and `allow_remote` does not say otherwise.
     """
     if not _is_place(address):
         raise CannotListen(f"{address!r} is no address to listen on; give HOST:PORT, port 0 for any, or unix:PATH")
-    if not allow_remote and not is_local(address):
+    if not allow_remote and lacking and not is_local(address):
         raise CannotListen(
-            f"{address} can be reached from other machines and calls are not authenticated; "
-            "listen on 127.0.0.1, or set allow_remote to true if something else guards the port"
+            f"{address} can be reached from other machines, and {lacking}; listen on 127.0.0.1, or configure "
+            "server.tls, and tenants or server.tls.client_ca, or set allow_remote to true if something else guards "
+            "the port"
         )
     try:
-        port = server.add_insecure_port(address)
+        if credentials is None or address.startswith("unix:"):
+            port = server.add_insecure_port(address)
+        else:
+            port = server.add_secure_port(address, credentials)
     except RuntimeError as e:
         raise CannotListen(f"cannot listen on {address}: is another process using it?") from e
     return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"

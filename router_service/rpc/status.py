@@ -34,6 +34,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.InvalidRequest: Code.INVALID_ARGUMENT,
     errors.MalformedMessage: Code.INVALID_ARGUMENT,
     errors.NotBuilt: Code.UNIMPLEMENTED,
+    errors.Unauthenticated: Code.UNAUTHENTICATED,
     errors.NotAllowed: Code.PERMISSION_DENIED,
     errors.InternalFault: Code.INTERNAL,
     errors.UnknownTarget: Code.NOT_FOUND,
@@ -41,6 +42,8 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
     errors.BudgetSpent: Code.RESOURCE_EXHAUSTED,
+    errors.AllowanceSpent: Code.RESOURCE_EXHAUSTED,
+    errors.StreamLimit: Code.RESOURCE_EXHAUSTED,
     errors.TargetsSaturated: Code.UNAVAILABLE,
     errors.CredentialsRefused: Code.INTERNAL,
     errors.CallerDeadline: Code.DEADLINE_EXCEEDED,
@@ -122,7 +125,7 @@ def _verdict(error: SignalboxError) -> _Verdict:
     match error:
         case errors.AttemptsFailed():
             return _of_attempts(error)
-        case errors.ProvidersBlocked() | errors.BudgetSpent():
+        case errors.ProvidersBlocked() | errors.BudgetSpent() | errors.AllowanceSpent():
             return _Verdict(CODES[type(error)], error.reason, error.retry_after_s, error.retry_after_s is None)
         case errors.TargetsSaturated():
             return _Verdict(CODES[type(error)], error.reason, WAIT_S, is_final=False)
@@ -197,7 +200,9 @@ def _particulars(error: SignalboxError, *, room: int) -> Particulars | None:
         case errors.ProvidersBlocked():
             return _quota_failure(error.providers, room)
         case errors.BudgetSpent():
-            return _budget_failure(error)
+            return _own_quota_failure(error.subject, "the budget is used up")
+        case errors.AllowanceSpent() | errors.StreamLimit():
+            return _own_quota_failure(error.subject, str(error))
         case errors.AttemptsFailed() if error.reason == errors.RateLimited.reason:
             return _quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)), room)
         case _:
@@ -224,8 +229,8 @@ def _quota_failure(providers: tuple[str, ...], room: int) -> error_details_pb2.Q
     return error_details_pb2.QuotaFailure(violations=_fitting(violations, room))
 
 
-def _budget_failure(error: errors.BudgetSpent) -> error_details_pb2.QuotaFailure:
-    violation = error_details_pb2.QuotaFailure.Violation(subject=error.subject, description="the budget is used up")
+def _own_quota_failure(subject: str, text: str) -> error_details_pb2.QuotaFailure:
+    violation = error_details_pb2.QuotaFailure.Violation(subject=subject, description=text)
     return error_details_pb2.QuotaFailure(violations=[violation])
 
 

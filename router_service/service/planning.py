@@ -17,9 +17,11 @@ from router_service.service.refusals import nobody, unknown_target
 
 
 class Planning:
-    """`view` has the targets that can be run, `route_view` besides them those that can only be decided on."""
+    """`view`, by the tenant's name, has the targets that can be run, `route_view` besides them those that can only be
+    decided on.
+    """
 
-    def __init__(self, *, view: Callable[[], View], route_view: Callable[[], View], rng: Random) -> None:
+    def __init__(self, *, view: Callable[[str], View], route_view: Callable[[str], View], rng: Random) -> None:
         self._view = view
         self._route_view = route_view
         self._rng = rng
@@ -27,7 +29,7 @@ class Planning:
 
     def to_run(self, request: Request) -> tuple[Request, Plan]:
         """The request as it was read, and its plan. Raises where nobody may serve it."""
-        view = self._view()
+        view = self._view(request.tenant)
         if request.keeps_plan:
             # It is explained when the answer is there, and what is in flight is counted in place.
             view = replace(view, in_flight=dict(view.in_flight))
@@ -37,7 +39,7 @@ class Planning:
         """The same over all targets; with `may_be_empty` a plan without any target is a plan as well, which can say of
         each why it may not serve.
         """
-        return self._planned(request, self._route_view(), may_be_empty=may_be_empty)
+        return self._planned(request, self._route_view(request.tenant), may_be_empty=may_be_empty)
 
     def _planned(self, request: Request, view: View, *, may_be_empty: bool = False) -> tuple[Request, Plan]:
         if time.monotonic() >= request.deadline:

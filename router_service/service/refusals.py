@@ -73,7 +73,8 @@ def unknown_target(request: Request, catalog: Catalog) -> UnknownTarget | None:
     model = request.routing.model
     if not catalog.targets or catalog.named(model):
         return None
-    return UnknownTarget(f"no target answers to the model {model!r}; leave it empty to let the router choose")
+    whose = f" that serves {request.tenant}" if request.tenant else ""
+    return UnknownTarget(f"no target{whose} answers to the model {model!r}; leave it empty to let the router choose")
 
 
 def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:

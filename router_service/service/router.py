@@ -43,14 +43,15 @@ from router_service.service.run import CLOCK_SLACK_S, Run
 class Router:
     """Serves requests. Every error that leaves it is a RequestFailed; cancellation passes as it is.
 
-    `view` has the targets that can be run, `route_view` besides them those that can only be decided on.
+    `view`, by the tenant's name, has the targets that can be run, `route_view` besides them those that can only be
+    decided on.
     """
 
     def __init__(
         self,
         *,
-        view: Callable[[], View],
-        route_view: Callable[[], View],
+        view: Callable[[str], View],
+        route_view: Callable[[str], View],
         execution: Execution,
         admission: Admission,
         observer: Observer,
@@ -73,7 +74,7 @@ class Router:
         found: Plan | None = None
         outcome = "OK"
         try:
-            with self._admission:
+            with self._admission.of(request.tenant, is_stream=False):
                 request, found = self._planning.to_tell(request, may_be_empty=may_be_empty)
                 return found
         except SignalboxError as error:
@@ -122,7 +123,7 @@ class Router:
         run = Run(request, observer=self._observer, trace=trace)
         outcome = "CANCELLED"
         try:
-            with self._admission:
+            with self._admission.of(request.tenant, is_stream=is_stream):
                 run.follow(*self._planning.to_run(request), max_attempts=self._attempts_allowed(request))
                 yield run
             outcome = "OK"

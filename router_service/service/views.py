@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from router_service.core.catalog import Catalog
 from router_service.core.decision.policy import Policy
@@ -11,6 +11,7 @@ from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
 from router_service.core.decision.turns import Turns
 from router_service.core.plan import View
+from router_service.core.tenant import Tenant
 from router_service.health.board import HealthBoard
 from router_service.service.rooms import Rooms
 from router_service.store.ports import QuotaStandings
@@ -25,6 +26,11 @@ class _Present:
     running_turns: Turns
     planning_turns: Turns
     planned_only: frozenset[str]
+    of_tenants: Mapping[str, _Present] = field(default_factory=dict)
+    """For the tenants that only some of the targets serve."""
+
+    def of(self, tenant: str) -> _Present:
+        return self.of_tenants.get(tenant, self)
 
 
 class Views:
@@ -55,21 +61,41 @@ class Views:
         self._turn = turn
         self.adopt(Catalog(()), Policy())
 
-    def adopt(self, catalog: Catalog, policy: Policy) -> None:
-        """Decide by these from now on. A decision that is under way ends by what it began with."""
-        planning = Prepared(catalog, policy)
-        spoken = catalog.spoken(self._dialects)
-        running = planning if spoken is catalog else Prepared(spoken, policy)
-        planned_only = frozenset(provider.name for provider in spoken.providers if not provider.is_spoken)
-        self._present = _Present(running, planning, Turns(self._turn), Turns(self._turn), planned_only)
+    def adopt(self, catalog: Catalog, policy: Policy, tenants: Iterable[Tenant] = ()) -> None:
+        """Decide by these from now on. A decision that is under way ends by what it began with.
+
+        To a tenant that may not use them, targets do not exist: neither is it told of them nor do they serve it.
+        """
+        of_sets: dict[tuple[str, ...], _Present] = {}
+        of_tenants: dict[str, _Present] = {}
+        for tenant in tenants:
+            if not tenant.only or tenant.is_log_only:
+                continue
+            if tenant.only not in of_sets:
+                allowed = replace(catalog, targets=tuple(t for t in catalog.targets if tenant.may_use(t)))
+                of_sets[tenant.only] = self._presented(allowed, policy, {})
+            of_tenants[tenant.name] = of_sets[tenant.only]
+        self._present = self._presented(catalog, policy, of_tenants)
 
     def to_run(self, tenant: str) -> View:
-        present = self._present
+        present = self._present.of(tenant)
         return self._view(present.running, present.running_turns, frozenset(), tenant)
 
     def to_plan(self, tenant: str) -> View:
-        present = self._present
+        present = self._present.of(tenant)
         return self._view(present.planning, present.planning_turns, present.planned_only, tenant)
+
+    def _presented(self, catalog: Catalog, policy: Policy, of_tenants: Mapping[str, _Present]) -> _Present:
+        planning = Prepared(catalog, policy)
+        spoken = catalog.spoken(self._dialects)
+        return _Present(
+            running=planning if spoken is catalog else Prepared(spoken, policy),
+            planning=planning,
+            running_turns=Turns(self._turn),
+            planning_turns=Turns(self._turn),
+            planned_only=frozenset(provider.name for provider in spoken.providers if not provider.is_spoken),
+            of_tenants=of_tenants,
+        )
 
     def _view(self, prepared: Prepared, turns: Turns, planned_only: frozenset[str], tenant: str) -> View:
         return View(

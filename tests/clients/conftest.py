@@ -48,5 +48,5 @@ def caller(open_caller: OpenCaller, served: Served) -> Iterator[Caller]:
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SIGNALBOX_ADDRESS", "SIGNALBOX_API_KEY", "SIGNALBOX_CA"):
-        monkeypatch.delenv(name, raising=False)
+    for name in ("_ADDRESS", "_API_KEY", "_CA", "_CERT", "_CERT_KEY"):
+        monkeypatch.delenv(f"SIGNALBOX{name}", raising=False)

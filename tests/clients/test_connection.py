@@ -97,6 +97,43 @@ def test_tls_trusts_the_named_authority_alone(open_caller: OpenCaller, tmp_path:
             caller.complete("hello")
 
 
+def test_own_certificate_is_shown_where_the_router_asks_for_one(
+    open_caller: OpenCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, certificate = _make_certificate(tmp_path, "ours")
+    own_key, own = _make_certificate(tmp_path, "own")
+    credentials = grpc.ssl_server_credentials(
+        [(key.read_bytes(), certificate.read_bytes())], own.read_bytes(), require_client_auth=True
+    )
+    with serving(PlayingRouter(), credentials=credentials) as address:
+        with open_caller(address, ca=str(certificate), wait_for_ready=False) as caller, pytest.raises(Unreachable):
+            caller.complete("hello")
+        monkeypatch.setenv("SIGNALBOX_CA", str(certificate))
+        monkeypatch.setenv("SIGNALBOX_CERT", str(own))
+        monkeypatch.setenv("SIGNALBOX_CERT_KEY", str(own_key))
+        with open_caller(address) as caller:
+            assert caller.complete("hello").message.content == ANSWER
+        own.write_text(own.read_text() + own_key.read_text())
+        monkeypatch.delenv("SIGNALBOX_CERT_KEY")
+        with open_caller(address) as caller:
+            assert caller.complete("hello").message.content == ANSWER
+
+
+def test_certificate_without_tls_is_a_mistake(tmp_path: Path) -> None:
+    _, own = _make_certificate(tmp_path, "own")
+    with pytest.raises(ValueError, match="SIGNALBOX_CA"):
+        Client("127.0.0.1:1", cert=own)
+
+
+def test_unix_socket_is_never_encrypted(
+    open_caller: OpenCaller, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, certificate = _make_certificate(tmp_path, "ours")
+    monkeypatch.setenv("SIGNALBOX_CA", str(certificate))
+    with serving(PlayingRouter(), f"unix:{tmp_path}/router.sock") as address, open_caller(address) as caller:
+        assert caller.complete("hello").message.content == ANSWER
+
+
 def test_key_and_trace_travel_with_each_call(served: Served) -> None:
     span = NonRecordingSpan(SpanContext(0xA1, 0xB2, is_remote=False, trace_flags=TraceFlags(1)))
     token = context.attach(trace.set_span_in_context(span))

@@ -18,7 +18,7 @@ from router_service.core.settings import (
 )
 from router_service.core.simulation import Behaviour
 
-from .files import SMALL, TODAY, load_text, mistakes_in
+from .files import SMALL, TODAY, load_text
 
 EVERYTHING_BUILT = """\
 version: 1
@@ -132,19 +132,6 @@ def test_every_key_that_is_built_reaches_the_settings(tmp_path: Path) -> None:
     assert settings.simulator.seed == 5
     assert settings.simulator.log_path == tmp_path / "sim.log"
     assert settings.simulator.behaviours["alder"] == Behaviour(latency_s=0.5, models=("a", "b"))
-
-
-@pytest.mark.parametrize(
-    ("section", "path"),
-    [
-        ("tenants: [{name: web}]", "tenants"),
-        ("server: {tls: {cert: router.pem}}", "server.tls"),
-    ],
-)
-def test_a_promise_that_nobody_would_keep_is_refused(tmp_path: Path, section: str, path: str) -> None:
-    (problem,) = mistakes_in(tmp_path, f"{SMALL}{section}\n").problems
-    assert (problem.line, problem.path, problem.message) == (6, path, "is not built yet")
-    assert "remove it" in problem.hint
 
 
 def test_the_version_tells_contents_apart_and_nothing_else(tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from pydantic.fields import FieldInfo
 
 from router_service.config import schema
 from router_service.config.document import Document
-from router_service.config.fields import Section, Unbuilt
+from router_service.config.fields import Section
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 FILES = Path(__file__).parents[2] / "router_service" / "config"
-MARKS = {Unbuilt.REFUSED: "*Not built yet: refused.*"}
 
 
 def test_the_schema_is_json_and_refuses_unknown_keys() -> None:
@@ -66,8 +65,7 @@ def test_the_page_describes_every_key_and_no_other() -> None:
     assert described.keys() == expected.keys()
     for place, field in expected.items():
         default, meaning = described[place]
-        mark = next((MARKS[mark] for mark in field.metadata if isinstance(mark, Unbuilt)), "")
-        assert meaning == f"{field.description} {mark}".rstrip(), place
+        assert meaning == field.description, place
         assert default == _default(field), place
 
 

@@ -22,6 +22,21 @@ from tests.providers.raw_server import CHUNKED, PATIENCE_S, Peer, answering, ans
 pytestmark = pytest.mark.anyio
 
 
+class LeadingResolver(AbstractResolver):
+    """Knows every name by one address."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        return [ResolveResult(hostname=host, host=self._address, port=port, family=family, proto=0, flags=0)]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 class HangingResolver(AbstractResolver):
     """Asks a name server that does not answer."""
 
@@ -101,6 +116,20 @@ async def test_look_up_that_hangs_is_bounded(anyio_backend: tuple[str, dict[str,
             assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
     finally:
         await transport.close()
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "169.254.1.1", "100.100.100.200"])
+async def test_name_that_leads_to_a_clouds_credentials(
+    anyio_backend: tuple[str, dict[str, bool]], address: str
+) -> None:
+    transport, told = AiohttpTransport(LeadingResolver(address)), Told()
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            error = await failing(transport, "http://provider.example/v1", told=told)
+    finally:
+        await transport.close()
+    assert type(error) is NameNotResolved
+    assert (error.stage, error.maybe_billed, told.times) == (Stage.CONNECT, False, 0)
 
 
 async def test_plain_http_where_tls_was_expected(transport: Transport) -> None:

@@ -12,6 +12,7 @@ from google.rpc import error_details_pb2, status_pb2
 from signalbox.v1 import router_pb2, router_pb2_grpc
 
 from router_service.core.errors import Facts, InternalFault, Overloaded, RequestFailed
+from router_service.rpc.access import Access
 from router_service.rpc.call import CallFrame
 from router_service.rpc.server import StandardServices, listen, new_server
 from router_service.rpc.status import DETAILS_KEY
@@ -122,6 +123,7 @@ async def serving(
     router: PlayingRouter | None = None,
     *,
     tracing: CallTracing | None = None,
+    access: Access | None = None,
     has_reflection: bool = True,
     max_message_mib: int = 4,
     default_deadline_s: float = 300.0,
@@ -129,7 +131,7 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """Our server with all that every server of ours has, on a free port."""
     playing = router or PlayingRouter()
-    frame = CallFrame(tracing, default_deadline_s=default_deadline_s, max_deadline_s=max_deadline_s)
+    frame = CallFrame(tracing, access=access, default_deadline_s=default_deadline_s, max_deadline_s=max_deadline_s)
     server = new_server(frame, max_message_mib=max_message_mib)
     router_pb2_grpc.add_RouterServicer_to_server(playing, server)
     standard = StandardServices(server, (ROUTER,), has_reflection=has_reflection)

@@ -25,6 +25,7 @@ from router_service.core.request import Request
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.service.admission import Admission
+from router_service.service.allowances import Allowances
 from router_service.service.execution import Execution
 from router_service.service.rooms import Rooms
 from router_service.service.router import Router
@@ -148,12 +149,12 @@ async def write(writer: asyncio.StreamWriter, *pieces: bytes) -> None:
 def router(transport: AiohttpTransport, books: Books, rooms: Rooms, first: str, second: str) -> Router:
     catalog = Catalog((target("alder/x", price=1.0, base_url=first), target("birch/x", price=2.0, base_url=second)))
     return Router(
-        view=lambda: View(catalog=catalog),
-        route_view=lambda: View(catalog=catalog),
+        view=lambda _tenant: View(catalog=catalog),
+        route_view=lambda _tenant: View(catalog=catalog),
         execution=Execution(
             transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, max_output_bytes=1 << 20
         ),
-        admission=Admission(max_in_flight=10),
+        admission=Admission(max_in_flight=10, allowances=Allowances()),
         observer=books,
         max_attempts=4,
         rng=Random(0),

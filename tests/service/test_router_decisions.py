@@ -29,7 +29,7 @@ class Present:
 
     def __init__(self) -> None:
         self.view: View = VIEW
-        self._planning = Planning(view=lambda: self.view, route_view=lambda: self.view, rng=Random(0))
+        self._planning = Planning(view=lambda _tenant: self.view, route_view=lambda _tenant: self.view, rng=Random(0))
 
     def told(self, routing: Routing, *, tenant: str = "") -> Plan:
         request = replace(asked(routing, tenant=tenant), deadline=float("inf"), keeps_plan=True)

@@ -42,7 +42,7 @@ def full(provider: str, resets_in_s: float | None) -> QuotaStanding:
 
 def refusal(view: View, request: Request | None = None) -> SignalboxError:
     """What a request to be run ends with. Its deadline is far away, and one that no target has to meet."""
-    planning = Planning(view=lambda: view, route_view=lambda: view, rng=Random(0))
+    planning = Planning(view=lambda _tenant: view, route_view=lambda _tenant: view, rng=Random(0))
     with pytest.raises(SignalboxError) as caught:
         planning.to_run(request or endless(asked()))
     return caught.value

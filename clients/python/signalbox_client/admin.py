@@ -33,6 +33,8 @@ class AdminClient:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
@@ -40,6 +42,8 @@ class AdminClient:
             router_address(address),
             api_key=api_key,
             ca=ca,
+            cert=cert,
+            cert_key=cert_key,
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
@@ -103,6 +107,8 @@ class AsyncAdminClient:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
@@ -110,6 +116,8 @@ class AsyncAdminClient:
             router_address(address),
             api_key=api_key,
             ca=ca,
+            cert=cert,
+            cert_key=cert_key,
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )

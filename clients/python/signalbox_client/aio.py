@@ -33,6 +33,8 @@ class AsyncClient:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         channels: int = CHANNELS,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
@@ -41,6 +43,8 @@ class AsyncClient:
             router_address(address),
             api_key=api_key,
             ca=ca,
+            cert=cert,
+            cert_key=cert_key,
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )

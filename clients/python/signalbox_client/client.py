@@ -25,11 +25,12 @@ class Client:
     """A router, called from threads. One client serves a whole process and all its threads; close it at the end.
 
     `address` is the router's, else SIGNALBOX_ADDRESS, else 127.0.0.1:50051. `api_key` (else SIGNALBOX_API_KEY) goes out
-    as a bearer key; `ca` (else SIGNALBOX_CA) names a PEM file and turns TLS on. `channels` is the number of
-    connections, over which calls are spread in turn, or channels of the caller's own. With `wait_for_ready`, a call
-    waits within its deadline for a router that is not there yet; without it, such a call fails as Unreachable within
-    some two seconds. A key goes to another machine only over TLS, unless `allow_plaintext_key` says that something else
-    encrypts the connection.
+    as a bearer key; `ca` (else SIGNALBOX_CA) names a PEM file and turns TLS on; `cert` and `cert_key` (else
+    SIGNALBOX_CERT and _CERT_KEY) name those of the caller's own certificate, where the router asks for one. `channels`
+    is the number of connections, over which calls are spread in turn, or channels of the caller's own. With
+    `wait_for_ready`, a call waits within its deadline for a router that is not there yet; without it, such a call fails
+    as Unreachable within some two seconds. A key goes to another machine only over TLS, unless `allow_plaintext_key`
+    says that something else encrypts the connection.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class Client:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         channels: int | Sequence[grpc.Channel] = CHANNELS,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
@@ -46,6 +49,8 @@ class Client:
             router_address(address),
             api_key=api_key,
             ca=ca,
+            cert=cert,
+            cert_key=cert_key,
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )

@@ -31,6 +31,8 @@ class Endpoint:
     address: str
     api_key: str = field(default="", repr=False)
     root_certificates: bytes | None = field(default=None, repr=False)
+    certificate: bytes | None = field(default=None, repr=False)
+    private_key: bytes | None = field(default=None, repr=False)
     is_patient: bool = True
     """Whether a call waits, within its deadline, for a server that cannot be reached yet."""
 
@@ -47,7 +49,7 @@ class Endpoint:
         """TLS where a certificate authority was named, else None."""
         if self.root_certificates is None:
             return None
-        return grpc.ssl_channel_credentials(self.root_certificates)
+        return grpc.ssl_channel_credentials(self.root_certificates, self.private_key, self.certificate)
 
     def options(self, number: int) -> tuple[Option, ...]:
         """The options of the channel with this number.
@@ -74,11 +76,14 @@ def endpoint(
     ca: str | Path | None,
     is_patient: bool,
     allow_plaintext_key: bool,
+    cert: str | Path | None = None,
+    cert_key: str | Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Endpoint:
-    """The endpoint at an address; what is None comes from SIGNALBOX_API_KEY and SIGNALBOX_CA.
+    """The endpoint at an address; what is None comes from SIGNALBOX_API_KEY, _CA, _CERT and _CERT_KEY.
 
-    Raises ValueError when a key would cross a network in the clear, and OSError when the certificates cannot be read.
+    A Unix socket is never encrypted. Raises ValueError when a key would cross a network in the clear, or a certificate
+    has no TLS to be shown in, and OSError when a file cannot be read.
     """
     key = environ.get("SIGNALBOX_API_KEY", "") if api_key is None else api_key
     ca = ca or environ.get("SIGNALBOX_CA", "")
@@ -87,8 +92,23 @@ def endpoint(
             f"the API key would go to {address} in the clear; set SIGNALBOX_CA to the file with the certificate "
             "authority of the router (allow_plaintext_key=True says that something else encrypts the connection)"
         )
-    certificates = Path(ca).read_bytes() if ca else None
-    return Endpoint(address=address, api_key=key, root_certificates=certificates, is_patient=is_patient)
+    cert = cert or environ.get("SIGNALBOX_CERT", "")
+    cert_key = cert_key or environ.get("SIGNALBOX_CERT_KEY", "") or cert
+    if cert and not ca:
+        raise ValueError(
+            "a certificate is shown only over TLS; set SIGNALBOX_CA to the file with the certificate authority of the "
+            "router"
+        )
+    if is_socket(address):
+        return Endpoint(address=address, api_key=key, is_patient=is_patient)
+    return Endpoint(
+        address=address,
+        api_key=key,
+        root_certificates=Path(ca).read_bytes() if ca else None,
+        certificate=Path(cert).read_bytes() if cert else None,
+        private_key=Path(cert_key).read_bytes() if cert_key and cert else None,
+        is_patient=is_patient,
+    )
 
 
 def router_address(address: str | None, environ: Mapping[str, str] = os.environ) -> str:
@@ -98,7 +118,7 @@ def router_address(address: str | None, environ: Mapping[str, str] = os.environ)
 
 def is_local(address: str) -> bool:
     """Whether what is sent to an address stays on this machine: a Unix socket or a loopback address."""
-    if address.startswith(("unix:", "unix-abstract:")):
+    if is_socket(address):
         return True
     host = address.rpartition("/")[2].removeprefix("ipv4:").removeprefix("ipv6:")
     host = host.removeprefix("dns:").rpartition(":")[0].strip("[]")
@@ -108,6 +128,11 @@ def is_local(address: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_socket(address: str) -> bool:
+    """Whether an address is that of a Unix socket."""
+    return address.startswith(("unix:", "unix-abstract:"))
 
 
 def bounded(timeout_s: float) -> float:

@@ -31,11 +31,19 @@ class HealthClient:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
         self._endpoint = endpoint(
-            address, api_key=api_key, ca=ca, is_patient=wait_for_ready, allow_plaintext_key=allow_plaintext_key
+            address,
+            api_key=api_key,
+            ca=ca,
+            cert=cert,
+            cert_key=cert_key,
+            is_patient=wait_for_ready,
+            allow_plaintext_key=allow_plaintext_key,
         )
         [self._channel] = open_channels(self._endpoint, 1)
 
@@ -94,11 +102,19 @@ class AsyncHealthClient:
         *,
         api_key: str | None = None,
         ca: str | Path | None = None,
+        cert: str | Path | None = None,
+        cert_key: str | Path | None = None,
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
         self._endpoint = endpoint(
-            address, api_key=api_key, ca=ca, is_patient=wait_for_ready, allow_plaintext_key=allow_plaintext_key
+            address,
+            api_key=api_key,
+            ca=ca,
+            cert=cert,
+            cert_key=cert_key,
+            is_patient=wait_for_ready,
+            allow_plaintext_key=allow_plaintext_key,
         )
         self._pool = AsyncChannels(self._endpoint, 1)
 

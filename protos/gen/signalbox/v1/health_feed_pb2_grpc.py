@@ -28,8 +28,9 @@ if _version_not_supported:
 class HealthFeedStub:
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 
@@ -59,8 +60,9 @@ class HealthFeedStub:
 class HealthFeedServicer:
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 
@@ -68,14 +70,15 @@ class HealthFeedServicer:
         """Sends the current snapshot at once and every later one as it is made.
 
         Each message is a whole state, never a delta. A watcher that reads slowly misses snapshots in between and gets the
-        newest, so it needs no resume; after a break it calls again. The role is `operator` or `admin`.
+        newest, so it needs no resume; after a break it calls again. The role is `operator`, `health_reporter` (who reports
+        has to watch) or `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSnapshot(self, request, context):
-        """Returns the current snapshot. The role is `operator` or `admin`.
+        """Returns the current snapshot. The role is `operator`, `health_reporter` or `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -121,8 +124,9 @@ def add_HealthFeedServicer_to_server(servicer, server):
 class HealthFeed:
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 

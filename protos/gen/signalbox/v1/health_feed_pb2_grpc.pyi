@@ -29,8 +29,9 @@ GRPC_VERSION: str
 class HealthFeedStub:
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 
@@ -42,10 +43,11 @@ class HealthFeedStub:
     """Sends the current snapshot at once and every later one as it is made.
 
     Each message is a whole state, never a delta. A watcher that reads slowly misses snapshots in between and gets the
-    newest, so it needs no resume; after a break it calls again. The role is `operator` or `admin`.
+    newest, so it needs no resume; after a break it calls again. The role is `operator`, `health_reporter` (who reports
+    has to watch) or `admin`.
     """
     GetSnapshot: _grpc.UnaryUnaryMultiCallable[_health_feed_pb2.GetSnapshotRequest, _health_feed_pb2.GetSnapshotResponse]
-    """Returns the current snapshot. The role is `operator` or `admin`."""
+    """Returns the current snapshot. The role is `operator`, `health_reporter` or `admin`."""
     Report: _grpc.UnaryUnaryMultiCallable[_health_feed_pb2.ReportRequest, _health_feed_pb2.ReportResponse]
     """Takes what one router saw since its last report, once a second.
 
@@ -58,8 +60,9 @@ class HealthFeedStub:
 class HealthFeedAsyncStub(HealthFeedStub):
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 
@@ -68,10 +71,11 @@ class HealthFeedAsyncStub(HealthFeedStub):
     """Sends the current snapshot at once and every later one as it is made.
 
     Each message is a whole state, never a delta. A watcher that reads slowly misses snapshots in between and gets the
-    newest, so it needs no resume; after a break it calls again. The role is `operator` or `admin`.
+    newest, so it needs no resume; after a break it calls again. The role is `operator`, `health_reporter` (who reports
+    has to watch) or `admin`.
     """
     GetSnapshot: _aio.UnaryUnaryMultiCallable[_health_feed_pb2.GetSnapshotRequest, _health_feed_pb2.GetSnapshotResponse]  # type: ignore[assignment]
-    """Returns the current snapshot. The role is `operator` or `admin`."""
+    """Returns the current snapshot. The role is `operator`, `health_reporter` or `admin`."""
     Report: _aio.UnaryUnaryMultiCallable[_health_feed_pb2.ReportRequest, _health_feed_pb2.ReportResponse]  # type: ignore[assignment]
     """Takes what one router saw since its last report, once a second.
 
@@ -83,8 +87,9 @@ class HealthFeedAsyncStub(HealthFeedStub):
 class HealthFeedServicer:
     """Publishes what is known about the health of all targets, and collects what routers see of it.
 
-    The prober serves it. Over TCP it takes mTLS or a key with the role that the method names; over its Unix socket the
-    permissions of the socket's directory are the key. Besides what each method names, all of them fail with
+    The prober serves it. Over TCP it takes a key with the role that the method names; where there are no tenants, and so
+    no keys, a client certificate of the configured authority takes its place, and on loopback anybody may watch. Over its
+    Unix socket the permissions of the socket's directory are the key. Besides what each method names, all of them fail with
     UNAUTHENTICATED (no or a wrong key), PERMISSION_DENIED (a key without the role) and UNAVAILABLE (draining).
     """
 
@@ -96,7 +101,8 @@ class HealthFeedServicer:
         """Sends the current snapshot at once and every later one as it is made.
 
         Each message is a whole state, never a delta. A watcher that reads slowly misses snapshots in between and gets the
-        newest, so it needs no resume; after a break it calls again. The role is `operator` or `admin`.
+        newest, so it needs no resume; after a break it calls again. The role is `operator`, `health_reporter` (who reports
+        has to watch) or `admin`.
         """
 
     def GetSnapshot(
@@ -104,7 +110,7 @@ class HealthFeedServicer:
         request: _health_feed_pb2.GetSnapshotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_health_feed_pb2.GetSnapshotResponse, _abc.Awaitable[_health_feed_pb2.GetSnapshotResponse]]:
-        """Returns the current snapshot. The role is `operator` or `admin`."""
+        """Returns the current snapshot. The role is `operator`, `health_reporter` or `admin`."""
 
     def Report(
         self,

@@ -1,0 +1,116 @@
+"""What each tenant may still ask for in this minute, and how many of its requests are under way."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from router_service.core.bucket import Bucket
+from router_service.core.chat import Delta
+from router_service.core.errors import AllowanceSpent, SignalboxError, StreamLimit
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.tenant import Tenant
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 1.0
+"""When a caller may come again whose tenant has too much under way: nobody knows when some of it ends."""
+QUIET_S = 10.0
+"""A tenant that is only logged is logged once in so long for each of its limits."""
+
+
+class Allowances:
+    """Counts, for this process, what tenants ask for. Also an Observer: tokens are paid by a request's end.
+
+    Callers without a tenant have no bounds here. What was counted stays over `adopt`, unless the bound itself changed.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._accounts: Mapping[str, _Account] = {}
+
+    def adopt(self, tenants: Iterable[Tenant]) -> None:
+        """Hold these tenants to their bounds from now on."""
+        now = self._clock()
+        self._accounts = {tenant.name: _Account(tenant, self._accounts.get(tenant.name), now) for tenant in tenants}
+
+    def enter(self, tenant: str, *, is_stream: bool) -> None:
+        """Count a request in; a `leave` follows. Raises AllowanceSpent and StreamLimit, and then nothing is counted."""
+        if (account := self._accounts.get(tenant)) is not None:
+            account.enter(is_stream=is_stream, now=self._clock())
+
+    def leave(self, tenant: str) -> None:
+        """A request that entered is over."""
+        if (account := self._accounts.get(tenant)) is not None:
+            account.under_way = max(0, account.under_way - 1)
+
+    def attempt_started(self, call: AttemptStarted) -> None:
+        """Nothing is known of it yet."""
+
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
+        """Nothing is counted before the end."""
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        """Nothing is counted before the end."""
+
+    def attempt_finished(self, event: AttemptFinished) -> None:
+        account = self._accounts.get(event.request.tenant)
+        if account is not None and account.tenant.is_log_only and not account.tenant.may_use(event.attempt.target):
+            account.note("target", f"{event.attempt.target.id} is none that may serve it", self._clock())
+
+    def request_finished(self, event: RequestFinished) -> None:
+        if (account := self._accounts.get(event.request.tenant)) is not None and account.tokens is not None:
+            usages = [attempt.usage for attempt in event.attempts if attempt.usage is not None]
+            account.tokens.take(sum(u.input_tokens + u.output_tokens for u in usages), now=self._clock())
+
+    def route_finished(self, event: RouteFinished) -> None:
+        """A decision takes no tokens."""
+
+
+class _Account:
+    """One tenant's bounds and counts, with what `earlier` had counted."""
+
+    __slots__ = ("_noted", "requests", "tenant", "tokens", "under_way")
+
+    def __init__(self, tenant: Tenant, earlier: _Account | None, now: float) -> None:
+        self.tenant = tenant
+        allowance = tenant.allowance
+        kept = (None, None, 0) if earlier is None else (earlier.requests, earlier.tokens, earlier.under_way)
+        self.requests: Bucket | None = _bucket(allowance.requests_per_minute, kept[0], now)
+        self.tokens: Bucket | None = _bucket(allowance.tokens_per_minute, kept[1], now)
+        self.under_way: int = kept[2]
+        self._noted: dict[str, float] = {}
+
+    def enter(self, *, is_stream: bool, now: float) -> None:
+        for what, refusal in self._refusals(is_stream=is_stream, now=now):
+            if not self.tenant.is_log_only:
+                raise refusal
+            self.note(what, str(refusal), now)
+        if self.requests is not None:
+            self.requests.take(1, now=now)
+        self.under_way += 1
+
+    def note(self, what: str, text: str, now: float) -> None:
+        """Log what would have been refused, now and then."""
+        if now - self._noted.get(what, float("-inf")) >= QUIET_S:
+            self._noted[what] = now
+            logger.warning("tenant %s would be refused, were it not only logged: %s", self.tenant.name, text)
+
+    def _refusals(self, *, is_stream: bool, now: float) -> Iterable[tuple[str, SignalboxError]]:
+        name, allowance = self.tenant.name, self.tenant.allowance
+        subject = f"tenant:{name}"
+        if allowance.concurrency is not None and self.under_way >= allowance.concurrency:
+            text = f"{name} has {self.under_way} requests under way, and may have {allowance.concurrency}"
+            spent = AllowanceSpent(text, subject=subject, retry_after_s=WAIT_S)
+            yield "concurrency", StreamLimit(text, subject=subject) if is_stream else spent
+        for what, bucket in (("requests", self.requests), ("tokens", self.tokens)):
+            if bucket is not None and (wait_s := bucket.wait_s(now=now)):
+                text = f"{name} has used up its {bucket.per_minute} {what} a minute"
+                yield what, AllowanceSpent(text, subject=subject, retry_after_s=wait_s)
+
+
+def _bucket(per_minute: int | None, earlier: Bucket | None, now: float) -> Bucket | None:
+    if per_minute is None:
+        return None
+    return earlier if earlier is not None and earlier.per_minute == per_minute else Bucket(per_minute, now=now)

@@ -1,0 +1,167 @@
+"""What each tenant may ask for, on a clock that is moved by hand."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from router_service.core.attempt import Attempt
+from router_service.core.catalog import Model, Provider, Target
+from router_service.core.chat import Prompt, Usage
+from router_service.core.errors import AllowanceSpent, StreamLimit
+from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished
+from router_service.core.outcome import Outcome
+from router_service.core.request import Request
+from router_service.core.tenant import Allowance, Tenant
+from router_service.service.allowances import Allowances
+
+TARGET = Target(Provider(name="alder", dialect="openai", base_url="http://127.0.0.1:1"), Model(id="small"))
+
+
+class Rig:
+    """Allowances of one tenant, web."""
+
+    def __init__(self, *, is_log_only: bool = False, only: tuple[str, ...] = (), **bounds: int) -> None:
+        self.now = 0.0
+        self.allowances = Allowances(clock=lambda: self.now)
+        self.tenant = Tenant(name="web", allowance=Allowance(**bounds), is_log_only=is_log_only, only=only)
+        self.allowances.adopt([self.tenant])
+
+    def enter(self, tenant: str = "web", *, is_stream: bool = False) -> None:
+        self.allowances.enter(tenant, is_stream=is_stream)
+
+    def refusal(self) -> AllowanceSpent:
+        with pytest.raises(AllowanceSpent) as caught:
+            self.enter()
+        return caught.value
+
+    def pay(self, tokens: int) -> None:
+        request = Request(request_id="r", prompt=Prompt(messages=()), deadline=0.0, tenant="web")
+        self.allowances.request_finished(
+            RequestFinished(
+                request=request,
+                is_stream=False,
+                plan=None,
+                attempts=(_attempt(tokens), _attempt(0)),
+                latency_s=0.0,
+                delivered_chunks=0,
+                outcome="OK",
+                trace=None,
+            )
+        )
+
+    def use(self) -> None:
+        request = Request(request_id="r", prompt=Prompt(messages=()), deadline=0.0, tenant="web")
+        started = AttemptStarted(target=TARGET.id, is_stream=False)
+        self.allowances.attempt_finished(
+            AttemptFinished(started=started, request=request, plan=None, attempt=_attempt(1), trace=None)
+        )
+
+
+def _attempt(tokens: int) -> Attempt:
+    return Attempt(
+        target=TARGET,
+        outcome=Outcome.OK,
+        number=1,
+        start_time=0.0,
+        latency_s=0.1,
+        usage=Usage(input_tokens=tokens - tokens // 2, output_tokens=tokens // 2) if tokens else None,
+    )
+
+
+def test_the_sixty_first_request_of_a_minute_is_refused_with_the_wait() -> None:
+    rig = Rig(requests_per_minute=60)
+    for _ in range(60):
+        rig.enter()
+    refusal = rig.refusal()
+    assert refusal.subject == "tenant:web"
+    assert refusal.retry_after_s == pytest.approx(1.0)
+    assert "60 requests a minute" in str(refusal)
+    rig.now = 1.0
+    rig.enter()
+    rig.refusal()
+
+
+def test_a_refused_request_takes_nothing() -> None:
+    rig = Rig(requests_per_minute=60, concurrency=1)
+    rig.enter()
+    for _ in range(100):
+        rig.refusal()
+    rig.allowances.leave("web")
+    rig.enter()
+
+
+def test_tokens_are_paid_at_the_end_and_may_be_overdrawn() -> None:
+    rig = Rig(tokens_per_minute=600)
+    rig.enter()
+    rig.enter()
+    rig.pay(700)
+    assert rig.refusal().retry_after_s == pytest.approx(10.1)
+    rig.now = 10.2
+    rig.enter()
+
+
+def test_concurrency_is_given_back() -> None:
+    rig = Rig(concurrency=2)
+    rig.enter()
+    rig.enter(is_stream=True)
+    assert rig.refusal().retry_after_s == 1.0
+    with pytest.raises(StreamLimit, match="2 requests under way"):
+        rig.enter(is_stream=True)
+    rig.allowances.leave("web")
+    rig.enter()
+
+
+def test_others_are_not_bound() -> None:
+    rig = Rig(requests_per_minute=1)
+    rig.enter()
+    rig.refusal()
+    for _ in range(10):
+        rig.enter("")
+        rig.enter("another")
+
+
+def test_what_was_counted_stays_over_a_reload_unless_the_bound_changed() -> None:
+    rig = Rig(requests_per_minute=1, concurrency=5)
+    rig.enter()
+    rig.allowances.adopt([Tenant(name="web", allowance=Allowance(requests_per_minute=1, concurrency=1))])
+    assert "under way" in str(rig.refusal())
+    rig.allowances.leave("web")
+    assert "1 requests a minute" in str(rig.refusal())
+    rig.allowances.adopt([Tenant(name="web", allowance=Allowance(requests_per_minute=2))])
+    rig.enter()
+    rig.allowances.adopt([])
+    rig.allowances.leave("web")
+    rig.enter()
+
+
+def test_log_only_refuses_nothing_and_says_so_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(is_log_only=True, requests_per_minute=1, tokens_per_minute=1, concurrency=1, only=("birch",))
+    rig.pay(100)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(50):
+            rig.enter()
+            rig.enter(is_stream=True)
+            rig.use()
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 4
+    assert all(text.startswith("tenant web would be refused, were it not only logged: ") for text in said)
+    assert {text.partition(": ")[2] for text in said} == {
+        "web has used up its 1 requests a minute",
+        "web has used up its 1 tokens a minute",
+        "web has 1 requests under way, and may have 1",
+        "alder/small is none that may serve it",
+    }
+    rig.now = 10.0
+    rig.enter()
+    assert len(caplog.records) > 4
+
+
+def test_selectors_are_those_of_rules() -> None:
+    assert Tenant(name="web").may_use(TARGET)
+    assert Tenant(name="web", only=("birch", "alder")).may_use(TARGET)
+    assert Tenant(name="web", only=("alder/*",)).may_use(TARGET)
+    assert Tenant(name="web", only=("small",)).may_use(TARGET)
+    assert Tenant(name="web", only=("tier:premium",)).may_use(TARGET)
+    assert not Tenant(name="web", only=("tier:local", "birch/*")).may_use(TARGET)
