@@ -91,7 +91,12 @@ def scene() -> Iterator[Scene]:
                 directory,
                 [alder, {**birch, "models": [{"id": "angry"}]}],
                 tenants=[keys.tenant("canary", role="admin")],  # type: ignore[arg-type]
-                telemetry={"otlp_endpoint": endpoint, "sample_ratio": 1},
+                telemetry={
+                    "otlp_endpoint": endpoint,
+                    "sample_ratio": 1,
+                    "metrics_address": "127.0.0.1:0",
+                    "prober_metrics_address": "127.0.0.1:0",
+                },
                 prober={**settings.QUICK_PROBER, "access": {"api_key_env": "PROBER_KEY"}},
             )
             prober = processes.prober(directory, config)
@@ -159,9 +164,8 @@ def written(scene: Scene) -> Iterator[tuple[str, bytes]]:
 
 def metrics(scene: Scene) -> Iterator[tuple[str, bytes]]:
     for process in (scene.router, scene.prober):
-        if address := process.ready.get("metrics"):
-            with urlopen(f"http://{address}/metrics", timeout=10) as answer:
-                yield f"metrics of {process.name}", answer.read()
+        with urlopen(f"http://{process.ready['metrics']}/metrics", timeout=10) as answer:
+            yield f"metrics of {process.name}", answer.read()
 
 
 def found_in(places: Iterator[tuple[str, bytes]]) -> list[str]:
