@@ -3,11 +3,12 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup run test check demo bench tools protos lock clean
+.PHONY: help setup run test check demo faults bench tools protos lock clean
 
 help:
 	@echo "make run     start everything on simulated providers, show a completion and a stream, serve until Ctrl-C"
 	@echo "make test    make check, then every test"
+	@echo "make faults  the tests that take long: hung providers, dead collectors, bursts, kills"
 	@echo "make check   ruff, mypy --strict, buf lint, the import table"
 	@echo "make demo    play nine scenarios over real processes and hold what happens against what should"
 	@echo "make bench   throughput and latency beside the floors of the same run; writes benchmarks/report.json"
@@ -22,7 +23,10 @@ run: setup
 	@trap : INT; $(BIN)/signalbox up --simulated || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 test: check
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 -m "not slow"
+
+faults: $(VENV)/installed-dev
+	@$(BIN)/pytest -n 2 -m slow
 
 check: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -465,6 +465,7 @@ def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_p
     assert "Traceback" not in up.said()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_up_starts_no_simulator_that_nobody_needs(run: Run, tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "real.yaml"

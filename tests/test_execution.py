@@ -481,6 +481,7 @@ def test_a_caller_that_stops_reading_holds_a_provider_until_its_deadline_at_most
         assert '"CALLER_DEADLINE"' in stack.router.stderr()
 
 
+@pytest.mark.slow
 def test_a_burst_is_served_or_turned_away_by_our_word() -> None:
     """Beyond some thousand calls that wait, gRPC would drop them without one."""
     with routing(timeouts_s={"answer": 30}) as stack:

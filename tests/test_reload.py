@@ -103,6 +103,7 @@ def test_a_hangup_asks_for_the_file_at_once(serving: Site) -> None:
     wait_until(lambda: serving.plan().strategy == "round_robin", within_s=SOON_S, what="the strategy is the new one")
 
 
+@pytest.mark.slow
 def test_a_file_that_never_stands_still_is_told_of(serving: Site) -> None:
     """Whatever writes it must not do so for ever without anybody hearing why nothing is loaded."""
     before = serving.plan().config_version

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from tests.harness import processes, settings
 from tests.harness.load import Load
 from tests.harness.processes import SLOWER_IN_CI, running, wait_until
@@ -14,6 +16,7 @@ PACE = {"*": {"latency_s": 0.02, "tokens_per_s": 100, "output_tokens": 24}}
 IN_FORCE: dict[str, dict[str, object]] = {"prober": {}, "health": {}}
 
 
+@pytest.mark.slow
 def test_a_provider_that_breaks_is_left_within_two_seconds() -> None:
     with processes.short_directory() as directory:
         simulator = processes.simulator(directory, behaviours=PACE)

@@ -124,6 +124,7 @@ def test_scenario_that_cannot_be_played_says_why() -> None:
     assert "nowhere.yaml" in check.seen
 
 
+@pytest.mark.slow
 def test_compliance_holds_over_real_processes(run: Run) -> None:
     output = run("demo", "compliance", "--json", "--seed", "3")
     document = output.document()

@@ -60,6 +60,7 @@ def pair(behaviours: object = None) -> Iterator[Pair]:
                 yield Pair(router_pb2_grpc.RouterStub(channel), first)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("usual", "late", "behaviours"),
     [

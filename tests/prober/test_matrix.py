@@ -167,6 +167,7 @@ def spent_usd(rows: Sequence[Row]) -> float:
     return sum(r.input_tokens * into + r.output_tokens * out for r, (into, out) in zip(rows, costs, strict=True)) / 1e6
 
 
+@pytest.mark.slow
 def test_p15_the_cap_on_deep_probes_is_kept_by_the_providers_own_log_also_across_kills() -> None:
     with staged(priced, deep={"enabled": True, "max_usd_per_day": CAP_USD, "interval_s": 0.05}) as stage:
         for least in (2, 4):

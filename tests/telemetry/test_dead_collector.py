@@ -128,6 +128,7 @@ def longest_s(stub: router_pb2_grpc.RouterStub, calls: int) -> float:
         return max(callers.map(ask, range(calls)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", COLLECTORS)
 def test_nobody_but_the_figures_notices(kind: str, simulator: Process, directory: Path) -> None:
     with COLLECTORS[kind]() as endpoint:
