@@ -37,7 +37,8 @@ from router_service.core.request import Request
 from router_service.service.admission import Admission
 from router_service.service.execution import Execution, Started
 from router_service.service.planning import Planning
-from router_service.service.run import CLOCK_SLACK_S, Run
+from router_service.service.run import Run
+from router_service.service.tries import CLOCK_SLACK_S
 
 
 class Router:

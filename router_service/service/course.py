@@ -1,0 +1,116 @@
+"""One request's way along its plan: whom to ask next, after what pause, until one answers or nobody is left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from router_service.core.errors import (
+    AttemptsFailed,
+    CallerDeadline,
+    ConnectFailed,
+    KeptConnectionLost,
+    ServerFailed,
+    SignalboxError,
+    Stage,
+    UpstreamError,
+)
+from router_service.core.outcome import FAILURES
+from router_service.service.refusals import no_room
+from router_service.service.retries import LONGEST_S, Retries
+from router_service.service.rooms import Rooms, Unroomed
+from router_service.service.run import Run
+from router_service.service.tries import CLOCK_SLACK_S, Try
+
+
+class Course:
+    """Hands out attempts, one target after the other, within time and number. One without room costs no attempt."""
+
+    def __init__(self, run: Run, rooms: Rooms, retries: Retries, *, is_stream: bool) -> None:
+        assert run.plan is not None
+        self._run = run
+        self._plan = run.plan
+        self._rooms = rooms
+        self._retries = retries
+        self._is_stream = is_stream
+        self._next_place = 0
+        self._has_repeated = False
+        self._unroomed: dict[str, Unroomed] = {}
+
+    async def next_try(self) -> Try | None:
+        """The next target with room, where the last one failed in a way that another may cure; None where nobody is
+        left.
+
+        The same target comes again, once, where it only closed a kept connection, and where there is no other and it
+        failed in a way that passes. The wait before that is in here.
+        """
+        if not self._may_go_on():
+            return None
+        if (pause_s := self._pause_before_again_s()) is not None:
+            with self._run.away:
+                await asyncio.sleep(pause_s)
+            if attempt := self._taken(self._next_place - 1):
+                return attempt
+        while self._next_place < len(self._plan.targets):
+            place = self._next_place
+            self._next_place += 1
+            if len(self._plan.targets) == 1:
+                self._retries.asked(self._plan.targets[place].id)
+            if attempt := self._taken(place):
+                return attempt
+        return None
+
+    def gave_up(self) -> SignalboxError:
+        """Everybody failed; or others took all the room since the plan was made."""
+        causes = [(attempt.target.id, error) for attempt, error in self._run.failures]
+        telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
+        return AttemptsFailed(telling) if telling else no_room(self._run.request, self._unroomed)
+
+    def _may_go_on(self) -> bool:
+        if not self._attempts_left():
+            return False
+        last = self._last_error()
+        return not self._run.delivered_chunks and (last is None or last.fails_over)
+
+    def _attempts_left(self) -> int:
+        """A kept connection that was closed is an attempt on record, and one that was spent on nobody."""
+        vain = sum([isinstance(error, KeptConnectionLost) for _, error in self._run.failures])
+        return self._run.max_attempts + vain - len(self._run.attempts)
+
+    def _last_error(self) -> UpstreamError | None:
+        return self._run.failures[-1][1] if self._run.failures else None
+
+    def _pause_before_again_s(self) -> float | None:
+        """Until the same target is tried again; None where it is not. Who took long to fail will do so again."""
+        if not self._run.failures:
+            return None
+        attempt, error = self._run.failures[-1]
+        if isinstance(error, KeptConnectionLost):
+            return 0.0
+        is_too_late = attempt.has_begun or error.stage not in (Stage.CONNECT, Stage.FIRST_BYTE)
+        if is_too_late or error.outcome not in FAILURES or not isinstance(error, ConnectFailed | ServerFailed):
+            return None
+        now = time.monotonic()
+        is_quick = now - attempt.started < attempt.target.provider.timeouts.connect_s - CLOCK_SLACK_S
+        has_others = len(self._plan.targets) > 1
+        if self._has_repeated or has_others or not is_quick or now + LONGEST_S >= self._run.request.deadline:
+            return None
+        self._has_repeated = True
+        return self._retries.pause_s(attempt.target.id, told_s=error.retry_after_s)
+
+    def _taken(self, place: int) -> Try | None:
+        """An attempt at the target in that place, which begins with this; None where it has no room."""
+        run, target = self._run, self._plan.targets[place]
+        if time.monotonic() >= run.request.deadline:
+            raise CallerDeadline(Stage.SELECT)
+        room = self._rooms.take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
+        if isinstance(room, Unroomed):
+            self._unroomed[target.id] = room
+            return None
+        return run.begin(
+            target,
+            room,
+            is_stream=self._is_stream,
+            attempts_left=min(self._attempts_left(), len(self._plan.targets) - place),
+            wants_new_connection=isinstance(self._last_error(), KeptConnectionLost),
+        )
