@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from router_service.core.decision.rejection import Rejection
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
@@ -16,6 +17,7 @@ from router_service.core.errors import (
     UpstreamError,
 )
 from router_service.core.outcome import FAILURES
+from router_service.core.settings import RoutingSettings
 from router_service.service.refusals import no_room
 from router_service.service.retries import LONGEST_S, Retries
 from router_service.service.rooms import Rooms, Unroomed
@@ -26,23 +28,27 @@ from router_service.service.tries import CLOCK_SLACK_S, Try
 class Course:
     """Hands out attempts, one target after the other, within time and number. One without room costs no attempt."""
 
-    def __init__(self, run: Run, rooms: Rooms, retries: Retries, *, is_stream: bool) -> None:
+    def __init__(self, run: Run, rooms: Rooms, retries: Retries, rules: RoutingSettings, *, is_stream: bool) -> None:
         assert run.plan is not None
         self._run = run
         self._plan = run.plan
         self._rooms = rooms
         self._retries = retries
+        self._rules = rules
         self._is_stream = is_stream
         self._next_place = 0
         self._has_repeated = False
         self._unroomed: dict[str, Unroomed] = {}
+        self._full: list[int] = []
+        self._waits_until: float | None = None
 
     async def next_try(self) -> Try | None:
         """The next target with room, where the last one failed in a way that another may cure; None where nobody is
         left.
 
         The same target comes again, once, where it only closed a kept connection, and where there is no other and it
-        failed in a way that passes. The wait before that is in here.
+        failed in a way that passes. Only where all who may serve are full it waits for one of them, in a queue. Both
+        waits are in here.
         """
         if not self._may_go_on():
             return None
@@ -58,7 +64,7 @@ class Course:
                 self._retries.asked(self._plan.targets[place].id)
             if attempt := self._taken(place):
                 return attempt
-        return None
+        return await self._queued()
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
@@ -98,14 +104,37 @@ class Course:
         self._has_repeated = True
         return self._retries.pause_s(attempt.target.id, told_s=error.retry_after_s)
 
-    def _taken(self, place: int) -> Try | None:
+    async def _queued(self) -> Try | None:
+        """An attempt at the first of the full targets to have a slot; None where none has one in time."""
+        deadline, slots = self._run.request.deadline, self._rooms.slots
+        while self._full:
+            if self._waits_until is None:
+                self._waits_until = time.monotonic() + self._rules.queue_wait_s
+            places = {self._plan.targets[place].id: place for place in self._full}
+            full = [self._plan.targets[place] for place in self._full]
+            with self._run.away:
+                target = await slots.wait(full, until=min(self._waits_until, deadline))
+            if target is None and time.monotonic() >= deadline - CLOCK_SLACK_S:
+                raise CallerDeadline(Stage.SELECT)
+            if target is None:
+                return None
+            place = places[target.id]
+            self._full.remove(place)
+            if attempt := self._taken(place, has_slot=True):
+                return attempt
+        return None
+
+    def _taken(self, place: int, *, has_slot: bool = False) -> Try | None:
         """An attempt at the target in that place, which begins with this; None where it has no room."""
         run, target = self._run, self._plan.targets[place]
-        if time.monotonic() >= run.request.deadline:
+        if not has_slot and time.monotonic() >= run.request.deadline:
             raise CallerDeadline(Stage.SELECT)
-        room = self._rooms.take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
+        take = self._rooms.take_beside if has_slot else self._rooms.take
+        room = take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
         if isinstance(room, Unroomed):
             self._unroomed[target.id] = room
+            if room.refusal.reason is Rejection.CONCURRENCY:
+                self._full.append(place)
             return None
         return run.begin(
             target,

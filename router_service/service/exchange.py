@@ -39,7 +39,7 @@ class Exchange:
     """`dialects` are by name; `max_output_bytes` bounds one answer, and may be set anew."""
 
     def __init__(
-        self, *, transport: Transport, dialects: Mapping[str, Dialect], rooms: Rooms, max_output_bytes: int
+        self, transport: Transport, dialects: Mapping[str, Dialect], rooms: Rooms, *, max_output_bytes: int
     ) -> None:
         self._transport = transport
         self._dialects = dialects

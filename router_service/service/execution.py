@@ -13,6 +13,7 @@ from router_service.core.attempt import Answer, Attempt
 from router_service.core.catalog import Target
 from router_service.core.chat import Delta, Message, Role, StreamEnd
 from router_service.core.errors import ResponseTooLarge, StreamInterrupted
+from router_service.core.settings import RoutingSettings
 from router_service.providers.dialect import Dialect
 from router_service.providers.transport import Transport
 from router_service.service.course import Course
@@ -33,24 +34,25 @@ class Started:
 
 
 class Execution:
-    """Holds what every request's execution shares. `dialects` are by name; `max_output_bytes` bounds one answer."""
+    """Holds what every request's execution shares. `dialects` are by name."""
 
     def __init__(
-        self, *, transport: Transport, dialects: Mapping[str, Dialect], rooms: Rooms, max_output_bytes: int
+        self, *, transport: Transport, dialects: Mapping[str, Dialect], rooms: Rooms, routing: RoutingSettings
     ) -> None:
-        self._exchange = Exchange(
-            transport=transport, dialects=dialects, rooms=rooms, max_output_bytes=max_output_bytes
-        )
+        self._exchange = Exchange(transport, dialects, rooms, max_output_bytes=routing.max_output_bytes)
         self._rooms = rooms
+        self._routing = routing
         self._retries = Retries(Random())
 
-    def adopt(self, *, max_output_bytes: int) -> None:
-        """Bound answers by so much from now on."""
-        self._exchange.max_output_bytes = max_output_bytes
+    def adopt(self, routing: RoutingSettings) -> None:
+        """Go by other bounds from now on."""
+        self._routing = routing
+        self._exchange.max_output_bytes = routing.max_output_bytes
+        self._rooms.slots.adopt(queue_length=routing.queue_length)
 
     async def complete(self, run: Run) -> Answer:
         """One whole answer. Raises AttemptsFailed or CallerDeadline."""
-        course = Course(run, self._rooms, self._retries, is_stream=False)
+        course = self._course(run, is_stream=False)
         while attempt := await course.next_try():
             with run.recording(attempt):
                 completion = await self._exchange.answer(run, attempt)
@@ -61,7 +63,7 @@ class Execution:
         """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
         or ResponseTooLarge.
         """
-        course = Course(run, self._rooms, self._retries, is_stream=True)
+        course = self._course(run, is_stream=True)
         while attempt := await course.next_try():
             with run.recording(attempt):
                 async with aclosing(self._exchange.events(run, attempt)) as events:
@@ -77,3 +79,6 @@ class Execution:
             _, error = run.failures[-1]
             raise (error if isinstance(error, ResponseTooLarge) else StreamInterrupted(error)) from error
         raise course.gave_up()
+
+    def _course(self, run: Run, *, is_stream: bool) -> Course:
+        return Course(run, self._rooms, self._retries, self._routing, is_stream=is_stream)

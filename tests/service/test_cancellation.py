@@ -22,6 +22,7 @@ from router_service.core.outcome import Outcome
 from router_service.core.plan import View
 from router_service.core.quota import QuotaRules
 from router_service.core.request import Request
+from router_service.core.settings import RoutingSettings
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.service.admission import Admission
@@ -152,7 +153,7 @@ def router(transport: AiohttpTransport, books: Books, rooms: Rooms, first: str, 
         view=lambda _tenant: View(catalog=catalog),
         route_view=lambda _tenant: View(catalog=catalog),
         execution=Execution(
-            transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, max_output_bytes=1 << 20
+            transport=transport, dialects={"openai": OpenAIDialect()}, rooms=rooms, routing=RoutingSettings()
         ),
         admission=Admission(max_in_flight=10, allowances=Allowances()),
         observer=books,
@@ -249,7 +250,7 @@ async def test_what_keeps_an_event_from_its_caller_ends_the_story_and_is_no_faul
     assert (only.attempt.outcome, only.attempt.error_reason) == (Outcome.CANCELLED, on_the_attempt)
     assert only.attempt.usage is not None
     assert (request.outcome, request.attempts) == (kind.reason, (only.attempt,))
-    assert not rooms.in_flight
+    assert not rooms.slots.in_flight
 
 
 @pytest.mark.anyio
@@ -265,7 +266,7 @@ async def test_nothing_is_left_wherever_the_caller_leaves(*, is_stream: bool) ->
             is_cancelled = await run(steps)
             await settled(open_now, transport, idle=2)
             assert books.begun == len(books.ended), f"at step {cancel_at} an attempt has no end"
-            assert not rooms.in_flight
+            assert not rooms.slots.in_flight
             assert used(quotas) == [sum(was_sent(e) for e in of(books, name)) for name in NAMES]
             [request] = books.requests
             assert len(request.attempts) == len(books.ended)
