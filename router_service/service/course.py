@@ -10,6 +10,7 @@ from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
     ConnectFailed,
+    Cure,
     KeptConnectionLost,
     ServerFailed,
     SignalboxError,
@@ -37,7 +38,9 @@ class Course:
         self._rules = rules
         self._is_stream = is_stream
         self._next_place = 0
+        self._last_place = 0
         self._has_repeated = False
+        self._asked: set[str] = set()
         self._unroomed: dict[str, Unroomed] = {}
         self._full: list[int] = []
         self._waits_until: float | None = None
@@ -52,14 +55,17 @@ class Course:
         """
         if not self._may_go_on():
             return None
+        self._look_for_wider()
         if (pause_s := self._pause_before_again_s()) is not None:
             with self._run.away:
                 await asyncio.sleep(pause_s)
-            if attempt := self._taken(self._next_place - 1):
+            if attempt := self._taken(self._last_place):
                 return attempt
         while self._next_place < len(self._plan.targets):
             place = self._next_place
             self._next_place += 1
+            if self._plan.targets[place].id in self._asked:
+                continue
             if len(self._plan.targets) == 1:
                 self._retries.asked(self._plan.targets[place].id)
             if attempt := self._taken(place):
@@ -75,8 +81,29 @@ class Course:
     def _may_go_on(self) -> bool:
         if not self._attempts_left():
             return False
-        last = self._last_error()
-        return not self._run.delivered_chunks and (last is None or last.fails_over)
+        return not self._run.delivered_chunks and all(self._has_cure(error) for _, error in self._run.failures)
+
+    def _has_cure(self, error: UpstreamError) -> bool:
+        match error.cure:
+            case Cure.ANYBODY | Cure.LARGER_WINDOW:
+                return True
+            case Cure.OTHER_FILTER:
+                return self._rules.content_filter_failover
+            case Cure.NOBODY:
+                return False
+
+    def _look_for_wider(self) -> None:
+        """After a target's word that the prompt is too long for it, only larger windows are left: the whole decision's,
+        or those of a plan that the caller has chosen.
+        """
+        if not self._run.failures or self._run.failures[-1][1].cure is not Cure.LARGER_WINDOW:
+            return
+        attempt, _ = self._run.failures[-1]
+        self._plan = self._plan.wider(
+            attempt.target.model.context_tokens or attempt.room.input_tokens,
+            keeps_chain=bool(self._run.request.routing.decision_id),
+        )
+        self._next_place, self._full = 0, []
 
     def _attempts_left(self) -> int:
         """A kept connection that was closed is an attempt on record, and one that was spent on nobody."""
@@ -136,6 +163,8 @@ class Course:
             if room.refusal.reason is Rejection.CONCURRENCY:
                 self._full.append(place)
             return None
+        self._asked.add(target.id)
+        self._last_place = place
         return run.begin(
             target,
             room,
