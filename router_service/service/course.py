@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+from router_service.core.catalog import Target
 from router_service.core.decision.rejection import Rejection
 from router_service.core.errors import (
     AttemptsFailed,
@@ -17,6 +18,7 @@ from router_service.core.errors import (
     Stage,
     UpstreamError,
 )
+from router_service.core.health import State
 from router_service.core.outcome import FAILURES
 from router_service.core.settings import RoutingSettings
 from router_service.service.refusals import no_room
@@ -64,13 +66,15 @@ class Course:
         while self._next_place < len(self._plan.targets):
             place = self._next_place
             self._next_place += 1
-            if self._plan.targets[place].id in self._asked:
-                continue
-            if len(self._plan.targets) == 1:
-                self._retries.asked(self._plan.targets[place].id)
-            if attempt := self._taken(place):
+            target = self._plan.targets[place]
+            if target.id not in self._asked and self._is_allowed(target) and (attempt := self._taken(place)):
                 return attempt
         return await self._queued()
+
+    def succeeded(self, attempt: Try) -> None:
+        """The attempt's answer is whole."""
+        if attempt.is_further:
+            self._retries.succeeded(attempt.target.id)
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
@@ -106,9 +110,25 @@ class Course:
         self._next_place, self._full = 0, []
 
     def _attempts_left(self) -> int:
+        return self._run.max_attempts - self._attempts_made()
+
+    def _attempts_made(self) -> int:
         """A kept connection that was closed is an attempt on record, and one that was spent on nobody."""
         vain = sum([isinstance(error, KeptConnectionLost) for _, error in self._run.failures])
-        return self._run.max_attempts + vain - len(self._run.attempts)
+        return len(self._run.attempts) - vain
+
+    def _is_further(self, target: Target) -> bool:
+        """Whether an attempt at it is one of those that the budget binds: all but the first, and the first failover to
+        a target that is not failing itself.
+        """
+        made = self._attempts_made()
+        if made == 1:
+            return target.id in self._asked or self._plan.standing(target).state is State.UNHEALTHY
+        return made > 1
+
+    def _is_allowed(self, target: Target) -> bool:
+        tenant, now = self._run.request.tenant, time.monotonic()
+        return not self._is_further(target) or self._retries.allow(tenant, target.id, now=now)
 
     def _last_error(self) -> UpstreamError | None:
         return self._run.failures[-1][1] if self._run.failures else None
@@ -128,8 +148,10 @@ class Course:
         has_others = len(self._plan.targets) > 1
         if self._has_repeated or has_others or not is_quick or now + LONGEST_S >= self._run.request.deadline:
             return None
+        if not self._is_allowed(attempt.target):
+            return None
         self._has_repeated = True
-        return self._retries.pause_s(attempt.target.id, told_s=error.retry_after_s)
+        return self._retries.pause_s(told_s=error.retry_after_s)
 
     async def _queued(self) -> Try | None:
         """An attempt at the first of the full targets to have a slot; None where none has one in time."""
@@ -163,12 +185,22 @@ class Course:
             if room.refusal.reason is Rejection.CONCURRENCY:
                 self._full.append(place)
             return None
+        is_further = self._is_further(target)
+        self._book(target, is_further=is_further)
         self._asked.add(target.id)
         self._last_place = place
         return run.begin(
             target,
             room,
             is_stream=self._is_stream,
+            is_further=is_further,
             attempts_left=min(self._attempts_left(), len(self._plan.targets) - place),
             wants_new_connection=isinstance(self._last_error(), KeptConnectionLost),
         )
+
+    def _book(self, target: Target, *, is_further: bool) -> None:
+        tenant = self._run.request.tenant
+        if is_further:
+            self._retries.spend(tenant, target.id)
+        elif not self._run.attempts:
+            self._retries.asked(tenant, target.id, now=time.monotonic())

@@ -56,6 +56,7 @@ class Execution:
         while attempt := await course.next_try():
             with run.recording(attempt):
                 completion = await self._exchange.answer(run, attempt)
+                course.succeeded(attempt)
                 return run.succeeded(attempt, completion.message, completion.finish_reason, completion.model)
         raise course.gave_up()
 
@@ -71,6 +72,7 @@ class Execution:
                         if not run.delivered_chunks:
                             yield Started(attempt.target, tuple(run.attempts))
                         if isinstance(event, StreamEnd):
+                            course.succeeded(attempt)
                             yield run.succeeded(attempt, STREAMED_MESSAGE, event.finish_reason, event.model)
                             return
                         run.delivered_chunks += 1

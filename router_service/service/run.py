@@ -52,9 +52,16 @@ class Run:
         self._planned = time.monotonic()
 
     def begin(
-        self, target: Target, room: Room, *, is_stream: bool, attempts_left: int, wants_new_connection: bool
+        self,
+        target: Target,
+        room: Room,
+        *,
+        is_stream: bool,
+        is_further: bool,
+        attempts_left: int,
+        wants_new_connection: bool,
     ) -> Try:
-        """An attempt that begins with this; `attempts_left` counts it."""
+        """An attempt that begins with this; `attempts_left` counts it. `is_further` is as in Try."""
         assert self.plan is not None
         standing, timeouts, now = self.plan.standing(target), target.provider.timeouts, time.monotonic()
         if is_stream:
@@ -69,6 +76,7 @@ class Run:
             prompt=self.request.prompt,
             room=room,
             call=call,
+            is_further=is_further,
             wants_new_connection=wants_new_connection,
             started=now,
             start_time=time.time(),

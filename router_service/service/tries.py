@@ -20,7 +20,8 @@ CLOCK_SLACK_S = 0.05
 class Try:
     """`stage` and `output_characters` grow with it, and so does `usage`, what the provider has reported so far; clocks
     are monotonic but `start_time`. It may stay silent until `silent_until`: `limit_s` is the target's own bound on
-    that, `usual_s` the 95th percentile of what was measured there, 0 where nothing was.
+    that, `usual_s` the 95th percentile of what was measured there, 0 where nothing was. `is_further` marks
+    those that the budget of further attempts binds.
     """
 
     number: int
@@ -28,6 +29,7 @@ class Try:
     prompt: Prompt
     room: Room
     call: AttemptStarted
+    is_further: bool
     wants_new_connection: bool
     started: float
     start_time: float
