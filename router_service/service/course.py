@@ -13,14 +13,18 @@ from router_service.core.errors import (
     ConnectFailed,
     Cure,
     KeptConnectionLost,
+    ResponseTooLarge,
     ServerFailed,
     SignalboxError,
     Stage,
+    StreamInterrupted,
     UpstreamError,
 )
 from router_service.core.health import State
 from router_service.core.outcome import FAILURES
 from router_service.core.settings import RoutingSettings
+from router_service.service.allowance import Allowance
+from router_service.service.hedging import BUSY, SHARE
 from router_service.service.refusals import no_room
 from router_service.service.retries import LONGEST_S, Retries
 from router_service.service.rooms import Rooms, Unroomed
@@ -31,12 +35,15 @@ from router_service.service.tries import CLOCK_SLACK_S, Try
 class Course:
     """Hands out attempts, one target after the other, within time and number. One without room costs no attempt."""
 
-    def __init__(self, run: Run, rooms: Rooms, retries: Retries, rules: RoutingSettings, *, is_stream: bool) -> None:
+    def __init__(
+        self, run: Run, rooms: Rooms, retries: Retries, hedges: Allowance, rules: RoutingSettings, *, is_stream: bool
+    ) -> None:
         assert run.plan is not None
         self._run = run
         self._plan = run.plan
         self._rooms = rooms
         self._retries = retries
+        self._hedges = hedges
         self._rules = rules
         self._is_stream = is_stream
         self._next_place = 0
@@ -44,7 +51,7 @@ class Course:
         self._has_repeated = False
         self._asked: set[str] = set()
         self._unroomed: dict[str, Unroomed] = {}
-        self._full: list[int] = []
+        self._full: dict[str, int] = {}
         self._waits_until: float | None = None
 
     async def next_try(self) -> Try | None:
@@ -71,6 +78,25 @@ class Course:
                 return attempt
         return await self._queued()
 
+    def may_hedge(self) -> bool:
+        """Whether the caller wants a second call beside one that is late."""
+        return self._run.request.routing.hedge and self._attempts_left() > 0
+
+    def hedge(self) -> Try | None:
+        """An attempt beside the one under way, at the next target that is well and not busy; None where there is none,
+        or where hedges, attempts or the caller's money are used up.
+        """
+        if not self._attempts_left() or not self._hedges.has_one():
+            return None
+        for place, target in enumerate(self._plan.targets):
+            is_busy = self._rooms.slots.load(target) > BUSY
+            if target.id in self._asked or is_busy or self._plan.standing(target).state is State.UNHEALTHY:
+                continue
+            if attempt := self._taken(place, is_hedged=True):
+                self._hedges.take()
+                return attempt
+        return None
+
     def succeeded(self, attempt: Try) -> None:
         """The attempt's answer is whole."""
         if attempt.is_further:
@@ -79,6 +105,8 @@ class Course:
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
         causes = [(attempt.target.id, error) for attempt, error in self._run.failures]
+        if self._run.delivered_chunks:
+            return _interrupted(self._run.failures[-1][1])
         telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
         return AttemptsFailed(telling) if telling else no_room(self._run.request, self._unroomed)
 
@@ -107,7 +135,7 @@ class Course:
             attempt.target.model.context_tokens or attempt.room.input_tokens,
             keeps_chain=bool(self._run.request.routing.decision_id),
         )
-        self._next_place, self._full = 0, []
+        self._next_place, self._full = 0, {}
 
     def _attempts_left(self) -> int:
         return self._run.max_attempts - self._attempts_made()
@@ -115,7 +143,7 @@ class Course:
     def _attempts_made(self) -> int:
         """A kept connection that was closed is an attempt on record, and one that was spent on nobody."""
         vain = sum([isinstance(error, KeptConnectionLost) for _, error in self._run.failures])
-        return len(self._run.attempts) - vain
+        return self._run.attempts_begun - vain
 
     def _is_further(self, target: Target) -> bool:
         """Whether an attempt at it is one of those that the budget binds: all but the first, and the first failover to
@@ -159,21 +187,18 @@ class Course:
         while self._full:
             if self._waits_until is None:
                 self._waits_until = time.monotonic() + self._rules.queue_wait_s
-            places = {self._plan.targets[place].id: place for place in self._full}
-            full = [self._plan.targets[place] for place in self._full]
+            full = [self._plan.targets[place] for place in self._full.values()]
             with self._run.away:
                 target = await slots.wait(full, until=min(self._waits_until, deadline))
             if target is None and time.monotonic() >= deadline - CLOCK_SLACK_S:
                 raise CallerDeadline(Stage.SELECT)
             if target is None:
                 return None
-            place = places[target.id]
-            self._full.remove(place)
-            if attempt := self._taken(place, has_slot=True):
+            if attempt := self._taken(self._full.pop(target.id), has_slot=True):
                 return attempt
         return None
 
-    def _taken(self, place: int, *, has_slot: bool = False) -> Try | None:
+    def _taken(self, place: int, *, has_slot: bool = False, is_hedged: bool = False) -> Try | None:
         """An attempt at the target in that place, which begins with this; None where it has no room."""
         run, target = self._run, self._plan.targets[place]
         if not has_slot and time.monotonic() >= run.request.deadline:
@@ -183,9 +208,9 @@ class Course:
         if isinstance(room, Unroomed):
             self._unroomed[target.id] = room
             if room.refusal.reason is Rejection.CONCURRENCY:
-                self._full.append(place)
+                self._full[target.id] = place
             return None
-        is_further = self._is_further(target)
+        is_further = not is_hedged and self._is_further(target)
         self._book(target, is_further=is_further)
         self._asked.add(target.id)
         self._last_place = place
@@ -194,6 +219,7 @@ class Course:
             room,
             is_stream=self._is_stream,
             is_further=is_further,
+            is_hedged=is_hedged,
             attempts_left=min(self._attempts_left(), len(self._plan.targets) - place),
             wants_new_connection=isinstance(self._last_error(), KeptConnectionLost),
         )
@@ -202,5 +228,15 @@ class Course:
         tenant = self._run.request.tenant
         if is_further:
             self._retries.spend(tenant, target.id)
-        elif not self._run.attempts:
+        elif not self._run.attempts_begun:
+            self._hedges.put(SHARE)
             self._retries.asked(tenant, target.id, now=time.monotonic())
+
+
+def _interrupted(error: UpstreamError) -> SignalboxError:
+    """Why a stream that has begun will not go on."""
+    if isinstance(error, ResponseTooLarge):
+        return error
+    interrupted = StreamInterrupted(error)
+    interrupted.__cause__ = error
+    return interrupted

@@ -36,16 +36,18 @@ class Unroomed:
 
 class Room:
     """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count, and
-    `output_limit` what its answer has to be held to, so that bounds on money hold; None where they do without.
+    `usd_nanos` of the most that it will charge. `output_limit` is what its answer has to be held to, so that bounds on
+    money hold; None where they do without.
     """
 
-    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target")
+    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target", "usd_nanos")
 
     def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, expected: Expectation) -> None:
         self._rooms = rooms
         self._reservation = reservation
         self.target = target
         self.input_tokens = expected.input_tokens
+        self.usd_nanos = 0 if reservation.is_free else expected.worst_usd_nanos
         self.output_limit = None if reservation.is_free else expected.output_limit
 
     def give_back(self, usage: Usage | None, *, was_sent: bool) -> int:
@@ -66,7 +68,7 @@ class Rooms:
         """Room for an attempt at the plan's target in that place, or why there is none by now.
 
         A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
-        what earlier attempts of the same request came to, since its bound covers their sum.
+        what the other attempts of the same request come to, since its bound covers their sum.
         """
         target = plan.targets[place]
         if not self.slots.take(target):

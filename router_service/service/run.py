@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from bisect import insort
+from operator import attrgetter
 from types import TracebackType
 
 from router_service.core.attempt import Answer, Attempt
@@ -36,9 +38,12 @@ class Run:
         self.failures: list[tuple[Try, UpstreamError]] = []
         self.delivered_chunks = 0
         self.was_sent = False
+        self.attempts_begun = 0
         self.away = Away()
         self._observer = observer
         self._trace = trace
+        self._open: dict[int, Try] = {}
+        self._winner: Try | None = None
         self._first_token: float | None = None
         self._started = time.monotonic()
         self._planned: float | None = None
@@ -58,6 +63,7 @@ class Run:
         *,
         is_stream: bool,
         is_further: bool,
+        is_hedged: bool,
         attempts_left: int,
         wants_new_connection: bool,
     ) -> Try:
@@ -68,32 +74,43 @@ class Run:
             limit_s, usual_s = timeouts.first_byte_s, standing.time_to_first_token_p95_s
         else:
             limit_s, usual_s = timeouts.answer_s, standing.answer_p95_s
+        late_after_s = usual_s or (UNMEASURED_FIRST_TOKEN_S if is_stream else UNMEASURED_ANSWER_S)
         call = AttemptStarted(target=target.id, is_stream=is_stream)
         self._observer.attempt_started(call)
-        return Try(
-            number=len(self.attempts) + 1,
+        self.attempts_begun += 1
+        self._open[self.attempts_begun] = attempt = Try(
+            number=self.attempts_begun,
             target=target,
             prompt=self.request.prompt,
             room=room,
             call=call,
             is_further=is_further,
+            is_hedged=is_hedged,
             wants_new_connection=wants_new_connection,
             started=now,
             start_time=time.time(),
             limit_s=limit_s,
             usual_s=usual_s,
+            late_after_s=late_after_s,
             silent_until=now
             + first_answer_timer_s(
                 timer_s=limit_s,
                 left_s=self.request.deadline - now,
                 attempts_left=attempts_left,
-                p95_s=usual_s or (UNMEASURED_FIRST_TOKEN_S if is_stream else UNMEASURED_ANSWER_S),
+                p95_s=late_after_s,
             ),
         )
+        return attempt
 
     def recording(self, attempt: Try) -> Recording:
         """Around all that is done of an attempt: however it ends, that goes on record. An UpstreamError ends there."""
         return Recording(self, attempt)
+
+    def claim(self, attempt: Try) -> bool:
+        """Whether it is this attempt that answers; False where another, that ran beside it, was quicker."""
+        if self._winner is None:
+            self._winner = attempt
+        return self._winner is attempt
 
     def heard(self, attempt: Try, delta: Delta) -> None:
         """A part of a stream's answer has come, for the caller to read."""
@@ -105,16 +122,19 @@ class Run:
         """A stream that has begun waits for its provider again."""
         self._observer.attempt_waits(attempt.call)
 
-    def succeeded(self, attempt: Try, message: Message, finish: FinishReason, model: str) -> Answer:
+    def succeeded(self, attempt: Try, message: Message, finish: FinishReason, model: str) -> None:
         """The attempt's answer is whole; of a stream `message` is empty."""
         usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=finish, model=model, answer=message)
+
+    def answer(self, attempt: Try, message: Message, finish: FinishReason) -> Answer:
+        """What the request came to, once every attempt has ended."""
         self._overhead = self._overhead_by_now()
         return Answer(
             request_id=self.request.request_id,
             message=message,
             finish_reason=finish,
-            usage=usage,
+            usage=self._used(attempt),
             target=attempt.target,
             attempts=tuple(self.attempts),
             latency_s=self.latency_s(),
@@ -126,6 +146,8 @@ class Run:
     def failed(self, attempt: Try, error: UpstreamError) -> None:
         """The attempt's own error. What it may have cost is estimated as far as the provider has not reported it."""
         self.failures.append((attempt, error))
+        if self._winner is attempt:
+            self._winner = None
         attempt.usage = error.usage or attempt.usage
         attempt.output_characters = max(error.output_characters, attempt.output_characters)
         usage = self._used(attempt) if error.maybe_billed or attempt.usage is not None else None
@@ -137,7 +159,7 @@ class Run:
 
         A caller who leaves after the answer is whole cuts nothing short: its end is on record already.
         """
-        if attempt.is_recorded:
+        if attempt.number not in self._open:
             return
         if not isinstance(error, Exception) and time.monotonic() >= self.request.deadline - CLOCK_SLACK_S:
             error = CallerDeadline(attempt.stage)  # it ended what went on around the attempt
@@ -154,9 +176,26 @@ class Run:
         its_own = error if isinstance(error, CallerDeadline | InternalFault) else None
         self._record(attempt, outcome, usage=usage, error=its_own)
 
+    def beaten(self, attempt: Try) -> None:
+        """The attempt answered, and another that ran beside it had been quicker."""
+        self._record(attempt, Outcome.CANCELLED, usage=self._used(attempt))
+
+    def delivered(self, delta: Delta) -> None:  # noqa: ARG002
+        """A part of a stream is about to go to its caller."""
+        if not self.delivered_chunks:
+            self._first_token = time.monotonic()
+        self.delivered_chunks += 1
+
+    def end_all_but(self, winner: Try | None, error: BaseException) -> None:
+        """Whatever is still under way beside `winner` ends, also what was called off before it could begin."""
+        for attempt in list(self._open.values()):
+            if attempt is not winner:
+                self.cut_short(attempt, error)
+
     def spent_usd_nanos(self) -> int:
-        """What the attempts came to that have ended."""
-        return sum([attempt.cost_usd_nanos for attempt in self.attempts])
+        """What the attempts came to that have ended, and those under way will probably come to."""
+        expected = sum([attempt.room.usd_nanos for attempt in self._open.values()])
+        return expected + sum([attempt.cost_usd_nanos for attempt in self.attempts])
 
     def latency_s(self) -> float:
         return time.monotonic() - self._started
@@ -190,10 +229,8 @@ class Run:
         model: str = "",
         answer: Message | None = None,
     ) -> None:
-        attempt.is_recorded = True
+        del self._open[attempt.number]
         self.was_sent = self.was_sent or attempt.was_sent
-        if self._first_token is None:
-            self._first_token = attempt.first_token
         cost_usd_nanos = attempt.room.give_back(usage, was_sent=attempt.was_sent)
         record = Attempt(
             number=attempt.number,
@@ -208,11 +245,12 @@ class Run:
             usage=usage,
             cost_usd_nanos=cost_usd_nanos,
             maybe_billed=outcome is not Outcome.OK and usage is not None,
+            is_hedged=attempt.is_hedged,
             retry_after_s=error.retry_after_s if isinstance(error, UpstreamError) else None,
             finish_reason=finish,
             response_model=model,
         )
-        self.attempts.append(record)
+        insort(self.attempts, record, key=attrgetter("number"))
         self._observer.attempt_finished(
             AttemptFinished(
                 started=attempt.call,

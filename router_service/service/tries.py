@@ -20,8 +20,9 @@ CLOCK_SLACK_S = 0.05
 class Try:
     """`stage` and `output_characters` grow with it, and so does `usage`, what the provider has reported so far; clocks
     are monotonic but `start_time`. It may stay silent until `silent_until`: `limit_s` is the target's own bound on
-    that, `usual_s` the 95th percentile of what was measured there, 0 where nothing was. `is_further` marks
-    those that the budget of further attempts binds.
+    that, `usual_s` the 95th percentile of what was measured there, 0 where nothing was, and `late_after_s`
+    the same with a guess in its place. `is_further` marks
+    those that the budget of further attempts binds, `is_hedged` those that began while another was under way.
     """
 
     number: int
@@ -30,18 +31,19 @@ class Try:
     room: Room
     call: AttemptStarted
     is_further: bool
+    is_hedged: bool
     wants_new_connection: bool
     started: float
     start_time: float
     limit_s: float
     usual_s: float
+    late_after_s: float
     silent_until: float
     stage: Stage = Stage.CONNECT
     status_code: int = 0
     first_token: float | None = None
     output_characters: int = 0
     usage: Usage | None = None
-    is_recorded: bool = False
 
     @property
     def has_begun(self) -> bool:
