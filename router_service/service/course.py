@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from router_service.core.catalog import Target
+from router_service.core.catalog import CONTINUES_TEXT, Target
 from router_service.core.decision.rejection import Rejection
 from router_service.core.errors import (
     AttemptsFailed,
@@ -74,13 +74,14 @@ class Course:
             place = self._next_place
             self._next_place += 1
             target = self._plan.targets[place]
-            if target.id not in self._asked and self._is_allowed(target) and (attempt := self._taken(place)):
+            if self._suits(target) and self._is_allowed(target) and (attempt := self._taken(place)):
                 return attempt
         return await self._queued()
 
     def may_hedge(self) -> bool:
         """Whether the caller wants a second call beside one that is late."""
-        return self._run.request.routing.hedge and self._attempts_left() > 0
+        is_wanted = self._run.request.routing.hedge and not self._run.delivered_chunks
+        return is_wanted and self._attempts_left() > 0
 
     def hedge(self) -> Try | None:
         """An attempt beside the one under way, at the next target that is well and not busy; None where there is none,
@@ -105,15 +106,17 @@ class Course:
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or others took all the room since the plan was made."""
         causes = [(attempt.target.id, error) for attempt, error in self._run.failures]
-        if self._run.delivered_chunks:
-            return _interrupted(self._run.failures[-1][1])
+        if (broke := self._run.broke()) is not None:
+            return _interrupted(broke)
         telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
         return AttemptsFailed(telling) if telling else no_room(self._run.request, self._unroomed)
 
     def _may_go_on(self) -> bool:
         if not self._attempts_left():
             return False
-        return not self._run.delivered_chunks and all(self._has_cure(error) for _, error in self._run.failures)
+        if self._run.delivered_chunks and not self._run.can_be_resumed():
+            return False
+        return all(self._has_cure(error) for _, error in self._run.failures)
 
     def _has_cure(self, error: UpstreamError) -> bool:
         match error.cure:
@@ -154,6 +157,12 @@ class Course:
             return target.id in self._asked or self._plan.standing(target).state is State.UNHEALTHY
         return made > 1
 
+    def _suits(self, target: Target) -> bool:
+        """Whether it is one that was not asked yet, and that can go on where a stream broke off."""
+        if self._run.delivered_chunks and CONTINUES_TEXT not in target.model.capabilities:
+            return False
+        return target.id not in self._asked
+
     def _is_allowed(self, target: Target) -> bool:
         tenant, now = self._run.request.tenant, time.monotonic()
         return not self._is_further(target) or self._retries.allow(tenant, target.id, now=now)
@@ -184,6 +193,7 @@ class Course:
     async def _queued(self) -> Try | None:
         """An attempt at the first of the full targets to have a slot; None where none has one in time."""
         deadline, slots = self._run.request.deadline, self._rooms.slots
+        self._full = {id: place for id, place in self._full.items() if self._suits(self._plan.targets[place])}
         while self._full:
             if self._waits_until is None:
                 self._waits_until = time.monotonic() + self._rules.queue_wait_s

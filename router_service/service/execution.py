@@ -18,10 +18,11 @@ from router_service.providers.transport import Transport
 from router_service.service.course import Course
 from router_service.service.exchange import Exchange
 from router_service.service.hedging import first_of, hedge_allowance
+from router_service.service.resumption import spliced
 from router_service.service.retries import Retries
 from router_service.service.rooms import Rooms
 from router_service.service.run import Run
-from router_service.service.said import Said, Started
+from router_service.service.said import Said
 from router_service.service.tries import Try
 
 STREAMED_MESSAGE = Message(role=Role.ASSISTANT)
@@ -86,8 +87,8 @@ class Execution:
         raise course.gave_up()
 
     async def stream(self, run: Run) -> AsyncGenerator[Said, None]:
-        """Started Delta* Answer. Raises as `complete` does before Started; after it StreamInterrupted, CallerDeadline
-        or ResponseTooLarge.
+        """Started Delta* (Broken Resumed Delta*)* Answer. Raises as `complete` does before Started; after it
+        StreamInterrupted, CallerDeadline or ResponseTooLarge.
         """
         course = self._course(run, is_stream=True)
         while attempt := await course.next_try():
@@ -95,7 +96,8 @@ class Execution:
                 continue
             with run.recording(begun.attempt):
                 try:
-                    yield Started(begun.attempt.target, tuple(run.attempts))
+                    for opening in run.opens(begun.attempt):
+                        yield opening
                     event = begun.first
                     while not isinstance(event, StreamEnd):
                         run.delivered(event)
@@ -144,6 +146,8 @@ class Execution:
         """The attempt up to its first event; None where it ended before, or was beaten to it."""
         with run.recording(attempt):
             events = self._exchange.events(run, attempt)
+            if attempt.prefix:
+                events = spliced(events, attempt.prefix)
             first = await anext(events)
             if run.claim(attempt):
                 return _Begun(attempt, first, events)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from bisect import insort
+from collections.abc import Sequence
+from dataclasses import replace
 from operator import attrgetter
 from types import TracebackType
 
@@ -19,7 +21,9 @@ from router_service.core.plan import Plan
 from router_service.core.prices import estimated_usage, filled_usage
 from router_service.core.request import Request
 from router_service.service.away import Away
+from router_service.service.resumption import Transcript, continued
 from router_service.service.rooms import Room
+from router_service.service.said import Broken, Resumed, Started
 from router_service.service.tries import CLOCK_SLACK_S, Try
 
 
@@ -35,6 +39,7 @@ class Run:
         self.plan: Plan | None = None
         self.max_attempts = 0
         self.attempts: list[Attempt] = []
+        self.transcript = Transcript() if request.routing.resume_on_failure else None
         self.failures: list[tuple[Try, UpstreamError]] = []
         self.delivered_chunks = 0
         self.was_sent = False
@@ -44,6 +49,7 @@ class Run:
         self._trace = trace
         self._open: dict[int, Try] = {}
         self._winner: Try | None = None
+        self._sources: list[Try] = []
         self._first_token: float | None = None
         self._started = time.monotonic()
         self._planned: float | None = None
@@ -77,11 +83,13 @@ class Run:
         late_after_s = usual_s or (UNMEASURED_FIRST_TOKEN_S if is_stream else UNMEASURED_ANSWER_S)
         call = AttemptStarted(target=target.id, is_stream=is_stream)
         self._observer.attempt_started(call)
+        prefix = self._delivered_text()
         self.attempts_begun += 1
         self._open[self.attempts_begun] = attempt = Try(
             number=self.attempts_begun,
             target=target,
-            prompt=self.request.prompt,
+            prompt=continued(self.request.prompt, prefix) if prefix else self.request.prompt,
+            prefix=prefix,
             room=room,
             call=call,
             is_further=is_further,
@@ -134,7 +142,7 @@ class Run:
             request_id=self.request.request_id,
             message=message,
             finish_reason=finish,
-            usage=self._used(attempt),
+            usage=self._delivered_usage(attempt),
             target=attempt.target,
             attempts=tuple(self.attempts),
             latency_s=self.latency_s(),
@@ -180,11 +188,32 @@ class Run:
         """The attempt answered, and another that ran beside it had been quicker."""
         self._record(attempt, Outcome.CANCELLED, usage=self._used(attempt))
 
-    def delivered(self, delta: Delta) -> None:  # noqa: ARG002
+    def opens(self, attempt: Try) -> Sequence[Started | Broken | Resumed]:
+        """What a stream says before the first text of an attempt."""
+        broken = self._sources[-1] if self._sources else None
+        self._sources.append(attempt)
+        if broken is None:
+            return (Started(attempt.target, tuple(self.attempts)),)
+        record = next(a for a in self.attempts if a.number == broken.number)
+        return (Broken(record), Resumed(broken.target.id, attempt.target.id, len(attempt.prefix)))
+
+    def delivered(self, delta: Delta) -> None:
         """A part of a stream is about to go to its caller."""
         if not self.delivered_chunks:
             self._first_token = time.monotonic()
         self.delivered_chunks += 1
+        if self.transcript is not None:
+            self.transcript.add(delta)
+
+    def broke(self) -> UpstreamError | None:
+        """Why the stream broke off whose text was delivered; None where nothing was."""
+        if not self.delivered_chunks:
+            return None
+        return next(error for attempt, error in self.failures if attempt is self._sources[-1])
+
+    def can_be_resumed(self) -> bool:
+        """Whether the caller lets a stream go on elsewhere, and this is one that can."""
+        return self.transcript is not None and self.transcript.can_be_continued(self.request.prompt)
 
     def end_all_but(self, winner: Try | None, error: BaseException) -> None:
         """Whatever is still under way beside `winner` ends, also what was called off before it could begin."""
@@ -214,8 +243,24 @@ class Run:
         planned = now if self._planned is None else self._planned
         return Overhead(self._started - arrived, planned - self._started, max(0.0, now - planned - self.away.total_s))
 
+    def _delivered_text(self) -> str:
+        return "" if self.transcript is None else self.transcript.text
+
+    def _delivered_usage(self, attempt: Try) -> Usage:
+        """Of the whole text, whoever wrote which part of it; what was asked counts once."""
+        if len(self._sources) < 2:
+            return self._used(attempt)
+        parts = [self._used(source) for source in self._sources]
+        return replace(
+            parts[0],
+            output_tokens=sum([part.output_tokens for part in parts]),
+            reasoning_tokens=sum([part.reasoning_tokens for part in parts]),
+            estimated=any(part.estimated for part in parts),
+        )
+
     def _used(self, attempt: Try) -> Usage:
-        tokens, characters = attempt.room.input_tokens, attempt.output_characters
+        prefix = estimated_usage(input_tokens=0, output_characters=len(attempt.prefix))
+        tokens, characters = attempt.room.input_tokens + prefix.output_tokens, attempt.output_characters
         return filled_usage(attempt.usage, estimated_usage(input_tokens=tokens, output_characters=characters))
 
     def _record(

@@ -18,16 +18,18 @@ CLOCK_SLACK_S = 0.05
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Try:
-    """`stage` and `output_characters` grow with it, and so does `usage`, what the provider has reported so far; clocks
-    are monotonic but `start_time`. It may stay silent until `silent_until`: `limit_s` is the target's own bound on
-    that, `usual_s` the 95th percentile of what was measured there, 0 where nothing was, and `late_after_s`
-    the same with a guess in its place. `is_further` marks
-    those that the budget of further attempts binds, `is_hedged` those that began while another was under way.
+    """It goes on after `prefix`, which attempts before it delivered. `stage` and `output_characters` grow with it, and
+    so does `usage`, what the provider has reported so far; clocks are monotonic but `start_time`.
+
+    It may stay silent until `silent_until`: `limit_s` is the target's own bound on that, `usual_s` the 95th percentile
+    of what was measured there, 0 where nothing was, and `late_after_s` the same with a guess in its place. `is_further`
+    marks those that the budget of further attempts binds, `is_hedged` those that began while another was under way.
     """
 
     number: int
     target: Target
     prompt: Prompt
+    prefix: str
     room: Room
     call: AttemptStarted
     is_further: bool

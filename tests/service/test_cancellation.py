@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from router_service.core.catalog import Target
+from router_service.core.catalog import CONTINUES_TEXT, Model, Prices, Target
 from router_service.core.chat import Delta
 from router_service.core.errors import InternalFault, RequestFailed, SignalboxError, SlowReader
 from router_service.core.outcome import Outcome
@@ -27,7 +27,9 @@ from tests.service.playing import (
     asked,
     fail,
     providers,
+    streaming,
     succeed,
+    text,
 )
 
 PROVIDERS = "tests/service/playing.py"
@@ -88,7 +90,8 @@ async def test_what_keeps_an_event_from_its_caller_ends_the_story_and_is_no_faul
 
 def trying(stage: Stage) -> tuple[Target, Target]:
     first, second = stage.addresses
-    return target("alder/x", price=1.0, base_url=first), target("birch/x", price=2.0, base_url=second)
+    capable = Model(id="x", capabilities=frozenset({CONTINUES_TEXT}), prices=Prices(input=2.0, output=2.0))
+    return target("alder/x", price=1.0, base_url=first), Target(target("birch/x", base_url=second).provider, capable)
 
 
 async def failing_over(router: Playing, *, is_stream: bool) -> None:
@@ -99,6 +102,12 @@ async def failing_over(router: Playing, *, is_stream: bool) -> None:
 async def hedged(router: Playing, *, is_stream: bool) -> None:
     """Through two attempts beside each other, of which one wins."""
     routing = Routing(hedge=True)
+    await (router.stream(routing) if is_stream else router.complete(routing))
+
+
+async def resumed(router: Playing, *, is_stream: bool) -> None:
+    """Through a stream that breaks, and goes on elsewhere."""
+    routing = Routing(resume_on_failure=True)
     await (router.stream(routing) if is_stream else router.complete(routing))
 
 
@@ -116,10 +125,22 @@ def narrow(targets: tuple[Target, Target]) -> tuple[Target, Target]:
     return Target(replace(first.provider, max_concurrency=1), first.model), second
 
 
+def unless_streamed(streamed: Answering) -> Answering:
+    """A whole answer to whoever asks for one."""
+
+    async def either(body: bytes, writer: asyncio.StreamWriter) -> None:
+        await (streamed if b'"stream":true' in body else fail)(body, writer)
+
+    return either
+
+
+BREAKS = unless_streamed(streaming(text("hel"), breaks=True))
+GOES_ON = succeed
 RUNS: dict[str, tuple[tuple[Answering, Answering], Callable[..., Coroutine[Any, Any, None]], int]] = {
     "failing over": ((fail, succeed), failing_over, 2),
     "hedged, the second wins": ((after(0.2, succeed), succeed), hedged, 2),
     "hedged, the first wins": ((after(0.03, succeed), after(0.2, succeed)), hedged, 2),
+    "resumed": ((BREAKS, GOES_ON), resumed, 2),
     "queued": ((succeed, succeed), queued, 1),
 }
 
