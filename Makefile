@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help setup run test check demo bench tools protos lock clean
+.PHONY: help setup run test check faults demo bench tools protos lock clean
 
 help:
 	@echo "make run     start everything on simulated providers, show a completion and a stream, serve until Ctrl-C"
 	@echo "make test    make check, then every test"
 	@echo "make check   ruff, mypy --strict, buf lint, the import table"
+	@echo "make faults  what takes too long for make test: ten thousand calls over targets that fail at random"
 	@echo "make demo    play nine scenarios over real processes and hold what happens against what should"
 	@echo "make bench   throughput and latency beside the floors of the same run; writes benchmarks/report.json"
 	@echo "make tools   the programs of others that some tests use (needs go and npm): grpcurl, aimock"
@@ -31,6 +32,9 @@ check: $(VENV)/installed-dev
 	@$(BIN)/python protos/generate.py --check
 	@$(BIN)/python protos/generate.py --lint
 	@$(BIN)/pytest -q tests/test_architecture.py
+
+faults: $(VENV)/installed-dev
+	@FAULTS=full $(BIN)/pytest -q tests/test_storms.py
 
 demo: setup
 	@$(BIN)/signalbox demo --all

@@ -18,8 +18,8 @@ SHORTEST_S, LONGEST_S = 0.05, 0.2
 class Retries:
     """Two allowances bind each further attempt: its caller's, and that of the target that is to be asked.
 
-    Requests fill their caller's, and that of the target that they try first. A target's is filled as well by each
-    further attempt that succeeds there: it binds what is asked in vain.
+    Requests fill their caller's, and that of the target that they try first. A further attempt that succeeds is given
+    back to its target and counts there like a first one: a target is bound in what it is asked in vain.
     """
 
     def __init__(self, rng: Random) -> None:
@@ -43,7 +43,7 @@ class Retries:
 
     def succeeded(self, target: str) -> None:
         """A further attempt at `target` was not in vain."""
-        self._of_target(target).put(1.0)
+        self._of_target(target).put(1.0 + SHARE)
 
     def pause_s(self, *, told_s: float | None) -> float | None:
         """How long to wait before the same target is asked again; None where it is not to be.

@@ -38,6 +38,14 @@ def test_a_caller_gets_a_share_of_what_it_asks_of_all_targets_together() -> None
     )
 
 
+def test_a_target_that_is_asked_second_and_mostly_succeeds_is_never_out_of_them() -> None:
+    retries = Retries(Random(0))
+    for n in range(1000):
+        assert granted(retries, "a/x", now=float(n)), n
+        if n % 10:
+            retries.succeeded("a/x")
+
+
 def test_a_target_where_further_attempts_succeed_is_never_out_of_them() -> None:
     retries = Retries(Random(0))
     for second in range(1000):
