@@ -22,7 +22,7 @@ from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 from router_service import config
 from router_service.core.budget import BudgetRules
 from router_service.core.events import Observers
-from router_service.core.settings import MIB, ServerSettings, Settings, TelemetrySettings
+from router_service.core.settings import ServerSettings, Settings, TelemetrySettings
 from router_service.core.simulation import SimulatorSettings
 from router_service.core.windows import Clock
 from router_service.drain import Stop, serve_until_told
@@ -141,7 +141,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         transport=transport,
         dialects=dialects,
         rooms=rooms,
-        max_output_bytes=settings.routing.max_output_mib * MIB,
+        routing=settings.routing,
     )
     allowances = Allowances()
     admission = Admission(max_in_flight=settings.server.max_in_flight, allowances=allowances)
@@ -192,14 +192,14 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         quotas.adopt(terms_of(catalog, zone=new.budgets.zone), new.budgets)
         views.adopt(catalog, new.policy, new.tenants)
         router.adopt(max_attempts=routing.max_attempts)
-        execution.adopt(max_output_bytes=routing.max_output_mib * MIB)
+        execution.adopt(routing)
         servicer.adopt(max_attempts=routing.max_attempts)
 
     adopt(settings)
     watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
     gauges = RouterGauges(
         in_flight=lambda: admission.in_flight,
-        attempts_in_flight=rooms.in_flight,
+        attempts_in_flight=rooms.slots.in_flight,
         standings=board.standings,
         snapshot_age_s=lambda: board.snapshot_age_s,
         snapshots_refused=channel.refused,

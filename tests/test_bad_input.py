@@ -110,10 +110,10 @@ def test_more_attempts_than_the_server_allows(stack: Stack) -> None:
 
 def test_a_field_that_is_not_built_is_refused_not_ignored(stack: Stack) -> None:
     request = asking()
-    request.routing.hedge = True
+    request.routing.mock = True
     error = complete(stack, request)
     assert (error.code.name, error.info.reason) == ("UNIMPLEMENTED", "NOT_BUILT")
-    assert "routing.hedge" in error.message
+    assert "routing.mock" in error.message
 
 
 def test_a_model_that_nobody_has(stack: Stack) -> None:

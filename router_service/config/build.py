@@ -25,7 +25,6 @@ from router_service.core.settings import (
     DeepSettings,
     HealthRules,
     ProberSettings,
-    RoutingSettings,
     ServerSettings,
     Settings,
     TelemetrySettings,
@@ -60,9 +59,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         server=_server(document.server, around),
         tenants=tenants,
         prober=_prober(document.prober, document.health, around),
-        routing=RoutingSettings(
-            max_attempts=document.routing.max_attempts, max_output_mib=document.routing.max_output_mib
-        ),
+        routing=document.routing.settings(),
         telemetry=_telemetry(document.telemetry),
         policy=policy,
         budgets=_budgets(document),

@@ -13,6 +13,7 @@ from router_service.config.fields import (
     FactorWeight,
     Mebibytes,
     Name,
+    Seconds,
     Section,
     Selector,
     Share,
@@ -151,6 +152,30 @@ class RoutingSection(Section):
     max_output_mib: Mebibytes = Field(
         default=_ROUTING.max_output_mib, description="The largest answer that is read from a provider.", examples=[16]
     )
+    queue_length: Annotated[int, Field(ge=0, le=10_000)] = Field(
+        default=_ROUTING.queue_length,
+        description="How many requests may wait for each target that has `max_concurrency` calls under way.",
+        examples=[100],
+    )
+    queue_wait_s: Seconds = Field(
+        default=_ROUTING.queue_wait_s,
+        description="How long a request waits while every target that may serve it is full.",
+        examples=[1],
+    )
+    content_filter_failover: bool = Field(
+        default=_ROUTING.content_filter_failover,
+        description="Whether the next target is asked after a provider's content filter said no.",
+    )
+
+    def settings(self) -> RoutingSettings:
+        """The bounds on running a request that the section stands for."""
+        return RoutingSettings(
+            max_attempts=self.max_attempts,
+            max_output_mib=self.max_output_mib,
+            queue_length=self.queue_length,
+            queue_wait_s=self.queue_wait_s,
+            content_filter_failover=self.content_filter_failover,
+        )
 
     def policy(self, environment: task.Environment) -> core.Policy:
         """The policy that the section stands for; `environment` is for requests that name none."""

@@ -9,13 +9,13 @@ from router_service.config.problem import Loc
 from router_service.config.source import Source
 from router_service.config.targets import Skipped
 from router_service.config.values import at, items
-from router_service.core.catalog import BUILT_DIALECTS, Target
+from router_service.core.catalog import BUILT_DIALECTS, CONTINUES_TEXT, Target
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import FREE, Rule, selects
 
 FEW = 3
 """More providers than these, or more rules, share a line."""
-CAPABILITIES = ("tools", "vision", "json_schema", "json_object", "reasoning")
+CAPABILITIES = ("tools", "vision", "json_schema", "json_object", "reasoning", CONTINUES_TEXT)
 """Those that the router asks for by itself; others are for callers who name them."""
 OTHER_NAMES: Mapping[str, str] = {
     "functions": "tools",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router_service.core.catalog import Target
@@ -27,9 +28,17 @@ class Attempt:
     usage: Usage | None = None
     cost_usd_nanos: int = 0
     maybe_billed: bool = False
+    is_hedged: bool = False
+    """Whether it was begun while another was under way."""
     retry_after_s: float | None = None
     finish_reason: FinishReason | None = None
     response_model: str = ""
+
+
+def telling(attempts: Sequence[Attempt]) -> Attempt | None:
+    """The attempt that says who served a request: the good one, else the last; None where there was none."""
+    good = [attempt for attempt in attempts if attempt.outcome is Outcome.OK]
+    return (good or attempts)[-1] if attempts else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,11 @@ LOCAL_TIER = "local"
 BUILT_DIALECTS = frozenset({"openai"})
 """The wire formats that requests can be sent in. Targets of others are planned with and never called."""
 
+CONTINUES_TEXT = "continues_text"
+"""The capability of going on after an assistant's message that ends the prompt.
+Many vendors refuse one, or begin anew.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongContextPrices:

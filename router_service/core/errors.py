@@ -39,8 +39,8 @@ SignalboxError
     ├── ModelMissing          404                          next target, not by waiting
     ├── ResponseTooLarge      over our cap                 nobody
     ├── RequestRejected       the content, by the vendor   nobody
-    ├── ContextTooLong        the content is too long      nobody: larger windows are not looked for yet
-    └── ContentFiltered       a filter said no             nobody: tenants cannot allow it yet
+    ├── ContextTooLong        the content is too long      a target with a larger window
+    └── ContentFiltered       a filter said no             next target, where the operator allows it
 """
 
 from __future__ import annotations
@@ -230,13 +230,22 @@ class Draining(SignalboxError):
     reason = "ROUTER_DRAINING"
 
 
+class Cure(Enum):
+    """Who may do better than the target at which an attempt failed."""
+
+    ANYBODY = "anybody"
+    LARGER_WINDOW = "larger_window"
+    OTHER_FILTER = "other_filter"
+    NOBODY = "nobody"
+
+
 class UpstreamError(SignalboxError):
     """One attempt failed. `maybe_billed`: the provider may have worked for it although no answer came of it."""
 
     outcome: Outcome
     call_reason: ClassVar[str] = ""
     """What the call as a whole is said to have failed with, where that is not `reason`."""
-    fails_over: ClassVar[bool] = True
+    cure: ClassVar[Cure] = Cure.ANYBODY
     waiting_helps: ClassVar[bool] = True
 
     def __init__(
@@ -255,6 +264,11 @@ class UpstreamError(SignalboxError):
         self.retry_after_s = retry_after_s
         self.usage: Usage | None = None
         self.output_characters = 0
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """Whether the content failed, and not the target."""
+        return self.cure is not Cure.ANYBODY
 
     def found_in(self, usage: Usage | None, *, output_characters: int) -> None:
         """The answer that it was found in had reported `usage` and had so much text: the bill goes by that."""
@@ -354,28 +368,28 @@ class ModelMissing(UpstreamError):
 class ResponseTooLarge(UpstreamError):
     reason = "UPSTREAM_RESPONSE_TOO_LARGE"
     outcome = Outcome.BAD_RESPONSE
-    fails_over = False
+    cure = Cure.NOBODY
     waiting_helps = False
 
 
 class RequestRejected(UpstreamError):
     reason = "UPSTREAM_REJECTED_REQUEST"
     outcome = Outcome.CALLER_ERROR
-    fails_over = False
+    cure = Cure.NOBODY
     waiting_helps = False
 
 
 class ContextTooLong(UpstreamError):
     reason = "CONTEXT_TOO_LONG"
     outcome = Outcome.CONTEXT_TOO_LONG
-    fails_over = False
+    cure = Cure.LARGER_WINDOW
     waiting_helps = False
 
 
 class ContentFiltered(UpstreamError):
     reason = "CONTENT_FILTERED"
     outcome = Outcome.CONTENT_FILTERED
-    fails_over = False
+    cure = Cure.OTHER_FILTER
     waiting_helps = False
 
 
@@ -396,7 +410,7 @@ class AttemptsFailed(SignalboxError):
         self.are_alike = len(reasons) == 1
         if self.are_alike:
             self.reason = reasons.pop()
-        elif not self.last.fails_over:
+        elif self.last.is_about_the_request:
             self.reason = self.last.reason
 
     @property

@@ -87,6 +87,16 @@ class Plan:
         """Why the target in that place may not serve where, against what was decided, it has to be paid."""
         return refusal_if_paid(self.decision, self.decision.chain[place])
 
+    def wider(self, than_tokens: int, *, keeps_chain: bool = False) -> Plan:
+        """The same decision over the eligible targets alone that are known to have a larger window; with `keeps_chain`
+        none that is not in the plan already.
+        """
+        offers = self.decision.chain if keeps_chain else explain.eligible(self.decision)
+        wide = [offer for offer in offers if offer.target.model.context_tokens > than_tokens]
+        chain = tuple(wide[: self.decision.question.chain_length])
+        targets = tuple([offer.target for offer in chain])
+        return replace(self, targets=targets, decision=replace(self.decision, chain=chain))
+
     @cached_property
     def estimate(self) -> Estimate | None:
         """What the request comes to at the first target; None when there is none."""

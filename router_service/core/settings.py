@@ -109,10 +109,20 @@ class ProberSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingSettings:
-    """Bounds on one request's execution."""
+    """Bounds on one request's execution. Where every target that may serve it is full, it waits for at most
+    `queue_wait_s`, as one of `queue_length` at each of them. `content_filter_failover` allows another target after a
+    content filter's no.
+    """
 
     max_attempts: int = 4
     max_output_mib: int = 16
+    queue_length: int = 100
+    queue_wait_s: float = 1.0
+    content_filter_failover: bool = False
+
+    @property
+    def max_output_bytes(self) -> int:
+        return self.max_output_mib * MIB
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

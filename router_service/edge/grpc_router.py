@@ -12,7 +12,7 @@ import grpc
 from signalbox.v1 import router_pb2, router_pb2_grpc
 
 from router_service.core.attempt import Answer
-from router_service.core.chat import Delta, Prompt
+from router_service.core.chat import Prompt
 from router_service.core.deadline import finish_by
 from router_service.core.errors import Facts, RequestFailed, SignalboxError, SlowReader
 from router_service.core.events import Observer, RequestFinished, RouteFinished
@@ -24,8 +24,8 @@ from router_service.edge.requests import USUAL_CANDIDATES, Arrival, Limits
 from router_service.rpc.access import current_caller
 from router_service.rpc.call import REQUEST_ID
 from router_service.rpc.unbuilt import refuse_unbuilt
-from router_service.service.execution import Started
 from router_service.service.router import Router
+from router_service.service.said import Said, Started
 from router_service.telemetry.calls import current_span
 
 ROUTER = "signalbox.v1.Router"
@@ -128,9 +128,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
         )
 
 
-async def _write(
-    event: Started | Delta | Answer, message: router_pb2.StreamCompleteResponse, request_id: str, context: Context
-) -> None:
+async def _write(event: Said, message: router_pb2.StreamCompleteResponse, request_id: str, context: Context) -> None:
     """One event of a stream, with the metadata that goes before the first and after the last of them."""
     if isinstance(event, Started):
         await context.send_initial_metadata((("x-signalbox-request-id", request_id),))

@@ -28,7 +28,7 @@ PLAN_VIEWS = frozenset(router_pb2.PlanView.values())
 PLAIN_ROUTING = Routing()
 PLAIN_GENERATION = Generation()
 
-_ROUTING = frozenset(router_pb2.Routing.DESCRIPTOR.fields_by_name) - {"hedge", "resume_on_failure", "mock"}
+_ROUTING = frozenset(router_pb2.Routing.DESCRIPTOR.fields_by_name) - {"mock"}
 _GENERATION = frozenset(
     {"max_output_tokens", "temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty"}
 )

@@ -12,7 +12,7 @@ from router_service.core.plan import Plan
 from router_service.edge import plans
 from router_service.edge.durations import NANOS, duration
 from router_service.edge.requests import USUAL_CANDIDATES
-from router_service.service.execution import Started
+from router_service.service.said import Broken, Resumed, Said, Started
 
 OUTCOMES = {o: chat_pb2.Outcome.Value(f"OUTCOME_{o.name}") for o in Outcome}
 FINISH_REASONS = {f: chat_pb2.FinishReason.Value(f"FINISH_REASON_{f.name}") for f in FinishReason}
@@ -47,7 +47,7 @@ def answer(value: Answer, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED) -> 
 
 
 def event(
-    value: Started | Delta | Answer, request_id: str, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED
+    value: Said, request_id: str, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED
 ) -> router_pb2.StreamCompleteResponse:
     match value:
         case Delta():
@@ -56,6 +56,16 @@ def event(
             attempts = [attempt(a) for a in value.attempts]
             started = router_pb2.Started(request_id=request_id, target=value.target.id, attempts=attempts)
             return router_pb2.StreamCompleteResponse(started=started)
+        case Broken():
+            broken = router_pb2.AttemptFailed(attempt=attempt(value.attempt))
+            return router_pb2.StreamCompleteResponse(attempt_failed=broken)
+        case Resumed():
+            resumed = router_pb2.Resumed(
+                from_target=value.from_target,
+                to_target=value.to_target,
+                delivered_characters=value.delivered_characters,
+            )
+            return router_pb2.StreamCompleteResponse(resumed=resumed)
         case Answer():
             done = router_pb2.Done(response=answer(value, plan_view))
             if value.time_to_first_token_s is not None:
@@ -73,6 +83,7 @@ def attempt(value: Attempt) -> router_pb2.Attempt:
         latency=duration(value.latency_s),
         cost_usd_nanos=value.cost_usd_nanos,
         maybe_billed=value.maybe_billed,
+        hedged=value.is_hedged,
     )
     if value.usage is not None:
         pb.usage.CopyFrom(usage(value.usage))

@@ -58,6 +58,8 @@ def routing(pb: router_pb2.Routing, complaints: Complaints, *, max_attempts: int
         min_quality=reader.min_quality(),
         max_attempts=pb.max_attempts if pb.HasField("max_attempts") else None,
         disable_fallback=pb.disable_fallback,
+        hedge=pb.hedge,
+        resume_on_failure=pb.resume_on_failure,
         weights=reader.weights(),
         required_capabilities=reader.names("required_capabilities", pb.required_capabilities),
         preferred_capabilities=reader.names("preferred_capabilities", pb.preferred_capabilities),

@@ -142,7 +142,7 @@ def _of_attempts(error: errors.AttemptsFailed) -> _Verdict:
     """The causes' own status where they agree, or where the last one is no matter of the target. Of mixed ones:
     UNAVAILABLE if waiting alone helps, else RESOURCE_EXHAUSTED if it is quota, else FAILED_PRECONDITION.
     """
-    if not error.last.fails_over:
+    if error.last.is_about_the_request:
         return _of_upstream(error.last)
     verdicts = [_of_upstream(cause) for _, cause in error.causes]
     if error.are_alike:

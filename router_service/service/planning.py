@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -28,12 +28,14 @@ class Planning:
         self._decisions = Decisions()
 
     def to_run(self, request: Request) -> tuple[Request, Plan]:
-        """The request as it was read, and its plan. Raises where nobody may serve it."""
+        """The request as it was read, and its plan. Raises where nobody may serve it; where all who may are full, the
+        plan is of those, to be waited for.
+        """
         view = self._view(request.tenant)
         if request.keeps_plan:
             # It is explained when the answer is there, and what is in flight is counted in place.
             view = replace(view, in_flight=dict(view.in_flight))
-        return self._planned(request, view)
+        return self._planned(request, view, may_wait=True)
 
     def to_tell(self, request: Request, *, may_be_empty: bool) -> tuple[Request, Plan]:
         """The same over all targets; with `may_be_empty` a plan without any target is a plan as well, which can say of
@@ -41,27 +43,37 @@ class Planning:
         """
         return self._planned(request, self._route_view(request.tenant), may_be_empty=may_be_empty)
 
-    def _planned(self, request: Request, view: View, *, may_be_empty: bool = False) -> tuple[Request, Plan]:
+    def _planned(
+        self, request: Request, view: View, *, may_be_empty: bool = False, may_wait: bool = False
+    ) -> tuple[Request, Plan]:
         if time.monotonic() >= request.deadline:
             raise CallerDeadline(Stage.ADMISSION)
         check_names(request.routing, view.catalog)
-        among = None
+        order: Sequence[str] | None = None
         if request.routing.decision_id:
             decided = self._decisions.find(request.routing.decision_id, tenant=request.tenant, now=time.monotonic())
             request = prepared(decided.applied(request), infers=False)
-            found = replan(decided.targets, request, view, self._rng)
-            among = [t for t in view.catalog.targets if t.id in decided.targets]
+            order = decided.targets
         else:
             request = prepared(request, infers=request.keeps_plan or view.ready().marks.infers)
-            found = plan(request, view, self._rng)
-            found.take_turn()
+        found = self._found(order, request, view)
         if found.targets:
             return request, self._kept(request, found)
+        if may_wait and (roomy := self._found(order, request, replace(view, in_flight={}))).targets:
+            return request, self._kept(request, roomy)
         if not may_be_empty:
+            among = None if order is None else [t for t in view.catalog.targets if t.id in order]
             raise nobody(request, found, among)
         if (unknown := unknown_target(request, view.catalog)) is not None:
             raise unknown
         return request, found
+
+    def _found(self, order: Sequence[str] | None, request: Request, view: View) -> Plan:
+        if order is not None:
+            return replan(order, request, view, self._rng)
+        found = plan(request, view, self._rng)
+        found.take_turn()
+        return found
 
     def _kept(self, request: Request, found: Plan) -> Plan:
         if not request.keeps_plan:

@@ -1,36 +1,67 @@
-"""How often an attempt may be repeated at the target that it failed at, and after what pause."""
+"""The budget of further attempts: what keeps a storm of failures from being multiplied by those who ask again."""
 
 from __future__ import annotations
 
 from random import Random
 
+from router_service.service.allowance import Allowance
+
 SHARE = 0.2
-"""Where a target fails all the time, it gets so much more than was asked of it, and no more."""
+"""Where everything fails, so much more is asked of providers than callers ask, and no more."""
 MOST = 10.0
+"""How many further attempts a target, and a caller, may have at once."""
+PER_S = 10.0
+"""How many more a caller may have in a second, however little it asks."""
 SHORTEST_S, LONGEST_S = 0.05, 0.2
 
 
 class Retries:
-    """A budget for each target, by id: requests fill it, repetitions are taken from it.
+    """Two allowances bind each further attempt: its caller's, and that of the target that is to be asked.
 
-    It binds what a target that is down is asked in vain; failing over to another is not counted here.
+    Requests fill their caller's, and that of the target that they try first. A further attempt that succeeds is given
+    back to its target and counts there like a first one: a target is bound in what it is asked in vain.
     """
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
-        self._left: dict[str, float] = {}
+        self._callers: dict[str, Allowance] = {}
+        self._targets: dict[str, Allowance] = {}
 
-    def asked(self, target: str) -> None:
-        """A request that has nobody else to turn to comes to `target`."""
-        self._left[target] = min(MOST, self._left.get(target, MOST) + SHARE)
+    def asked(self, tenant: str, target: str, *, now: float) -> None:
+        """A request of `tenant` goes to `target`, by id, as its first."""
+        self._of_caller(tenant, now).put(SHARE)
+        self._of_target(target).put(SHARE)
 
-    def pause_s(self, target: str, *, told_s: float | None) -> float | None:
-        """How long to wait before the repetition, which is taken with that; None where there is to be none.
+    def allow(self, tenant: str, target: str, *, now: float) -> bool:
+        """Whether there may be a further attempt at `target`; `spend` says that there is."""
+        return self._of_caller(tenant, now).has_one(now=now) and self._of_target(target).has_one()
+
+    def spend(self, tenant: str, target: str) -> None:
+        """The attempt that was allowed goes out."""
+        self._callers[tenant].take()
+        self._targets[target].take()
+
+    def succeeded(self, target: str) -> None:
+        """A further attempt at `target` was not in vain."""
+        self._of_target(target).put(1.0 + SHARE)
+
+    def pause_s(self, *, told_s: float | None) -> float | None:
+        """How long to wait before the same target is asked again; None where it is not to be.
 
         `told_s` is the provider's own word on when to come again, which is obeyed: a longer wait is left to the caller.
         """
-        left = self._left.get(target, MOST)
-        if left < 1.0 or (told_s is not None and told_s > LONGEST_S):
+        if told_s is not None and told_s > LONGEST_S:
             return None
-        self._left[target] = left - 1.0
         return max(told_s or 0.0, self._rng.uniform(SHORTEST_S, LONGEST_S))
+
+    def _of_caller(self, tenant: str, now: float) -> Allowance:
+        found = self._callers.get(tenant)
+        if found is None:
+            found = self._callers[tenant] = Allowance(most=MOST, per_s=PER_S, now=now)
+        return found
+
+    def _of_target(self, target: str) -> Allowance:
+        found = self._targets.get(target)
+        if found is None:
+            found = self._targets[target] = Allowance(most=MOST)
+        return found

@@ -13,6 +13,7 @@ from router_service.core.plan import Plan, Rejection
 from router_service.core.prices import cost_usd_nanos
 from router_service.core.quota import Amounts, Refused, RefusedBy, Reservation
 from router_service.core.request import Request
+from router_service.service.slots import Slots
 from router_service.store.ports import Quotas
 
 NOTHING = Amounts()
@@ -35,16 +36,18 @@ class Unroomed:
 
 class Room:
     """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count, and
-    `output_limit` what its answer has to be held to, so that bounds on money hold; None where they do without.
+    `usd_nanos` of the most that it will charge. `output_limit` is what its answer has to be held to, so that bounds on
+    money hold; None where they do without.
     """
 
-    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target")
+    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target", "usd_nanos")
 
     def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, expected: Expectation) -> None:
         self._rooms = rooms
         self._reservation = reservation
         self.target = target
         self.input_tokens = expected.input_tokens
+        self.usd_nanos = 0 if reservation.is_free else expected.worst_usd_nanos
         self.output_limit = None if reservation.is_free else expected.output_limit
 
     def give_back(self, usage: Usage | None, *, was_sent: bool) -> int:
@@ -55,29 +58,38 @@ class Room:
 
 
 class Rooms:
-    """All targets' rooms. `in_flight` is how many attempts each target has under way, by id; it changes in place."""
+    """All targets' rooms."""
 
     def __init__(self, quotas: Quotas) -> None:
         self._quotas = quotas
-        self.in_flight: dict[str, int] = {}
+        self.slots = Slots()
 
     def take(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
         """Room for an attempt at the plan's target in that place, or why there is none by now.
 
         A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
-        what earlier attempts of the same request came to, since its bound covers their sum.
+        what the other attempts of the same request come to, since its bound covers their sum.
         """
         target = plan.targets[place]
-        provider = target.provider
-        running = self.in_flight.get(target.id, 0)
-        if provider.max_concurrency is not None and running >= provider.max_concurrency:
+        if not self.slots.take(target):
+            running = self.slots.in_flight[target.id]
             return Unroomed(Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now"))
-        bound = request.routing.max_cost_usd_nanos
-        payable = self._quotas.payable(provider.name, target.model.id, tenant=request.tenant)
+        return self.take_beside(request, plan, place, spent_usd_nanos=spent_usd_nanos)
+
+    def take_beside(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+        """The same for who has a slot there already, and loses it where the rest is refused."""
+        room = self._reserved(request, plan, place, spent_usd_nanos=spent_usd_nanos)
+        if isinstance(room, Unroomed):
+            self.slots.give_back(plan.targets[place])
+        return room
+
+    def _reserved(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+        target, bound = plan.targets[place], request.routing.max_cost_usd_nanos
+        payable = self._quotas.payable(target.provider.name, target.model.id, tenant=request.tenant)
         left = None if bound is None else max(0, bound - spent_usd_nanos)
         expected = plan.expectation(place, min((n for n in (left, payable) if n is not None), default=None))
         reserved = self._quotas.reserve(
-            provider.name,
+            target.provider.name,
             target.model.id,
             expected.amounts,
             tenant=request.tenant,
@@ -92,16 +104,11 @@ class Rooms:
             self._quotas.settle(reserved, NOTHING)
             what = "with the attempts before it, it would cost more than the request may"
             return Unroomed(Refusal(Rejection.COST_PER_REQUEST, what))
-        self.in_flight[target.id] = running + 1
         return Room(self, target, reserved, expected)
 
     def settle(self, target: Target, reservation: Reservation, usage: Usage | None, *, was_sent: bool) -> int:
         """As Room.give_back."""
-        running = self.in_flight[target.id] - 1
-        if running:
-            self.in_flight[target.id] = running
-        else:
-            del self.in_flight[target.id]
+        self.slots.give_back(target)
         if usage is None:
             self._quotas.settle(reservation, ONE_REQUEST if was_sent else NOTHING)
             return 0

@@ -8,8 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from random import Random
 
-from router_service.core.attempt import Answer
-from router_service.core.chat import Delta
+from router_service.core.attempt import Answer, telling
 from router_service.core.errors import (
     AttemptsFailed,
     BudgetSpent,
@@ -35,9 +34,11 @@ from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan, View
 from router_service.core.request import Request
 from router_service.service.admission import Admission
-from router_service.service.execution import Execution, Started
+from router_service.service.execution import Execution
 from router_service.service.planning import Planning
-from router_service.service.run import CLOCK_SLACK_S, Run
+from router_service.service.run import Run
+from router_service.service.said import Said
+from router_service.service.tries import CLOCK_SLACK_S
 
 
 class Router:
@@ -100,7 +101,7 @@ class Router:
         with self._story(request, trace, is_stream=False) as run:
             return await self._execution.complete(run)
 
-    async def stream(self, request: Request, trace: object) -> AsyncGenerator[Started | Delta | Answer, None]:
+    async def stream(self, request: Request, trace: object) -> AsyncGenerator[Said, None]:
         """As Execution.stream; close it to end the upstream call at once. Whoever cannot go on with it throws in why
         (`athrow`): a SignalboxError ends the call as it is, anything else as a fault of ours, and neither as if its
         caller had left.
@@ -182,7 +183,7 @@ def _route_overhead(request: Request, started: float) -> Overhead:
 def _facts(run: Run, error: SignalboxError) -> Facts:
     return Facts(
         request_id=run.request.request_id,
-        target=run.attempts[-1].target.id if run.attempts else "",
+        target="" if (last := telling(run.attempts)) is None else last.target.id,
         attempts=len(run.attempts),
         stage=_stage(run, error),
         delivered_chunks=run.delivered_chunks,

@@ -105,7 +105,7 @@ class Views:
             statistics=self._statistics(),
             quotas=self._quotas.standings(),
             budget=self._quotas.budget(tenant),
-            in_flight=self._rooms.in_flight,
+            in_flight=self._rooms.slots.in_flight,
             policy=prepared.policy,
             turns=turns,
             planned_only=planned_only,

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import msgspec
 from opentelemetry.trace import Span, format_trace_id
 
+from router_service.core.attempt import telling
 from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Source
@@ -52,7 +53,7 @@ class RequestLog:
 
     def _line(self, event: RequestFinished) -> dict[str, object]:
         attempts = event.attempts
-        last = attempts[-1] if attempts else None
+        last = telling(attempts)
         usages = [a.usage for a in attempts if a.usage]
         first_token_s = event.time_to_first_token_s
         return {

@@ -112,6 +112,9 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "auto_upgrade": "true",
         "max_attempts": "7",
         "max_output_mib": "7",
+        "queue_length": "7",
+        "queue_wait_s": "7",
+        "content_filter_failover": "true",
     },
     RuleEntry: {"name": "mine", "when": "{task: rag}", "only": "[groq]", "prefer": "[groq]"},
     ConditionsEntry: {

@@ -14,6 +14,7 @@ from router_service.core.errors import (
     AttemptsFailed,
     BadCredentials,
     ConnectFailed,
+    Cure,
     Facts,
     InvalidRequest,
     MoneyGone,
@@ -59,7 +60,7 @@ def test_reason_is_a_name_of_the_wire_contract(error: type[SignalboxError]) -> N
 def test_upstream_error_says_what_it_counts_as(error: type[UpstreamError]) -> None:
     assert isinstance(error.outcome, Outcome)
     assert error.outcome is not Outcome.OK
-    assert error.waiting_helps <= error.fails_over, "what waiting cures, another target cures too"
+    assert not error.waiting_helps or error.cure is Cure.ANYBODY, "what waiting cures, another target cures too"
 
 
 def test_upstream_error_keeps_its_facts() -> None:
@@ -71,7 +72,7 @@ def test_upstream_error_keeps_its_facts() -> None:
 def test_want_of_our_own_sockets_counts_against_nobody() -> None:
     error = ConnectFailed.for_want_of_our_own()
     assert error.outcome not in FAILURES | set(BLOCKS)
-    assert (error.stage, error.maybe_billed, error.fails_over) == (Stage.CONNECT, False, True)
+    assert (error.stage, error.maybe_billed, error.cure) == (Stage.CONNECT, False, Cure.ANYBODY)
     assert ConnectFailed("refused", stage=Stage.CONNECT).outcome is Outcome.CONNECT
 
 

@@ -88,6 +88,8 @@ def test_everything_that_is_built_arrives() -> None:
             "denied_providers": ["c"],
             "max_attempts": 2,
             "disable_fallback": True,
+            "hedge": True,
+            "resume_on_failure": True,
         },
         labels={"team": "web"},
     )
@@ -112,6 +114,8 @@ def test_everything_that_is_built_arrives() -> None:
         denied_providers=frozenset({"c"}),
         max_attempts=2,
         disable_fallback=True,
+        hedge=True,
+        resume_on_failure=True,
     )
     assert request.labels == {"team": "web"}
 
@@ -296,7 +300,7 @@ def test_all_complaints_come_at_once_and_before_what_is_not_built() -> None:
     pb = asked(
         messages=[{"content": "a"}, {"role": "ROLE_USER"}],
         generation={"temperature": 9},
-        routing={"max_attempts": 0, "task_type": 99, "complexity": 98, "hedge": True},
+        routing={"max_attempts": 0, "task_type": 99, "complexity": 98, "mock": True},
         session_id="s",
     )
     assert sorted(field for field, _ in complaints(pb)) == [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from router_service.core.outcome import Outcome
 from router_service.core.overhead import Overhead
 from router_service.edge import responses
 from router_service.edge.durations import duration
-from router_service.service.execution import Started
+from router_service.service.said import Broken, Resumed, Started
 from tests.core.examples import target
 
 TARGET = target("groq/openai/gpt-oss-120b")
@@ -118,6 +120,16 @@ def test_started_names_the_target_and_what_failed_before() -> None:
     assert pb.WhichOneof("event") == "started"
     assert (pb.started.request_id, pb.started.target) == ("req-1", TARGET.id)
     assert [a.target for a in pb.started.attempts] == ["a/x"]
+
+
+def test_a_stream_that_goes_on_elsewhere_says_what_broke_and_who_goes_on() -> None:
+    pb = responses.event(Broken(replace(FAILED, is_hedged=True)), "req-1")
+    assert pb.WhichOneof("event") == "attempt_failed"
+    assert (pb.attempt_failed.attempt.target, pb.attempt_failed.attempt.hedged) == ("a/x", True)
+    pb = responses.event(Resumed("a/x", "b/x", 2**40), "req-1")
+    assert pb.WhichOneof("event") == "resumed"
+    resumed = pb.resumed
+    assert (resumed.from_target, resumed.to_target, resumed.delivered_characters) == ("a/x", "b/x", 2**40)
 
 
 def test_delta() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-PRICES = {"alder": (0.10, 0.40), "birch": (0.15, 0.60), "cedar": (0.50, 1.50)}
+PRICES = {"alder": (0.10, 0.40), "birch": (0.15, 0.60), "cedar": (0.50, 1.50), "dogwood": (0.60, 1.80)}
 QUICK_HEALTH = {"cooldown_s": 1.0, "recovery_step_s": 0.4, "min_dwell_s": 0.2}
 QUICK_PROBER = {"interval_s": 0.5, "confirm_s": 0.1, "timeout_s": 1.0, "stale_s": 3, "ignore_s": 10, "report_s": 0.2}
 TIMEOUTS = {"connect": 1, "first_byte": 2, "gap": 2, "answer": 3}

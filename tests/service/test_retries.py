@@ -1,4 +1,4 @@
-"""The budget of repetitions: a few at once, a fifth in the long run, and never before the provider's own time."""
+"""The budget of further attempts: a few at once, a share in the long run, and more only where they help."""
 
 from __future__ import annotations
 
@@ -6,28 +6,59 @@ from random import Random
 
 import pytest
 
-from router_service.service.retries import LONGEST_S, MOST, SHARE, SHORTEST_S, Retries
+from router_service.service.retries import LONGEST_S, MOST, PER_S, SHARE, SHORTEST_S, Retries
 
 
-def test_a_few_at_once_and_a_share_of_what_is_asked() -> None:
+def granted(retries: Retries, target: str, *, tenant: str = "", now: float = 0.0) -> bool:
+    """Ask for one further attempt, and make it where that is allowed."""
+    if not retries.allow(tenant, target, now=now):
+        return False
+    retries.spend(tenant, target)
+    return True
+
+
+def test_a_target_that_fails_all_the_time_gets_a_few_at_once_and_a_share_of_what_it_is_asked() -> None:
+    retries, found = Retries(Random(0)), 0
+    for second in range(1000):
+        retries.asked("", "a/x", now=float(second))
+        found += granted(retries, "a/x", now=float(second))
+    assert 1000 * SHARE <= found <= 1000 * SHARE + MOST
+    assert granted(retries, "b/x", now=1000.0), "each target has its own"
+
+
+def test_a_caller_gets_a_share_of_what_it_asks_of_all_targets_together() -> None:
+    retries, found = Retries(Random(0)), 0
+    for n in range(1000):
+        retries.asked("greedy", f"{n}/x", now=0.0)
+        found += granted(retries, f"{n}/y", tenant="greedy")
+    assert 1000 * SHARE <= found <= 1000 * SHARE + MOST
+    assert granted(retries, "1001/y", tenant="other"), "one caller's storm is not another's"
+    assert sum(granted(retries, f"{n}/z", tenant="greedy", now=1.0) for n in range(100)) == PER_S, (
+        "time gives some back"
+    )
+
+
+def test_a_target_that_is_asked_second_and_mostly_succeeds_is_never_out_of_them() -> None:
     retries = Retries(Random(0))
-    granted = 0
-    for _ in range(1000):
-        retries.asked("a/x")
-        granted += retries.pause_s("a/x", told_s=None) is not None
-    assert 1000 * SHARE <= granted <= 1000 * SHARE + MOST
-    assert retries.pause_s("b/x", told_s=None) is not None, "each target has its own"
+    for n in range(1000):
+        assert granted(retries, "a/x", now=float(n)), n
+        if n % 10:
+            retries.succeeded("a/x")
+
+
+def test_a_target_where_further_attempts_succeed_is_never_out_of_them() -> None:
+    retries = Retries(Random(0))
+    for second in range(1000):
+        assert granted(retries, "a/x", now=float(second))
+        retries.succeeded("a/x")
 
 
 @pytest.mark.parametrize("told_s", [None, 0.0, 0.12, LONGEST_S])
 def test_pauses_are_short_differ_and_obey_the_provider(told_s: float | None) -> None:
-    pauses = [Retries(Random(seed)).pause_s("a/x", told_s=told_s) for seed in range(50)]
+    pauses = [Retries(Random(seed)).pause_s(told_s=told_s) for seed in range(50)]
     assert all(p is not None and max(SHORTEST_S, told_s or 0.0) <= p <= LONGEST_S for p in pauses)
     assert told_s == LONGEST_S or len(set(pauses)) > 10
 
 
-def test_a_longer_wait_is_not_waited_and_costs_nothing() -> None:
-    retries = Retries(Random(0))
-    for _ in range(100):
-        assert retries.pause_s("a/x", told_s=LONGEST_S + 0.01) is None
-    assert retries.pause_s("a/x", told_s=None) is not None
+def test_a_longer_wait_is_not_waited() -> None:
+    assert Retries(Random(0)).pause_s(told_s=LONGEST_S + 0.01) is None

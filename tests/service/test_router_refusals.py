@@ -110,8 +110,12 @@ def test_a_caller_who_may_only_have_what_is_free_need_not_wait() -> None:
 
 
 def test_room_is_waited_for_before_anything_else() -> None:
-    error = refusal(viewed(A, C, quotas={"a": full("a", 30.0)}, in_flight={"c/x": 2}))
-    assert isinstance(error, TargetsSaturated)
+    view = viewed(A, C, quotas={"a": full("a", 30.0)}, in_flight={"c/x": 2})
+    planning = Planning(view=lambda _: view, route_view=lambda _: view, rng=Random(0))
+    with pytest.raises(TargetsSaturated):
+        planning.to_tell(endless(asked()), may_be_empty=False)
+    _, found = planning.to_run(endless(asked()))
+    assert [target.id for target in found.targets] == ["c/x"], "what is run may wait for whom is only full"
 
 
 def test_whoever_came_furthest_is_told_first() -> None:

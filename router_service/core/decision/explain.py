@@ -50,6 +50,11 @@ def candidates(decision: Decision, most: int) -> tuple[Candidate, ...]:
     )
 
 
+def eligible(decision: Decision) -> list[Offer]:
+    """All who may serve, in the order of the chain and beyond its end."""
+    return _whole_chain(decision, {p.offer.index: p for p in _order(decision)})
+
+
 def rejections(decision: Decision) -> Mapping[str, Rejection]:
     """By target id, the first gate that each one failed."""
     offers = decision.prepared.offers

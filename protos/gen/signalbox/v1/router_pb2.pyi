@@ -423,11 +423,13 @@ class Routing(_message.Message):
     """Whether only the first target may be tried. False by default."""
     hedge: _builtins.bool
     """Whether a second target is asked when the first byte is later than the first target's p95; the first to answer
-    wins and the other is billed by estimate. False by default.
+    wins and the other is billed by estimate. The second counts towards `max_attempts` and `max_cost_usd_nanos`; there is
+    none at a target that fails or is busy, nor beyond a small share of all requests. False by default.
     """
     resume_on_failure: _builtins.bool
-    """Whether a stream that broke after something was delivered goes on at another target that can continue the text. Not
-    possible while a tool call, a JSON schema or reasoning is under way. False by default.
+    """Whether a stream that broke after something was delivered goes on at another target that can continue the text: one
+    whose capabilities hold `continues_text`. Not possible while a tool call, JSON or reasoning is under way; it then
+    ends as it would without. Without effect on Complete. False by default.
     """
     allow_paid_embeddings: _builtins.bool
     """Whether embeddings may come from a priced target when no free one is left. False by default."""

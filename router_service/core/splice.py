@@ -1,0 +1,54 @@
+"""Text that goes on where other text broke off, freed of what it repeats."""
+
+from __future__ import annotations
+
+TELLING_CHARACTERS = 20
+"""A shorter stretch that stands at the end of one text and the beginning of the other may do so by chance."""
+
+
+class Splice:
+    """What of a continuation is new. It may begin with all of `delivered` again, or with its last stretch; both are
+    left out. Text is held back for as long as it may turn out to be such a repetition.
+
+    Whether a continuation repeats the whole of a very short text, or only begins like it, cannot be told: it is taken
+    for a repetition, since nothing may be delivered twice.
+    """
+
+    __slots__ = ("_at", "_delivered", "_held", "_is_through")
+
+    def __init__(self, delivered: str) -> None:
+        self._delivered = delivered
+        self._held = ""
+        self._at = 0
+        self._is_through = not delivered
+
+    def feed(self, text: str) -> str:
+        """As much of the text so far as is surely new and was not given out before."""
+        if self._is_through:
+            return text
+        self._held += text
+        self._at = self._delivered.find(self._held, self._at)
+        return "" if self._at >= 0 else self.rest()
+
+    def rest(self) -> str:
+        """What was held back and is new after all; nothing is held back any more."""
+        self._is_through = True
+        held, self._held = self._held, ""
+        return held[_repeated(held, self._delivered) :]
+
+
+def _repeated(text: str, delivered: str) -> int:
+    """How many characters at the beginning of `text` are not new."""
+    if text.startswith(delivered):
+        return len(delivered)
+    if len(text) < TELLING_CHARACTERS:
+        return 0
+    if delivered.startswith(text):
+        return len(text)  # it began anew and came to its end sooner
+    beginning = text[:TELLING_CHARACTERS]
+    at = delivered.find(beginning, max(0, len(delivered) - len(text)))
+    while at >= 0:
+        if text.startswith(delivered[at:]):
+            return len(delivered) - at
+        at = delivered.find(beginning, at + 1)
+    return 0

@@ -1,0 +1,67 @@
+"""How a stream that broke goes on at another target: what was delivered, what is asked then, and what of it is new."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from router_service.core.chat import Delta, Message, Prompt, ResponseKind, Role, StreamEnd
+from router_service.core.prices import estimated_usage
+from router_service.core.splice import Splice
+
+
+class Transcript:
+    """What was delivered of a stream, as far as another target needs it to go on."""
+
+    __slots__ = ("_has_tool_calls", "_is_text_last", "_pieces")
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._is_text_last = False
+        self._has_tool_calls = False
+
+    def add(self, delta: Delta) -> None:
+        self._pieces.append(delta.content)
+        self._has_tool_calls = self._has_tool_calls or bool(delta.tool_calls)
+        self._is_text_last = bool(delta.content)
+
+    @property
+    def text(self) -> str:
+        return "".join(self._pieces)
+
+    def can_be_continued(self, prompt: Prompt) -> bool:
+        """Whether plain text is all that was under way: no tool call, no thought, and no form to be kept to."""
+        wanted = prompt.response_format
+        is_free_text = wanted is None or wanted.kind is ResponseKind.TEXT
+        return is_free_text and self._is_text_last and not self._has_tool_calls
+
+
+def continued(prompt: Prompt, text: str) -> Prompt:
+    """The prompt that lets a model go on after `text`, with what is left of the answer's length."""
+    messages = (*prompt.messages, Message(role=Role.ASSISTANT, content=text))
+    limit = prompt.generation.max_output_tokens
+    if limit is None:
+        return replace(prompt, messages=messages)
+    written = estimated_usage(input_tokens=0, output_characters=len(text)).output_tokens
+    generation = replace(prompt.generation, max_output_tokens=max(1, limit - written))
+    return replace(prompt, messages=messages, generation=generation)
+
+
+async def spliced(
+    events: AsyncGenerator[Delta | StreamEnd, None], delivered: str
+) -> AsyncGenerator[Delta | StreamEnd, None]:
+    """The events of a stream that goes on after `delivered`, without what they repeat of it."""
+    splice = Splice(delivered)
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, StreamEnd):
+                if rest := splice.rest():
+                    yield Delta(rest)
+                yield event
+                continue
+            content = splice.feed(event.content)
+            if event.tool_calls:
+                content += splice.rest()
+            if new := replace(event, content=content):
+                yield new
