@@ -201,7 +201,7 @@ class _Deep:
 
     def adopt(self, new: Settings) -> None:
         self.schedule.adopt(new.catalog)
-        self.quotas.adopt(terms_of(new.catalog, zone=new.budgets.zone), new.budgets)
+        self.quotas.adopt(terms_of(new.catalog), new.budgets)
 
 
 def _deep(

@@ -189,7 +189,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         allowances.adopt(new.tenants)
         board.adopt([t.id for t in catalog.targets])
         statistics.adopt(catalog, new.policy)
-        quotas.adopt(terms_of(catalog, zone=new.budgets.zone), new.budgets)
+        quotas.adopt(terms_of(catalog), new.budgets)
         views.adopt(catalog, new.policy, new.tenants)
         router.adopt(max_attempts=routing.max_attempts)
         execution.adopt(routing)

@@ -10,7 +10,9 @@ from router_service.core.quota import QuotaRules
 
 
 def terms_of(catalog: Catalog, *, zone: tzinfo = UTC) -> tuple[QuotaRules, ...]:
-    """One provider's rules each. Days, weeks and months of their windows begin at midnight of `zone`."""
+    """One provider's rules each. Days, weeks and months of their windows begin at midnight of `zone`, which is UTC
+    unless a provider is known to count otherwise: the zone of the operator's own budgets says nothing about it.
+    """
     models: dict[str, list[Model]] = {}
     for target in catalog.targets:
         models.setdefault(target.provider.name, []).append(target.model)
