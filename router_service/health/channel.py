@@ -37,6 +37,7 @@ Windows = Callable[[], Mapping[str, tuple[QuotaWindow, ...]]]
 """Says what is left of each provider's limits by now, by name."""
 
 OPTIONS = (
+    ("grpc.enable_http_proxy", 0),  # the prober is a neighbour; a proxy of the environment is for the web
     ("grpc.max_receive_message_length", 2 * MAX_SNAPSHOT_BYTES),
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),

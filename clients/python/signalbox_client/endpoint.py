@@ -62,6 +62,8 @@ class Endpoint:
             ("grpc.service_config", _service_config(is_patient=self.is_patient)),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 1000),
+            # A proxy of the environment is for the web; a router beside its callers is never behind one.
+            ("grpc.enable_http_proxy", 0),
             ("grpc.keepalive_time_ms", 30_000),
             ("grpc.keepalive_timeout_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
