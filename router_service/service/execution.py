@@ -103,7 +103,7 @@ class Execution:
                         run.delivered(event)
                         yield event
                         event = await anext(begun.rest)
-                    run.succeeded(begun.attempt, STREAMED_MESSAGE, event.finish_reason, event.model)
+                    run.succeeded(begun.attempt, None, event.finish_reason, event.model)
                     course.succeeded(begun.attempt)
                     yield run.answer(begun.attempt, STREAMED_MESSAGE, event.finish_reason)
                     return

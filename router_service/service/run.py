@@ -130,8 +130,8 @@ class Run:
         """A stream that has begun waits for its provider again."""
         self._observer.attempt_waits(attempt.call)
 
-    def succeeded(self, attempt: Try, message: Message, finish: FinishReason, model: str) -> None:
-        """The attempt's answer is whole; of a stream `message` is empty."""
+    def succeeded(self, attempt: Try, message: Message | None, finish: FinishReason, model: str) -> None:
+        """The attempt's answer is whole; a stream's `message` is None, since its text was heard in parts."""
         usage = self._used(attempt)
         self._record(attempt, Outcome.OK, usage=usage, finish=finish, model=model, answer=message)
 
