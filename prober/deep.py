@@ -66,7 +66,7 @@ class DeepProbe:
             span.set_attribute("signalbox.target", target.id)
             phases = Phases()
             reply = await self._exchanges.ask(call, phases, timeout_s=provider.timeouts.first_byte_s)
-            told = _read(dialect, reply, is_last_resort=rung + 1 == len(LADDER))
+            told = _read(dialect, reply, target, is_last_resort=rung + 1 == len(LADDER))
             timing = phases.timing(is_ok=told.finding is Finding.GOOD, status_code=reply.status)
             result = ProbeResult(
                 provider=provider.name,
@@ -95,12 +95,12 @@ class _Told:
     usage: Usage | None = None
 
 
-def _read(dialect: Dialect, reply: Reply, *, is_last_resort: bool) -> _Told:
+def _read(dialect: Dialect, reply: Reply, target: Target, *, is_last_resort: bool) -> _Told:
     if reply.fault:
         return _Told(finding=Finding.UNASKED if reply.fault == OPEN_FILES else Finding.BAD, error=reply.fault)
     if reply.status == 200 and reply.body is not None:
         try:
-            completion = dialect.decode(reply.body)
+            completion = dialect.decode(reply.body, target)
         except UpstreamError as e:
             return _of_error(e, is_last_resort=is_last_resort)
         return _of_completion(completion, is_last_resort=is_last_resort)

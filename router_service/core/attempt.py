@@ -33,6 +33,8 @@ class Attempt:
     retry_after_s: float | None = None
     finish_reason: FinishReason | None = None
     response_model: str = ""
+    dropped_fields: tuple[str, ...] = ()
+    """The fields of the request's `Generation` that the target was not told, since it would have refused them."""
 
 
 def telling(attempts: Sequence[Attempt]) -> Attempt | None:

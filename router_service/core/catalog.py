@@ -8,11 +8,14 @@ from datetime import date
 from enum import Enum
 from functools import cached_property
 
-from router_service.core.deviations import Deviations
+from router_service.core.deviations import Deviations, SeedField
 from router_service.core.quota import Limit, Overflow
 from router_service.core.task import TaskType
 
 LOCAL_TIER = "local"
+FORCED_TOOL_CHOICE, IMAGE_URI = "forced_tool_choice", "image_uri"
+"""Capabilities that follow from others where nothing says otherwise: to call a tool because it has to, and to look at
+a picture at an address."""
 BUILT_DIALECTS = frozenset({"openai"})
 """The wire formats that requests can be sent in. Targets of others are planned with and never called."""
 
@@ -178,6 +181,10 @@ class Model:
     speed: Speed = field(default_factory=Speed)
     retires: date | None = None
     replacement: str = ""
+    rejects: frozenset[str] = frozenset()
+    """What it refuses to be told although its dialect has a word for it: fields of a request's `Generation`, and
+    FORCED_TOOL_CHOICE.
+    """
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,29 @@ class Target:
     @cached_property
     def id(self) -> str:
         return f"{self.provider.name}/{self.model.id}"
+
+    @cached_property
+    def capabilities(self) -> frozenset[str]:
+        """What its model is said to be able to do, and what follows from that at its provider."""
+        told, deviations = self.model.capabilities, self.provider.deviations
+        found = set(told)
+        if "json_schema" in told:
+            found.add("json_object")
+        if "tools" in told and deviations.minds_tool_choice and FORCED_TOOL_CHOICE not in self.model.rejects:
+            found.add(FORCED_TOOL_CHOICE)
+        if "vision" in told and deviations.fetches_images:
+            found.add(IMAGE_URI)
+        return frozenset(found)
+
+    @cached_property
+    def untaken_fields(self) -> frozenset[str]:
+        """The fields of a request's `Generation` that it is never sent."""
+        untaken = set(self.model.rejects)
+        if self.provider.deviations.seed_field is SeedField.NONE:
+            untaken.add("seed")
+        if "reasoning" not in self.model.capabilities:
+            untaken.add("reasoning_effort")
+        return frozenset(untaken)
 
     def answers_to(self, name: str) -> bool:
         """Whether a caller who asked for `name` may mean this target: its id, its model's name, or an alias."""

@@ -41,12 +41,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpaqueState:
+    """What a vendor wants echoed, in its dialect's own form, and the id of the target that wrote it: no other is ever
+    sent it.
+    """
+
+    origin: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasoning:
     """What a model thought before it answered, with the dialect and the model, in its vendor's spelling, of who did."""
 
     text: str
     dialect: str
     model: str = ""
+    opaque_state: OpaqueState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +65,7 @@ class ToolCall:
     id: str
     name: str
     arguments_json: str
+    opaque_state: OpaqueState | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +92,28 @@ class Tool:
     description: str = ""
     parameters_json: str = ""
     strict: bool = False
+
+
+class ToolChoiceMode(Enum):
+    """How free a model is in calling tools; NAMED demands one of them."""
+
+    AUTO = "auto"
+    NONE = "none"
+    REQUIRED = "required"
+    NAMED = "named"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolChoice:
+    """`name` belongs to NAMED alone."""
+
+    mode: ToolChoiceMode = ToolChoiceMode.AUTO
+    name: str = ""
+
+    @property
+    def is_forced(self) -> bool:
+        """Whether an answer without a call is none."""
+        return self.mode in (ToolChoiceMode.REQUIRED, ToolChoiceMode.NAMED)
 
 
 class ResponseKind(Enum):
@@ -130,6 +164,7 @@ class Prompt:
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
     response_format: ResponseFormat | None = None
     generation: Generation = field(default_factory=Generation)
 
@@ -152,24 +187,29 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCallDelta:
-    """A piece of a tool call: id and name come once, argument fragments are concatenated by index."""
+    """A piece of a tool call: id, name and opaque state come once, argument fragments are concatenated by index."""
 
     index: int
     id: str = ""
     name: str = ""
     arguments_json_fragment: str = ""
+    opaque_state: OpaqueState | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What one stretch of a stream added to the answer. May be empty: a valid event that says nothing new."""
+    """What one stretch of a stream added to the answer. May be empty: a valid event that says nothing new.
+
+    `reasoning_end` says whose the reasoning was that came until then, this delta's included; its own text is empty.
+    """
 
     content: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
+    reasoning_end: Reasoning | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.content or self.reasoning or self.tool_calls)
+        return bool(self.content or self.reasoning or self.tool_calls or self.reasoning_end is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

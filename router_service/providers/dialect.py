@@ -53,11 +53,13 @@ class Dialect(Protocol):
     def encode(self, prompt: Prompt, target: Target, *, attempt_id: str, is_stream: bool) -> HttpCall:
         """The call to make. `attempt_id` goes along as `x-request-id`, so that both sides' books can be joined."""
 
-    def decode(self, body: bytes) -> Completion:
-        """A whole unary answer; raises an UpstreamError where it is none, with what that reports of its usage."""
+    def decode(self, body: bytes, target: Target) -> Completion:
+        """A whole unary answer of `target`. Raises an UpstreamError where it is none, with what that reports of its
+        usage.
+        """
 
-    def decoder(self) -> StreamDecoder:
-        """A fresh decoder for one streamed answer."""
+    def decoder(self, target: Target) -> StreamDecoder:
+        """A fresh decoder for one streamed answer of `target`."""
 
     def failure(self, head: HttpHead, body: bytes) -> UpstreamError:
         """What an answer that is no success means. `body` may be cut; nothing of it goes into the error's text."""

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-from router_service.core.chat import Generation, Message, Prompt, Role
+from router_service.core.catalog import Target
+from router_service.core.chat import (
+    Generation,
+    Prompt,
+    ResponseFormat,
+    ResponseKind,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
 from router_service.core.deviations import Deviations, OutputLimitField, SeedField
+from router_service.providers.openai_messages import written
 
 _ENCODER = msgspec.json.Encoder()
 _OUTPUT_LIMIT_FIELDS = {
@@ -14,25 +24,27 @@ _OUTPUT_LIMIT_FIELDS = {
     OutputLimitField.BOTH: ("max_completion_tokens", "max_tokens"),
 }
 _SEED_FIELDS = {SeedField.SEED: ("seed",), SeedField.RANDOM_SEED: ("random_seed",), SeedField.NONE: ()}
+_NO_ARGUMENTS = msgspec.Raw(b'{"type":"object","properties":{}}')
+_ANY_OBJECT = msgspec.Raw(b'{"type":"object"}')
+_USUAL_NAME = "answer"
 
 
-def encoded(prompt: Prompt, model: str, deviations: Deviations, *, is_stream: bool) -> bytes:
-    request: dict[str, object] = {"model": model, "messages": [_written(m) for m in prompt.messages]}
+def encoded(prompt: Prompt, target: Target, *, is_stream: bool) -> bytes:
+    deviations = target.provider.deviations
+    request: dict[str, object] = {
+        "model": target.model.id,
+        "messages": [written(message, target) for message in prompt.messages],
+    }
     request.update(_written_generation(prompt.generation, deviations))
+    if prompt.tools:
+        request.update(_written_tools(prompt, deviations))
+    if prompt.response_format is not None and prompt.response_format.kind is not ResponseKind.TEXT:
+        request["response_format"] = _written_format(prompt.response_format, deviations)
     if is_stream:
         request["stream"] = True
     if is_stream and deviations.asks_for_stream_usage:
         request["stream_options"] = {"include_usage": True}
     return _ENCODER.encode(request)
-
-
-def _written(message: Message) -> dict[str, str]:
-    written = {"role": message.role.value, "content": message.content or "".join(p.text for p in message.parts)}
-    if message.name:
-        written["name"] = message.name
-    if message.role is Role.TOOL:
-        written["tool_call_id"] = message.tool_call_id
-    return written
 
 
 def _written_generation(generation: Generation, deviations: Deviations) -> dict[str, object]:
@@ -48,3 +60,46 @@ def _written_generation(generation: Generation, deviations: Deviations) -> dict[
         "reasoning_effort": generation.reasoning_effort or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def _written_tools(prompt: Prompt, deviations: Deviations) -> dict[str, object]:
+    """Whoever passes over a choice and may not call a tool must not know of any."""
+    choice = prompt.tool_choice
+    if not deviations.minds_tool_choice:
+        is_forbidden = choice is not None and choice.mode is ToolChoiceMode.NONE
+        return {} if is_forbidden else {"tools": [_tool(tool) for tool in prompt.tools]}
+    fields: dict[str, object] = {"tools": [_tool(tool) for tool in prompt.tools]}
+    if choice is not None:
+        fields["tool_choice"] = _choice(choice)
+    return fields
+
+
+def _tool(tool: Tool) -> dict[str, object]:
+    function: dict[str, object] = {"name": tool.name}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = _schema(tool.parameters_json) if tool.parameters_json else _NO_ARGUMENTS
+    if tool.strict:
+        function["strict"] = True
+    return {"type": "function", "function": function}
+
+
+def _choice(choice: ToolChoice) -> object:
+    if choice.mode is ToolChoiceMode.NAMED:
+        return {"type": "function", "function": {"name": choice.name}}
+    return choice.mode.value
+
+
+def _written_format(form: ResponseFormat, deviations: Deviations) -> dict[str, object]:
+    if form.kind is ResponseKind.JSON_OBJECT and deviations.has_json_object:
+        return {"type": "json_object"}
+    schema = _schema(form.schema_json) if form.kind is ResponseKind.JSON_SCHEMA else _ANY_OBJECT
+    described: dict[str, object] = {"name": form.name or _USUAL_NAME, "schema": schema}
+    if form.strict:
+        described["strict"] = True
+    return {"type": "json_schema", "json_schema": described}
+
+
+def _schema(text: str) -> msgspec.Raw:
+    """As its caller wrote it, which is known to be JSON: the order of a schema's keys is the order of the answer's."""
+    return msgspec.Raw(text.encode())

@@ -12,23 +12,38 @@ Label = Annotated[str, msgspec.Meta(max_length=65_536)]
 
 
 class ToolFunction(msgspec.Struct):
+    """`arguments` are JSON as text, or at some vendors the JSON itself."""
+
     name: Label | None = None
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
 class ToolCall(msgspec.Struct):
+    """`extra_content` is Gemini's: a signature that has to come back with the call."""
+
     index: Place | None = None
     id: Label | None = None
     function: ToolFunction | None = None
+    extra_content: Any = None
+
+
+class Piece(msgspec.Struct):
+    """A piece of a content that is written as a list: Mistral's way to tell reasoning from text."""
+
+    text: str | None = None
+    thinking: str | list[Piece] | None = None
 
 
 class Text(msgspec.Struct):
-    """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways."""
+    """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways;
+    `reasoning_details` are OpenRouter's, and have to come back as they were.
+    """
 
-    content: str | None = None
+    content: str | list[Piece] | None = None
     refusal: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_details: Any = None
     tool_calls: list[ToolCall] | None = None
 
 
@@ -75,6 +90,7 @@ class Answer(msgspec.Struct):
     the whole of it is an error, and says so as its `kind`.
     """
 
+    id: Label | None = None
     kind: Any = msgspec.field(name="object", default=None)
     choices: list[Choice] | None = None
     usage: Usage | None = None
@@ -83,6 +99,7 @@ class Answer(msgspec.Struct):
     x_groq: Groq | None = None
 
 
+NAME = "openai"
 ERROR = "error"
 FIRST = (None, 0, "0")
 ANSWERS = msgspec.json.Decoder(Answer)

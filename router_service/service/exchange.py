@@ -19,6 +19,7 @@ from types import TracebackType
 
 from router_service.core.chat import Completion, Delta, Prompt, StreamEnd
 from router_service.core.errors import BadResponse, ResponseTooLarge, Stage, UpstreamError
+from router_service.core.fitting import fitted
 from router_service.providers.dialect import Dialect, HttpHead
 from router_service.providers.transport import Response, Transport
 from router_service.service.pieces import in_pieces
@@ -55,7 +56,7 @@ class Exchange:
                 raise await _failure(dialect, response, run)
             with run.away:
                 body = await self._whole(response)
-        completion = dialect.decode(body)
+        completion = dialect.decode(body, attempt.target)
         attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
         if attempt.output_characters > MAX_ANSWER_CHARACTERS:
             raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
@@ -66,7 +67,7 @@ class Exchange:
         `answer` does. One task may take the first of them and another the rest.
         """
         provider = attempt.target.provider
-        decoder = self._dialects[provider.dialect].decoder()
+        decoder = self._dialects[provider.dialect].decoder(attempt.target)
         timer = Timer(attempt, run.request.deadline)
         received = 0
         async with self._call(run, attempt, is_stream=True) as call:
@@ -148,8 +149,10 @@ class _Call:
     async def open(self) -> Response:
         """Send the request and wait for the answer's head."""
         attempt = self._attempt
+        asked = _held_to(attempt.room.output_limit, attempt.prompt)
+        prompt, attempt.dropped_fields = fitted(asked, attempt.target)
         call = self._dialect.encode(
-            _held_to(attempt.room.output_limit, attempt.prompt),
+            prompt,
             attempt.target,
             attempt_id=f"{self._run.request.request_id}.{attempt.number}",
             is_stream=self._is_stream,
@@ -223,6 +226,7 @@ def _merged(deltas: Sequence[Delta]) -> Delta:
         "".join([d.content for d in deltas]),
         "".join([d.reasoning for d in deltas]),
         tuple(call for d in deltas for call in d.tool_calls),
+        next((d.reasoning_end for d in reversed(deltas) if d.reasoning_end is not None), None),
     )
 
 

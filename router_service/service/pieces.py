@@ -19,7 +19,8 @@ def in_pieces(delta: Delta) -> Sequence[Delta]:
         return (delta,)
     pieces = [Delta(reasoning=piece) for piece in _cut(delta.reasoning)]
     pieces += [Delta(piece) for piece in _cut(delta.content)]
-    return [*pieces, *(Delta(tool_calls=calls) for calls in _parted(delta.tool_calls))]
+    pieces += [Delta(tool_calls=calls) for calls in _parted(delta.tool_calls)]
+    return [*pieces, Delta(reasoning_end=delta.reasoning_end)] if delta.reasoning_end is not None else pieces
 
 
 def _parted(calls: Sequence[ToolCallDelta]) -> Iterator[tuple[ToolCallDelta, ...]]:
@@ -37,7 +38,7 @@ def _parted(calls: Sequence[ToolCallDelta]) -> Iterator[tuple[ToolCallDelta, ...
 
 
 def _call_in_pieces(call: ToolCallDelta) -> Iterator[ToolCallDelta]:
-    """Id and name come once, with the first piece; fragments are concatenated by index."""
+    """Id, name and opaque state come once, with the first piece; fragments are concatenated by index."""
     first, *others = _cut(call.arguments_json_fragment) or [""]
     yield replace(call, arguments_json_fragment=first)
     for fragment in others:
@@ -49,4 +50,5 @@ def _cut(text: str) -> list[str]:
 
 
 def _size(call: ToolCallDelta) -> int:
-    return FRAME_CHARACTERS + len(call.id) + len(call.name) + len(call.arguments_json_fragment)
+    state = 0 if call.opaque_state is None else len(call.opaque_state.data)
+    return FRAME_CHARACTERS + len(call.id) + len(call.name) + len(call.arguments_json_fragment) + state

@@ -294,6 +294,7 @@ class Run:
             retry_after_s=error.retry_after_s if isinstance(error, UpstreamError) else None,
             finish_reason=finish,
             response_model=model,
+            dropped_fields=attempt.dropped_fields,
         )
         insort(self.attempts, record, key=attrgetter("number"))
         self._observer.attempt_finished(

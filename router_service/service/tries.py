@@ -46,6 +46,7 @@ class Try:
     first_token: float | None = None
     output_characters: int = 0
     usage: Usage | None = None
+    dropped_fields: tuple[str, ...] = ()
 
     @property
     def has_begun(self) -> bool:

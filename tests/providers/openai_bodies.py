@@ -10,6 +10,7 @@ import pytest
 from router_service.core.chat import Completion, Delta, StreamEnd
 from router_service.core.errors import BadResponse, ContextTooLong, RateLimited, ServerFailed
 from router_service.providers.openai import OpenAIDialect
+from tests.core.examples import target
 
 CANARY = "CANARY-7f3a"
 """Stands wherever a vendor's body could hold a prompt or a key; no error's text may show it."""
@@ -35,8 +36,12 @@ def choice(finish_reason: str | None = "stop", /, **message: object) -> list[Jso
     return [{"index": 0, "message": message, "finish_reason": finish_reason}]
 
 
+ASKED = target("openrouter/r1")
+"""Who is asked, where that makes no difference."""
+
+
 def decoded(body: bytes) -> Completion:
-    return OpenAIDialect().decode(body)
+    return OpenAIDialect().decode(body, ASKED)
 
 
 def nested(depth: int) -> bytes:
@@ -98,7 +103,7 @@ ERRORS = [
 
 def streamed(pieces: Sequence[bytes]) -> tuple[list[Delta], StreamEnd | None]:
     """All deltas and the end; raises what the stream failed of."""
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     deltas = [delta for piece in pieces for delta in decoder.feed(piece)]
     return deltas, decoder.end()
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from router_service.core.errors import UpstreamError
 from router_service.providers.dialect import HttpHead
 from router_service.providers.openai import OpenAIDialect
-from tests.providers.openai_bodies import CANARY, decoded
+from tests.providers.openai_bodies import ASKED, CANARY, decoded
 
 KEYS = st.sampled_from(
     "choices message delta content finish_reason tool_calls function arguments index id usage prompt_tokens "
@@ -49,7 +49,7 @@ def test_any_body_is_an_answer_or_an_upstream_error(body: bytes) -> None:
 
 @given(st.lists(BODIES, max_size=4), st.booleans())
 def test_any_stream_is_deltas_or_an_upstream_error(bodies: list[bytes], is_framed: bool) -> None:
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     try:
         for body in bodies:
             decoder.feed(b"data: " + body + b"\n\n" if is_framed else body)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router_service.core.chat import Delta, FinishReason, StreamEnd, ToolCallDelta, Usage
+from router_service.core.chat import Delta, FinishReason, Reasoning, StreamEnd, ToolCallDelta, Usage
 from router_service.core.errors import (
     BadResponse,
     ContextTooLong,
@@ -19,9 +19,9 @@ from router_service.core.errors import (
     Stage,
     UpstreamError,
 )
-from router_service.providers import openai
+from router_service.providers import openai_stream
 from router_service.providers.openai import OpenAIDialect
-from tests.providers.openai_bodies import CANARY, ERRORS, WRONG, Json, chunk, lines, streamed
+from tests.providers.openai_bodies import ASKED, CANARY, ERRORS, WRONG, Json, chunk, lines, streamed
 
 STREAM = "".join(
     f"data: {line}\n\n"
@@ -47,7 +47,7 @@ DELTAS = [
     Delta(tool_calls=(ToolCallDelta(index=0, arguments_json_fragment='"UTC"}'),)),
     Delta(),
     Delta(),
-    Delta(),
+    Delta(reasoning_end=Reasoning(text="", dialect="openai", model="m")),
 ]
 END = StreamEnd(finish_reason=FinishReason.TOOL_CALLS, usage=Usage(input_tokens=9, output_tokens=5), model="m")
 
@@ -166,9 +166,9 @@ def test_end(stream: bytes, text: str, end: StreamEnd | None) -> None:
         ({"tool_calls": []}, Delta()),
         (
             {"tool_calls": [{"function": {"name": "f"}}, {}]},
-            Delta(tool_calls=(ToolCallDelta(index=0, name="f"), ToolCallDelta(index=1))),
+            Delta(tool_calls=(ToolCallDelta(index=0, id="call_0", name="f"),)),
         ),
-        ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta(tool_calls=(ToolCallDelta(index=4, id="x"),))),
+        ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta(tool_calls=(ToolCallDelta(index=0, id="x"),))),
     ],
 )
 def test_delta(delta: Json | None, expected: Delta) -> None:
@@ -193,7 +193,7 @@ def test_wrong_shape_in_a_stream_never_makes_a_whole_answer(body: bytes) -> None
     ],
 )
 def test_done_without_a_finish_reason_is_no_whole_answer(events: list[str]) -> None:
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     assert "".join(d.content for d in decoder.feed(lines(*events))) == ("Hi" if len(events) > 1 else "")
     with pytest.raises(BadResponse) as caught:
         decoder.end()
@@ -206,11 +206,11 @@ def test_done_without_a_finish_reason_is_no_whole_answer(events: list[str]) -> N
         (lines('{"error":{"code":500}}'), ServerFailed),
         (b"data: {\n\n", BadResponse),
         (b"event: error\ndata: x\n\n", ServerFailed),
-        (b"data: " + b"x" * openai.MAX_EVENT_BYTES, ResponseTooLarge),
+        (b"data: " + b"x" * openai_stream.MAX_EVENT_BYTES, ResponseTooLarge),
     ],
 )
 def test_what_comes_with_a_fault_counts_and_nothing_after_it(fault: bytes, kind: type[UpstreamError]) -> None:
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     usage = {"prompt_tokens": 9, "completion_tokens": 5}
     assert decoder.feed(lines(chunk("Hi", usage=usage)) + fault + lines(chunk("more"))) == [Delta("Hi")]
     assert decoder.feed(lines(chunk("more", "stop"), "[DONE]")) == []
@@ -221,7 +221,7 @@ def test_what_comes_with_a_fault_counts_and_nothing_after_it(fault: bytes, kind:
 
 @pytest.mark.parametrize(("said", "kind"), ERRORS)
 def test_error_inside_a_stream(said: object, kind: type[UpstreamError]) -> None:
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     assert decoder.feed(lines(chunk("Hi"))) == [Delta("Hi")]
     assert decoder.feed(lines(chunk("", "error", error=said))) == []
     with pytest.raises(kind) as caught:
@@ -256,10 +256,10 @@ def test_error_that_is_framed_in_another_way(event: bytes, kind: type[UpstreamEr
 
 
 def test_event_over_the_cap_is_too_large() -> None:
-    decoder = OpenAIDialect().decoder()
+    decoder = OpenAIDialect().decoder(ASKED)
     piece = b"x" * (1024 * 1024)
     decoder.feed(b"data: ")
-    for _ in range(openai.MAX_EVENT_BYTES // len(piece) + 1):
+    for _ in range(openai_stream.MAX_EVENT_BYTES // len(piece) + 1):
         decoder.feed(piece)
     with pytest.raises(ResponseTooLarge) as caught:
         decoder.end()

@@ -53,14 +53,13 @@ def offers_of(catalog: Catalog) -> tuple[Offer, ...]:
 
 def _offer(index: int, target: Target, slot: int, dearest: Prices | None) -> Offer:
     prices, provider = target.model.prices, target.provider
-    capabilities = target.model.capabilities
     return Offer(
         index=index,
         slot=slot,
         id=target.id,
         is_local=provider.is_self_hosted,
         target=target,
-        capabilities=capabilities | {"json_object"} if "json_schema" in capabilities else capabilities,
+        capabilities=target.capabilities,
         is_price_known=prices.blended is not None,
         rank_prices=prices if prices.blended is not None else dearest or Prices(input=DEAREST_USD, output=DEAREST_USD),
         is_always_free=provider.is_self_hosted or provider.is_unpriced or prices.blended == 0,

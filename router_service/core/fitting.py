@@ -1,0 +1,35 @@
+"""A prompt cut to what a target takes: settings that it would refuse are left out, and named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from router_service.core.catalog import Target
+from router_service.core.chat import Generation, Prompt
+
+ADJUSTABLE = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty", "reasoning_effort")
+"""The fields of a request's `Generation` that a target may not take, by the names of the wire contract. How long the
+answer may be is taken by all.
+"""
+_PLAIN = Generation()
+_DEFAULTS = {name: getattr(_PLAIN, name) for name in ADJUSTABLE}
+
+
+def adjusted(generation: Generation) -> frozenset[str]:
+    """The adjustable fields that are set."""
+    return frozenset([name for name in ADJUSTABLE if _is_set(generation, name)])
+
+
+def fitted(prompt: Prompt, target: Target) -> tuple[Prompt, tuple[str, ...]]:
+    """The prompt as the target can take it, and the fields of its `Generation` that were left out for that."""
+    untaken, generation = target.untaken_fields, prompt.generation
+    dropped = tuple([name for name in ADJUSTABLE if name in untaken and _is_set(generation, name)])
+    if not dropped:
+        return prompt, ()
+    defaults: dict[str, Any] = {name: _DEFAULTS[name] for name in dropped}
+    return replace(prompt, generation=replace(generation, **defaults)), dropped
+
+
+def _is_set(generation: Generation, name: str) -> bool:
+    return bool(getattr(generation, name) != _DEFAULTS[name])

@@ -1,0 +1,89 @@
+"""What an OpenAI-style answer says, whole or streamed, in whichever of its vendors' ways it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from router_service.core.chat import FinishReason, Usage
+from router_service.core.errors import BadResponse, Stage
+from router_service.providers import openai_shapes as shapes
+from router_service.providers.openai_finish import finish_reason
+
+MAX_MADE_ID = 64
+
+
+def read(data: bytes) -> shapes.Answer:
+    """A whole answer or a stream's chunk. Raises BadResponse."""
+    try:
+        return shapes.ANSWERS.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise BadResponse(_shape(e), stage=Stage.DECODE, maybe_billed=True) from None
+
+
+def first_choice(answer: shapes.Answer) -> shapes.Choice | None:
+    for choice in answer.choices or ():
+        if choice.index in shapes.FIRST:
+            return choice
+    return None
+
+
+def content_of(text: shapes.Text) -> str:
+    if isinstance(text.content, list):
+        return "".join([piece.text or "" for piece in text.content]) or text.refusal or ""
+    return text.content or text.refusal or ""
+
+
+def thought_of(text: shapes.Text) -> str:
+    if said := text.reasoning_content or text.reasoning:
+        return said
+    return "".join(_thoughts(text.content)) if isinstance(text.content, list) else ""
+
+
+def arguments_of(function: shapes.ToolFunction) -> str:
+    written = function.arguments
+    return msgspec.json.encode(written).decode() if isinstance(written, dict) else written or ""
+
+
+def made_id(answer_id: str | None, number: int) -> str:
+    """For a call that its vendor gave no id: its result has to name it."""
+    return f"call_{answer_id[:MAX_MADE_ID]}_{number}" if answer_id else f"call_{number}"
+
+
+def end_of(word: str | None, *, has_calls: bool) -> FinishReason:
+    """Raises as `finish_reason` does. A vendor that says no more than that the model stopped may have left out that it
+    waits for its tools.
+    """
+    reason = finish_reason(word)
+    return FinishReason.TOOL_CALLS if reason is FinishReason.STOP and has_calls else reason
+
+
+def usage_of(usage: shapes.Usage | None) -> Usage | None:
+    if usage is None:
+        return None
+    into = usage.prompt_tokens_details or shapes.InputDetails()
+    out = usage.completion_tokens_details or shapes.OutputDetails()
+    return Usage(
+        input_tokens=usage.prompt_tokens,
+        output_tokens=usage.completion_tokens,
+        cached_input_tokens=into.cached_tokens or usage.prompt_cache_hit_tokens or 0,
+        cache_write_tokens=into.cache_write_tokens or 0,
+        reasoning_tokens=out.reasoning_tokens or 0,
+    )
+
+
+def _thoughts(pieces: Iterable[shapes.Piece]) -> Iterable[str]:
+    for piece in pieces:
+        match piece.thinking:
+            case str() as text:
+                yield text
+            case list() as inner:
+                yield from [one.text or "" for one in inner]
+
+
+def _shape(error: Exception) -> str:
+    """Where the answer is not what it should be. msgspec names the path and the types, never a value of the body."""
+    if isinstance(error, msgspec.ValidationError):
+        return f"the answer has the wrong shape: {error}"
+    return "the answer is not valid JSON"
