@@ -33,6 +33,16 @@ Environment = Literal["development", "production"]
 Tier = Literal["local", "fast_cloud", "premium", "gateway"]
 Dialect = Literal["openai", "anthropic", "gemini", "cohere", "bedrock", "azure", "vertex"]
 Role = Literal["default", "simple", "complex", "reasoning"]
+Setting = Literal[
+    "temperature",
+    "top_p",
+    "seed",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "forced_tool_choice",
+]
 Compliance = Literal["gdpr", "eu_data_residency", "soc2", "hipaa"]
 Unit = Literal["requests", "tokens", "neurons", "usd"]
 Window = Literal["second", "minute", "hour", "day", "week", "month", "ever"]

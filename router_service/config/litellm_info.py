@@ -16,6 +16,7 @@ MODEL_KEYS = (
     "tasks",
     "quality",
     "capabilities",
+    "rejects",
     "context",
     "max_output",
     "prices",

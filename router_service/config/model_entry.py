@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from router_service.config.choices import Role, Task, TaskOrDefault
+from router_service.config.choices import Role, Setting, Task, TaskOrDefault
 from router_service.config.fields import (
     Aliases,
     Day,
@@ -94,6 +94,12 @@ class ModelEntry(Section):
         description="What the model can do beyond plain chat: `tools`, `vision`, `json_schema`, `json_object`, "
         "`reasoning`, or a name of your own that callers ask for.",
         examples=[["tools", "json_schema"]],
+    )
+    rejects: list[Setting] = Field(
+        default=[],
+        description="What the model refuses to be told: it is left out, or by `routing.unsupported_fields` the model "
+        "is passed over. Whoever forces a tool is never sent to one that rejects `forced_tool_choice`.",
+        examples=[["temperature", "top_p"]],
     )
     context: Tokens | None = Field(
         default=None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -98,6 +98,12 @@ class RoutingSection(Section):
     )
     prefer_self_hosted_only: bool = Field(
         default=_POLICY.only_self_hosted, description="Whether only what the operator runs may serve anything."
+    )
+    unsupported_fields: Literal["drop", "refuse"] = Field(
+        default="drop",
+        description="What becomes of settings that a target cannot take: they are left out of what it is sent, and "
+        "named with the attempt, or the target is passed over.",
+        examples=["refuse"],
     )
     task_confidence: Share = Field(
         default=_POLICY.task_confidence, description="From which confidence an inferred task counts.", examples=[0.5]
@@ -198,6 +204,7 @@ class RoutingSection(Section):
             shares=self.shares,
             priorities=tuple(self.priorities),
             votes=dict[str, float](self.votes.items()),
+            refuses_unsupported=self.unsupported_fields == "refuse",
         )
 
     def _environment_points(self) -> dict[task.Environment, core.EnvironmentPoints]:

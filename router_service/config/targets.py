@@ -18,7 +18,17 @@ from router_service.config.keys import fetch_key
 from router_service.config.model_entry import ModelEntry, PricesEntry, SpeedEntry
 from router_service.config.problem import Refusal
 from router_service.config.surroundings import Surroundings
-from router_service.core.catalog import Kind, LongContextPrices, Model, Prices, Provider, Speed, Target, Timeouts
+from router_service.core.catalog import (
+    LOCAL_TIER,
+    Kind,
+    LongContextPrices,
+    Model,
+    Prices,
+    Provider,
+    Speed,
+    Target,
+    Timeouts,
+)
 from router_service.core.quota import Overflow
 from router_service.core.task import TaskType
 
@@ -76,7 +86,7 @@ def _provider(entry: ProviderEntry, around: Surroundings) -> tuple[Provider, str
         sla=entry.sla,
         open_weights=entry.open_weights,
         speed=_speed(entry.speed),
-        deviations=entry.deviations.deviations(),
+        deviations=entry.deviations.deviations(is_local=entry.tier == LOCAL_TIER),
     )
     addressed, odd_address = _addressed(provider, around)
     return addressed, odd_key or odd_address
@@ -125,6 +135,7 @@ def _model(entry: ModelEntry) -> Model:
         speed=_speed(entry.speed),
         retires=None if entry.retires is None else date.fromisoformat(entry.retires),
         replacement=entry.replacement or "",
+        rejects=frozenset(entry.rejects),
     )
 
 

@@ -174,7 +174,6 @@ def _texts(prompt: Prompt) -> Iterator[str]:
 def _texts_of(message: Message) -> Iterator[str]:
     yield message.content
     yield from (part.text for part in message.parts)
-    yield from (reasoning.text for reasoning in message.reasoning)
 
 
 def _schemas(prompt: Prompt) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from router_service.config import choices
 from router_service.config.budgets_section import BudgetsSection, ProviderBudget
+from router_service.config.deviations_entry import DeviationsEntry
 from router_service.config.entries import ProviderEntry
 from router_service.config.fields import Section
 from router_service.config.model_entry import LongContextEntry, ModelEntry, PricesEntry, SpeedEntry
@@ -80,6 +81,7 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "tasks": "{chat: 0.7}",
         "quality": "{chat: 0.7}",
         "capabilities": "[tools]",
+        "rejects": "[temperature]",
         "context": "7",
         "max_output": "7",
         "prices": "{input: 7}",
@@ -90,6 +92,16 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
     PricesEntry: {"input": "7", "output": "7", "cached_input": "7", "long_context": "{from_input_tokens: 7}"},
     LongContextEntry: {"from_input_tokens": "7", "input": "7", "output": "7", "cached_input": "7"},
     SpeedEntry: {"first_token_s": "7", "first_token_p90_s": "7", "tokens_per_s": "7"},
+    DeviationsEntry: {
+        "output_limit_field": "both",
+        "seed_field": "none",
+        "stream_usage": "false",
+        "image_uri": "false",
+        "tool_choice": "false",
+        "json_object": "false",
+        "reasoning_back": "true",
+        "tool_call_ids": "nine_characters",
+    },
     RoutingSection: {
         "strategy": "balanced",
         "weights": "{cost: 2}",
@@ -99,6 +111,7 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "region": "eu",
         "budget_tier": "low",
         "prefer_self_hosted_only": "true",
+        "unsupported_fields": "refuse",
         "task_confidence": "0.9",
         "complexity_confidence": "0.9",
         "deadline_floor": "0.9",
@@ -154,6 +167,7 @@ PLACES: Mapping[type[Section], tuple[str, str]] = {
     PricesEntry: ("MODEL", "prices: {%}"),
     LongContextEntry: ("MODEL", "prices: {long_context: {from_input_tokens: 9, %}}"),
     SpeedEntry: ("MODEL", "speed: {%}"),
+    DeviationsEntry: ("PROVIDER", "deviations: {%}"),
     RoutingSection: ("ROUTING", "%"),
     RuleEntry: ("ROUTING", "rules: [{%}]"),
     ConditionsEntry: ("ROUTING", "rules: [{when: {%}}]"),
@@ -245,6 +259,19 @@ def test_a_provider_says_what_its_entry_says(tmp_path: Path) -> None:
         Limit(unit=Unit.TOKENS, per=Per.MONTH, max=10**9),
         Limit(unit=Unit.USD_NANOS, per=Per.EVER, max=12_340_000_000),
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "fetches"),
+    [
+        ("", True),
+        ("tier: local", False),
+        ("tier: local\n    deviations: {image_uri: true}", True),
+        ("deviations: {image_uri: false}", False),
+    ],
+)
+def test_pictures_are_fetched_by_all_but_local_providers_unless_told(tmp_path: Path, entry: str, fetches: bool) -> None:
+    assert loaded(tmp_path, provider=entry).catalog.providers[0].deviations.fetches_images is fetches
 
 
 def test_a_model_says_what_its_entry_says(tmp_path: Path) -> None:

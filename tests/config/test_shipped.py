@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from router_service.config import load
-from router_service.core.catalog import Kind, Provider, Target
+from router_service.core.catalog import FORCED_TOOL_CHOICE, Kind, Provider, Target
 from router_service.core.chat import Message, Prompt, Role
-from router_service.core.deviations import Deviations, OutputLimitField, SeedField
+from router_service.core.deviations import Deviations, OutputLimitField, SeedField, ToolCallIds
 from router_service.core.inference import Inference, infer
 from router_service.core.plan import View
 from router_service.core.quota import Overflow
@@ -105,16 +105,37 @@ def test_what_is_local_needs_no_key_and_stays_on_this_machine(settings: Settings
 
 MAX_TOKENS = Deviations(output_limit_field=OutputLimitField.MAX_TOKENS)
 DEVIATIONS: Mapping[str, Deviations] = {
-    **dict.fromkeys(("ollama", "lmstudio", "localai", "together", "cloudflare", "nvidia", "deepseek"), MAX_TOKENS),
-    "llm7": MAX_TOKENS,
+    **dict.fromkeys(("together", "cloudflare", "llm7"), MAX_TOKENS),
+    "ollama": replace(MAX_TOKENS, fetches_images=False, minds_tool_choice=False),
+    "lmstudio": replace(MAX_TOKENS, fetches_images=False, has_json_object=False),
+    "localai": replace(MAX_TOKENS, fetches_images=False),
+    **dict.fromkeys(("vllm", "llamacpp", "gemini"), Deviations(fetches_images=False)),
+    "nvidia": replace(MAX_TOKENS, fetches_images=False),
+    "deepseek": replace(MAX_TOKENS, wants_reasoning_back=True),
     "groq": Deviations(asks_for_stream_usage=False),
-    "mistral": replace(MAX_TOKENS, seed_field=SeedField.RANDOM_SEED, asks_for_stream_usage=False),
-    "perplexity": replace(MAX_TOKENS, asks_for_stream_usage=False),
+    "mistral": replace(
+        MAX_TOKENS,
+        seed_field=SeedField.RANDOM_SEED,
+        asks_for_stream_usage=False,
+        tool_call_ids=ToolCallIds.NINE_CHARACTERS,
+    ),
+    "perplexity": replace(MAX_TOKENS, asks_for_stream_usage=False, has_json_object=False),
 }
 
 
 def test_everybody_is_written_to_in_his_own_spelling(settings: Settings) -> None:
     assert {p.name: p.deviations for p in settings.catalog.providers if p.deviations != Deviations()} == DEVIATIONS
+
+
+def test_newer_models_are_told_no_sampling_and_some_are_forced_to_nothing(settings: Settings) -> None:
+    rejecting = {t.id: t.model.rejects for t in settings.catalog.targets if t.model.rejects}
+    assert all({"temperature", "top_p"} <= rejects for rejects in rejecting.values())
+    assert {id for id, rejects in rejecting.items() if FORCED_TOOL_CHOICE in rejects} == {
+        "anthropic/claude-opus-5-5",
+        "anthropic/claude-sonnet-5-5",
+        "bedrock/global.anthropic.claude-sonnet-5-5",
+    }
+    assert {"openai/gpt-6.1-sol", "azure/gpt-6.1-sol", "gemini/gemini-3.8-flash"} <= rejecting.keys()
 
 
 def test_everybody_is_bounded_and_every_key_has_a_page(settings: Settings) -> None:

@@ -94,8 +94,10 @@ def _capability(offer: Offer, profile: Profile) -> str:
     makes_vectors = offer.target.model.kind is Kind.EMBEDDING
     if makes_vectors != (profile.task is TaskType.EMBEDDING):
         return "it makes vectors and no text" if makes_vectors else "it makes text and no vectors"
-    missing = profile.required_capabilities - offer.capabilities
-    return f"it lacks {words.listed(missing)}" if missing else ""
+    if missing := profile.required_capabilities - offer.capabilities:
+        return f"it lacks {words.listed(missing)}"
+    untaken = profile.required_fields & offer.target.untaken_fields
+    return f"it does not take {words.listed(untaken)}" if untaken else ""
 
 
 def _region(offer: Offer, profile: Profile) -> str:

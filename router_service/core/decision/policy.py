@@ -103,6 +103,8 @@ class Policy:
     shares: Mapping[str, float] = field(default_factory=dict)
     priorities: tuple[str, ...] = ()
     votes: Mapping[str, float] = field(default_factory=_votes)
+    refuses_unsupported: bool = False
+    """Whether a target is refused that cannot take one of the request's settings, instead of not being told of it."""
 
     def prior(self, tier: str) -> TierPrior:
         """The tier's, else that of a premium one."""

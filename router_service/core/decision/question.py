@@ -6,11 +6,12 @@ from bisect import bisect_right
 from dataclasses import dataclass
 
 from router_service.core.catalog import Catalog, Model
-from router_service.core.chat import Prompt, ResponseKind
+from router_service.core.decision.demands import demanded, origin
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.regions import is_in
 from router_service.core.decision.rules import Conditions
+from router_service.core.fitting import adjusted
 from router_service.core.inference import Inference
 from router_service.core.request import Request, Routing
 from router_service.core.task import Complexity, TaskType
@@ -95,8 +96,10 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         allowed_providers=routing.allowed_providers,
         denied_providers=routing.denied_providers,
         compliance=_compliance(routing, region),
-        required_capabilities=routing.required_capabilities | _demanded(request.prompt, task),
+        required_capabilities=routing.required_capabilities | demanded(request.prompt, task),
+        required_fields=adjusted(request.prompt.generation) if policy.refuses_unsupported else NONE,
         preferred_capabilities=routing.preferred_capabilities | (REASONING if task is TaskType.REASONING else NONE),
+        origin=origin(request.prompt),
         min_quality=routing.min_quality or 0.0,
         weights=_weights(routing, marks),
         is_technical=labels.get(TECHNICAL) == "true" or (inference is not None and inference.is_technical),
@@ -166,18 +169,6 @@ def _compliance(routing: Routing, region: str) -> frozenset[str]:
     if routing.required_compliance or not routing.requires_compliance:
         return routing.required_compliance
     return frozenset({"gdpr" if is_in(region, EUROPE) else "soc2"})
-
-
-def _demanded(prompt: Prompt, task: TaskType | None) -> frozenset[str]:
-    """What the content needs of a model that answers it."""
-    demanded = []
-    if prompt.tools:
-        demanded.append("tools")
-    if task is TaskType.VISION or any(part.image is not None for m in prompt.messages for part in m.parts):
-        demanded.append("vision")
-    if prompt.response_format is not None and prompt.response_format.kind is not ResponseKind.TEXT:
-        demanded.append(prompt.response_format.kind.value)
-    return frozenset(demanded) if demanded else NONE
 
 
 def _weights(routing: Routing, marks: Marks) -> tuple[tuple[str, float], ...]:

@@ -54,11 +54,15 @@ def shortlist(
 
 
 def preference_class(offer: Offer, profile: Profile, rule: Rule | None, *, is_free: bool) -> int:
-    """The caller's wish for self-hosted targets comes before the rule's order."""
+    """Who wrote what the request echoes comes first, since nobody else can be told it; then the caller's wish for
+    self-hosted targets; then the rule's order.
+    """
     preferred = () if rule is None or profile.is_strategy_named else rule.prefer
     place = position(preferred, offer.target, is_free=is_free)
-    if not profile.prefer_self_hosted:
+    if profile.prefer_self_hosted:
+        provider = offer.target.provider
+        hosting = 0 if provider.is_self_hosted else 1 if provider.open_weights else 2
+        place += hosting * (len(preferred) + 1)
+    if not profile.origin:
         return place
-    provider = offer.target.provider
-    hosting = 0 if provider.is_self_hosted else 1 if provider.open_weights else 2
-    return hosting * (len(preferred) + 1) + place
+    return 0 if offer.id == profile.origin else 1 + place
