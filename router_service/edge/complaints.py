@@ -27,9 +27,6 @@ class Complaints:
         if len(self._violations) >= MAX_VIOLATIONS:
             self.settle()
 
-    def is_built(self, message: str, field: str) -> bool:
-        return field in self._built[message]
-
     def check_known(self, pb: PbMessage, path: str) -> None:
         """Every field that is set is one that does something."""
         built = self._built[pb.DESCRIPTOR.name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TypeVar
 
 from signalbox.v1 import chat_pb2
@@ -12,6 +13,7 @@ from router_service.edge.complaints import Complaints
 
 MAX_STOPS = 16
 MAX_STOP = 256
+EFFORT = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _Number = TypeVar("_Number", int, float)
 
 
@@ -37,4 +39,11 @@ def generation(pb: chat_pb2.Generation, complaints: Complaints) -> Generation:
         stop=stop,
         frequency_penalty=number("frequency_penalty", -2.0, 2.0),
         presence_penalty=number("presence_penalty", -2.0, 2.0),
+        reasoning_effort=_effort(pb, complaints),
     )
+
+
+def _effort(pb: chat_pb2.Generation, complaints: Complaints) -> str:
+    if pb.reasoning_effort and not EFFORT.fullmatch(pb.reasoning_effort):
+        complaints.add("generation.reasoning_effort", "must be a word such as low, medium or high, or unset")
+    return pb.reasoning_effort

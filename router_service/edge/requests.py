@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from secrets import token_hex
 
-from signalbox.v1 import router_pb2
+from signalbox.v1 import chat_pb2, router_pb2
 
 from router_service.core.chat import Generation, Prompt
 from router_service.core.request import Request, Routing
@@ -19,7 +19,7 @@ from router_service.edge.complaints import Built, Complaints
 from router_service.edge.generation import generation
 from router_service.edge.messages import EXAMPLE, messages
 from router_service.edge.routing import routing
-from router_service.edge.tools import response_format, tools
+from router_service.edge.tools import response_format, tool_choice, tools
 
 MAX_LABELS, MAX_LABEL_KEY, MAX_LABEL_VALUE = 16, 63, 256
 MAX_CANDIDATES, USUAL_CANDIDATES = 5_000, 50
@@ -29,28 +29,25 @@ PLAIN_ROUTING = Routing()
 PLAIN_GENERATION = Generation()
 
 _ROUTING = frozenset(router_pb2.Routing.DESCRIPTOR.fields_by_name) - {"mock"}
-_GENERATION = frozenset(
-    {"max_output_tokens", "temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty"}
-)
+_CONTENT: Built = {
+    name: frozenset(chat_pb2.DESCRIPTOR.message_types_by_name[name].fields_by_name)
+    for name in ("Message", "Part", "Reasoning", "ToolCall", "Generation")
+}
 RUNNABLE: Built = {
-    "CompleteRequest": frozenset({"request_id", "messages", "generation", "routing", "labels", "plan_view"}),
-    "Message": frozenset({"role", "content", "parts", "name", "reasoning"}),
-    "Part": frozenset({"text"}),
-    "Reasoning": frozenset({"text", "dialect", "model"}),
+    "CompleteRequest": frozenset(
+        {"request_id", "messages", "tools", "tool_choice", "response_format"}
+        | {"generation", "routing", "labels", "plan_view"}
+    ),
     "Routing": _ROUTING,
-    "Generation": _GENERATION,
+    **_CONTENT,
 }
 """What can be run. `test_requests` holds each list against the contract."""
 ROUTABLE: Built = {
     "RouteRequest": frozenset(router_pb2.RouteRequest.DESCRIPTOR.fields_by_name),
-    "Message": RUNNABLE["Message"] | {"tool_calls", "tool_call_id"},
-    "Part": RUNNABLE["Part"] | {"image"},
-    "Reasoning": RUNNABLE["Reasoning"],
-    "ToolCall": frozenset({"id", "name", "arguments_json"}),
     "Routing": _ROUTING,
-    "Generation": _GENERATION,
+    **_CONTENT,
 }
-"""What can be decided on: more, since nothing is sent, and tools, pictures and forms only demand capabilities."""
+"""What can be decided on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +87,9 @@ def completion(pb: router_pb2.CompleteRequest, arrival: Arrival, limits: Limits)
         complaints.add("messages", f"must hold at least one message, for example {EXAMPLE}")
     prompt = Prompt(
         messages=messages(pb.messages, complaints, max_bytes=limits.max_prompt_bytes),
+        tools=tools(pb.tools, complaints, max_bytes=limits.max_prompt_bytes) if pb.tools else (),
+        tool_choice=tool_choice(pb.tool_choice, pb.tools, complaints) if pb.HasField("tool_choice") else None,
+        response_format=response_format(pb.response_format, complaints) if pb.HasField("response_format") else None,
         generation=generation(pb.generation, complaints) if pb.HasField("generation") else PLAIN_GENERATION,
     )
     wishes = _routing(pb, complaints, limits)

@@ -6,11 +6,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from signalbox.v1 import chat_pb2, router_pb2
 
 from router_service.core.attempt import Answer, Attempt
-from router_service.core.chat import Delta, FinishReason, Usage
+from router_service.core.chat import Delta, FinishReason, Reasoning, Usage
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan
 from router_service.edge import plans
 from router_service.edge.durations import NANOS, duration
+from router_service.edge.opaque import marked
 from router_service.edge.requests import USUAL_CANDIDATES
 from router_service.service.said import Broken, Resumed, Said, Started
 
@@ -37,9 +38,11 @@ def answer(value: Answer, plan_view: int = router_pb2.PLAN_VIEW_UNSPECIFIED) -> 
     response.message.role = chat_pb2.ROLE_ASSISTANT
     response.message.content = value.message.content
     for call in value.message.tool_calls:
-        response.message.tool_calls.add(id=call.id, name=call.name, arguments_json=call.arguments_json)
-    for block in value.message.reasoning:
-        response.message.reasoning.add(text=block.text, dialect=block.dialect, model=block.model)
+        state = marked(call.opaque_state)
+        response.message.tool_calls.add(
+            id=call.id, name=call.name, arguments_json=call.arguments_json, opaque_state=state
+        )
+    response.message.reasoning.extend([reasoning(block) for block in value.message.reasoning])
     if plan_view != router_pb2.PLAN_VIEW_UNSPECIFIED and value.plan is not None:
         shown = USUAL_CANDIDATES if plan_view == router_pb2.PLAN_VIEW_FULL else 0
         response.plan.CopyFrom(plans.plan(value.plan, candidates=shown))
@@ -84,12 +87,19 @@ def attempt(value: Attempt) -> router_pb2.Attempt:
         cost_usd_nanos=value.cost_usd_nanos,
         maybe_billed=value.maybe_billed,
         hedged=value.is_hedged,
+        dropped_fields=value.dropped_fields,
     )
     if value.usage is not None:
         pb.usage.CopyFrom(usage(value.usage))
     if value.time_to_first_token_s is not None:
         pb.time_to_first_token.CopyFrom(duration(value.time_to_first_token_s))
     return pb
+
+
+def reasoning(value: Reasoning) -> chat_pb2.Reasoning:
+    return chat_pb2.Reasoning(
+        text=value.text, dialect=value.dialect, model=value.model, opaque_state=marked(value.opaque_state)
+    )
 
 
 def usage(value: Usage) -> chat_pb2.Usage:
@@ -135,5 +145,8 @@ def _delta(value: Delta) -> router_pb2.Delta:
             id=call.id,
             name=call.name,
             arguments_json_fragment=call.arguments_json_fragment,
+            opaque_state=marked(call.opaque_state),
         )
+    if value.reasoning_end is not None:
+        pb.reasoning_end.CopyFrom(reasoning(value.reasoning_end))
     return pb

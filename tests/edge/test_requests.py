@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 from signalbox.v1 import chat_pb2, router_pb2
 
 from router_service.core.attempt import Answer
-from router_service.core.chat import FinishReason, Generation, Message, Part, Reasoning, Role, Usage
+from router_service.core.chat import (
+    FinishReason,
+    Generation,
+    Message,
+    OpaqueState,
+    Part,
+    Reasoning,
+    Role,
+    ToolCall,
+    Usage,
+)
 from router_service.core.errors import InvalidRequest, NotBuilt
 from router_service.core.request import Request, Routing
 from router_service.edge import requests, responses
@@ -33,6 +43,7 @@ MESSAGES: Mapping[str, type[PbMessage]] = {
     "Message": chat_pb2.Message,
     "Part": chat_pb2.Part,
     "Reasoning": chat_pb2.Reasoning,
+    "ToolCall": chat_pb2.ToolCall,
     "Generation": chat_pb2.Generation,
     "Routing": router_pb2.Routing,
 }
@@ -127,7 +138,8 @@ def test_what_is_unset_stays_unset_and_zero_is_set() -> None:
 
 
 NO_MESSAGE = 'must hold at least one message, for example {"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
-ROLES = "ROLE_SYSTEM, ROLE_USER or ROLE_ASSISTANT"
+ROLES = "ROLE_SYSTEM, ROLE_USER, ROLE_ASSISTANT or ROLE_TOOL"
+EFFORT = "must be a word such as low, medium or high, or unset"
 STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
 
 
@@ -139,8 +151,8 @@ STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
         ({"messages": [{"role": 99, "content": "a"}]}, "messages[0].role", f"99 is no value of Role: {ROLES}"),
         (
             {"messages": [{"role": "ROLE_TOOL", "content": "a"}]},
-            "messages[0].role",
-            "ROLE_TOOL answers a tool call, and tools are not built yet",
+            "messages[0].tool_call_id",
+            "must be set: the id of the call that ROLE_TOOL answers",
         ),
         ({"messages": [{"role": "ROLE_USER"}]}, "messages[0].content", "must not be empty"),
         (
@@ -153,7 +165,7 @@ STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
             "messages[0].reasoning",
             "belongs to ROLE_ASSISTANT alone",
         ),
-        ({"messages": [{"role": "ROLE_USER", "parts": [{}]}]}, "messages[0].parts[0]", "must be a text"),
+        ({"messages": [{"role": "ROLE_USER", "parts": [{}]}]}, "messages[0].parts[0]", "must be a text or an image"),
         (
             {"messages": [{"role": "ROLE_USER", "content": "ł" * 501}]},
             "messages",
@@ -205,6 +217,8 @@ STOPS = "must hold at most 16 texts, each of 1 to 256 characters"
             "is -3.0; must be -2.0 to 2.0, or unset",
         ),
         ({"generation": {"top_p": 0.0}}, "generation.top_p", "is 0.0; must be above 0.0, up to 1.0, or unset"),
+        ({"generation": {"reasoning_effort": "very hard"}}, "generation.reasoning_effort", EFFORT),
+        ({"generation": {"reasoning_effort": "l" * 33}}, "generation.reasoning_effort", EFFORT),
         ({"generation": {"stop": ["x"] * 17}}, "generation.stop", STOPS),
         ({"generation": {"stop": ["x", ""]}}, "generation.stop", STOPS),
         ({"generation": {"stop": ["x", "y" * 257]}}, "generation.stop", STOPS),
@@ -347,13 +361,6 @@ def unbuilt() -> Iterator[tuple[str, str]]:
 
 PLACES: dict[str, Callable[[router_pb2.CompleteRequest], tuple[PbMessage, str]]] = {
     "CompleteRequest": lambda pb: (pb, ""),
-    "Message": lambda pb: (pb.messages[0], "messages[0]."),
-    "Part": lambda pb: (pb.messages.add(role=chat_pb2.ROLE_USER).parts.add(), "messages[1].parts[0]."),
-    "Reasoning": lambda pb: (
-        pb.messages.add(role=chat_pb2.ROLE_ASSISTANT, content="Hi").reasoning.add(),
-        "messages[1].reasoning[0].",
-    ),
-    "Generation": lambda pb: (pb.generation, "generation."),
     "Routing": lambda pb: (pb.routing, "routing."),
 }
 
@@ -400,15 +407,17 @@ def test_every_built_field_exists() -> None:
         assert fields <= set(MESSAGES[name].DESCRIPTOR.fields_by_name), name
 
 
-def test_turn_without_text_is_not_called_empty_for_what_is_not_built() -> None:
-    message = {"role": "ROLE_ASSISTANT", "tool_calls": [{"id": "1", "name": "f"}]}
-    with pytest.raises(NotBuilt, match=r"messages\[0\].tool_calls"):
-        read(asked(messages=[message]))
-
-
 def test_an_answer_is_taken_back_as_it_was_given() -> None:
-    thought = Reasoning(text="Because.", dialect="openai", model="o9")
-    message = Message(role=Role.ASSISTANT, content="Hi", reasoning=(thought,))
+    state = OpaqueState(origin="openrouter/deepseek/r1", data=b"\x00\n[]\xff")
+    message = Message(
+        role=Role.ASSISTANT,
+        content="Hi",
+        reasoning=(
+            Reasoning(text="Because.", dialect="openai", model="o9"),
+            Reasoning(text="", dialect="openai", opaque_state=state),
+        ),
+        tool_calls=(ToolCall(id="1", name="f", arguments_json="{}", opaque_state=replace(state, data=b"")),),
+    )
     answer = responses.answer(
         Answer(
             request_id="req-0",
@@ -421,7 +430,7 @@ def test_an_answer_is_taken_back_as_it_was_given() -> None:
         )
     )
     pb = router_pb2.CompleteRequest(messages=[USER, answer.message, USER])
-    assert read(pb).prompt.messages[1] == replace(message, reasoning=())
+    assert read(pb).prompt.messages[1] == message
 
 
 @given(st.floats(), st.floats(), st.integers(-(2**31), 2**31 - 1))

@@ -96,9 +96,9 @@ def test_whoever_cannot_be_forced_and_whoever_fetches_nothing_is_turned_away() -
     assert set(found.rejected.values()) == {Rejection.CAPABILITY}
     assert found.refusal("b/m") == "it lacks forced_tool_choice"
 
-    targets = (able("a/m", "vision"), able("b/m", "vision", deviations=Deviations(fetches_images=False)))
-    assert [t.id for t in plan_for(targets, showing(Image(uri="https://x/y"))).targets] == ["a/m"]
-    assert len(plan_for(targets, showing(Image(data=b"a", media_type="image/png"))).targets) == 2
+    lookers = (able("a/m", "vision"), able("b/m", "vision", deviations=Deviations(fetches_images=False)))
+    assert [t.id for t in plan_for(lookers, showing(Image(uri="https://x/y"))).targets] == ["a/m"]
+    assert len(plan_for(lookers, showing(Image(data=b"a", media_type="image/png"))).targets) == 2
 
 
 def test_a_setting_that_is_not_taken_turns_away_only_where_that_is_the_policy() -> None:

@@ -66,7 +66,7 @@ class _ToolChoiceModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToolCh
     TOOL_CHOICE_MODE_NONE: _ToolChoiceMode.ValueType  # 2
     """The model may not call a tool."""
     TOOL_CHOICE_MODE_REQUIRED: _ToolChoiceMode.ValueType  # 3
-    """The model has to call at least one tool."""
+    """The model has to call at least one tool. INVALID_ARGUMENT where the request has none."""
 
 class ToolChoiceMode(_ToolChoiceMode, metaclass=_ToolChoiceModeEnumTypeWrapper):
     """How free a model is in calling tools."""
@@ -78,7 +78,7 @@ TOOL_CHOICE_MODE_AUTO: ToolChoiceMode.ValueType  # 1
 TOOL_CHOICE_MODE_NONE: ToolChoiceMode.ValueType  # 2
 """The model may not call a tool."""
 TOOL_CHOICE_MODE_REQUIRED: ToolChoiceMode.ValueType  # 3
-"""The model has to call at least one tool."""
+"""The model has to call at least one tool. INVALID_ARGUMENT where the request has none."""
 Global___ToolChoiceMode: _TypeAlias = ToolChoiceMode  # noqa: Y015
 
 class _FinishReason:
@@ -383,7 +383,9 @@ class Message(_message.Message):
     INVALID_ARGUMENT.
     """
     tool_call_id: _builtins.str
-    """The `id` of the ToolCall that this turn answers. Required for ROLE_TOOL, INVALID_ARGUMENT for other roles."""
+    """The `id` of the ToolCall that this turn answers, which stands in a turn before it. Required for ROLE_TOOL,
+    INVALID_ARGUMENT for other roles.
+    """
     name: _builtins.str
     """The name of the speaker, to tell several users or tools apart. Up to 64 characters, else INVALID_ARGUMENT.
     Empty by default; dialects that know no names leave it out.
@@ -391,13 +393,15 @@ class Message(_message.Message):
     @_builtins.property
     def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Part]:
         """The multimodal form of the turn, in reading order. Empty by default. All turns of a request together hold up to
-        10 000 parts and blocks of reasoning, else INVALID_ARGUMENT. A target without the capability `vision` is rejected
-        when a part is an image.
+        10 000 parts, tool calls and blocks of reasoning, else INVALID_ARGUMENT. Only ROLE_USER has images, else
+        INVALID_ARGUMENT. A target without the capability `vision` is rejected when a part is an image.
         """
 
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
-        """The tools that the model wants called, in its order. Only turns of ROLE_ASSISTANT have any."""
+        """The tools that the model wants called, in its order. Only turns of ROLE_ASSISTANT have any, else INVALID_ARGUMENT.
+        A target without the capability `tools` is rejected.
+        """
 
     @_builtins.property
     def reasoning(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reasoning]:
@@ -465,13 +469,18 @@ class Image(_message.Message):
     URI_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """The encoded picture itself. It counts towards the receive limit of 32 MiB of the whole message."""
+    """The encoded picture itself, up to 20 MiB, else INVALID_ARGUMENT. It counts towards the receive limit of 32 MiB of
+    the whole message.
+    """
     uri: _builtins.str
     """An `https:` address that the vendor fetches; the router never does. A target whose vendor fetches nothing is
-    rejected by capability. Other schemes, `file:` among them, are INVALID_ARGUMENT.
+    rejected by the capability `image_uri`. Up to 8192 characters, without a name or a password; other schemes,
+    `file:` among them, are INVALID_ARGUMENT.
     """
     media_type: _builtins.str
-    """The media type, for example `image/png`. Required with `data`; empty with `uri` leaves it to the vendor."""
+    """The media type, for example `image/avif`. PNG, JPEG, GIF and WebP are told by their bytes, whatever stands here;
+    with other `data` it is required, else INVALID_ARGUMENT. With `uri` it is left to the vendor.
+    """
     def __init__(
         self,
         *,
@@ -502,11 +511,11 @@ class Reasoning(_message.Message):
     text: _builtins.str
     """The text that the vendor shows. Empty where it shows none, as with redacted blocks."""
     opaque_state: _builtins.bytes
-    """A signature or an encrypted block, to be sent back byte for byte. Another dialect never receives it."""
-    dialect: _builtins.str
-    """The dialect that wrote the block, for example `anthropic`. A target of this dialect is preferred while
-    `opaque_state` is set.
+    """A signature or an encrypted block, to be sent back byte for byte; other bytes are INVALID_ARGUMENT. The target that
+    wrote it is preferred while it is set, and no other ever receives it.
     """
+    dialect: _builtins.str
+    """The dialect that wrote the block, for example `anthropic`."""
     model: _builtins.str
     """The model that wrote the block, in its vendor's spelling."""
     def __init__(
@@ -536,13 +545,17 @@ class ToolCall(_message.Message):
     ARGUMENTS_JSON_FIELD_NUMBER: _builtins.int
     OPAQUE_STATE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Names the call within its conversation; the ROLE_TOOL turn that answers it repeats it in `tool_call_id`."""
+    """Names the call within its conversation; the ROLE_TOOL turn that answers it repeats it in `tool_call_id`. Required
+    in a request, else INVALID_ARGUMENT.
+    """
     name: _builtins.str
-    """The name of the tool, as the request gave it."""
+    """The name of the tool, as the request gave it. Required in a request, up to 128 characters, else INVALID_ARGUMENT."""
     arguments_json: _builtins.str
-    """The arguments as the model wrote them: meant to be a JSON object, but not checked against the schema."""
+    """The arguments as the model wrote them: meant to be a JSON object, but not checked in an answer. In a request text
+    that is no JSON object is INVALID_ARGUMENT; empty means no arguments.
+    """
     opaque_state: _builtins.bytes
-    """What the vendor wants echoed with this call, to be sent back byte for byte. Empty for most vendors."""
+    """What the vendor wants echoed with this call, as with `Reasoning.opaque_state`. Empty for most vendors."""
     def __init__(
         self,
         *,
@@ -606,7 +619,9 @@ class ToolChoice(_message.Message):
     mode: Global___ToolChoiceMode.ValueType
     """Leaves it to the model, forbids it, or demands any tool."""
     name: _builtins.str
-    """Demands this tool, which has to be among the tools of the request, else INVALID_ARGUMENT."""
+    """Demands this tool, which has to be among the tools of the request, else INVALID_ARGUMENT. As with
+    TOOL_CHOICE_MODE_REQUIRED, a target without the capability `forced_tool_choice` is rejected.
+    """
     def __init__(
         self,
         *,
@@ -669,7 +684,9 @@ class ResponseFormat(_message.Message):
         SCHEMA_JSON_FIELD_NUMBER: _builtins.int
         STRICT_FIELD_NUMBER: _builtins.int
         name: _builtins.str
-        """A name for the schema, which several vendors demand. Empty means `answer`."""
+        """A name for the schema, which several vendors demand. Up to 64 letters, digits, `-` and `_`, else
+        INVALID_ARGUMENT. Empty means `answer`.
+        """
         schema_json: _builtins.str
         """The JSON schema, as text. Required; text that is no JSON object is INVALID_ARGUMENT."""
         strict: _builtins.bool
@@ -721,7 +738,10 @@ Global___ResponseFormat: _TypeAlias = ResponseFormat  # noqa: Y015
 
 @_typing.final
 class Generation(_message.Message):
-    """Sampling and length. What is absent is left to the provider's default."""
+    """Sampling and length. What is absent is left to the provider's default. What a target cannot take is left out of what
+    it is sent and named in `Attempt.dropped_fields`, or the target is rejected, by the server's setting
+    `routing.unsupported_fields`; `max_output_tokens` is taken by all.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -748,8 +768,9 @@ class Generation(_message.Message):
     presence_penalty: _builtins.float
     """Makes tokens less likely once they occurred, -2 to 2. Outside that it is INVALID_ARGUMENT."""
     reasoning_effort: _builtins.str
-    """How hard a reasoning model thinks, in the vendor's word, for example `low`, `medium` or `high`. Empty leaves it to
-    the provider. Models without such a setting ignore it.
+    """How hard a reasoning model thinks, in the vendor's word, for example `low`, `medium` or `high`: up to 32 small
+    letters, digits, `-` and `_`, else INVALID_ARGUMENT. Empty leaves it to the provider. A model without the capability
+    `reasoning` cannot take it.
     """
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:

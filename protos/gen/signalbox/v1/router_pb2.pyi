@@ -1053,6 +1053,7 @@ class Attempt(_message.Message):
     COST_USD_NANOS_FIELD_NUMBER: _builtins.int
     MAYBE_BILLED_FIELD_NUMBER: _builtins.int
     HEDGED_FIELD_NUMBER: _builtins.int
+    DROPPED_FIELDS_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """The target that was called, by id."""
     outcome: _chat_pb2.Outcome.ValueType
@@ -1083,6 +1084,12 @@ class Attempt(_message.Message):
     def usage(self) -> _chat_pb2.Usage:
         """The tokens of this call. Absent when nothing was sent."""
 
+    @_builtins.property
+    def dropped_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields of the request's `generation` that the target was not sent, because it would have refused them, by name.
+        Empty by default; never filled where the server's setting `routing.unsupported_fields` is `refuse`.
+        """
+
     def __init__(
         self,
         *,
@@ -1097,10 +1104,11 @@ class Attempt(_message.Message):
         cost_usd_nanos: _builtins.int = ...,
         maybe_billed: _builtins.bool = ...,
         hedged: _builtins.bool = ...,
+        dropped_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["latency", b"latency", "start_time", b"start_time", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd_nanos", b"cost_usd_nanos", "error_reason", b"error_reason", "hedged", b"hedged", "latency", b"latency", "maybe_billed", b"maybe_billed", "outcome", b"outcome", "start_time", b"start_time", "status_code", b"status_code", "target", b"target", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd_nanos", b"cost_usd_nanos", "dropped_fields", b"dropped_fields", "error_reason", b"error_reason", "hedged", b"hedged", "latency", b"latency", "maybe_billed", b"maybe_billed", "outcome", b"outcome", "start_time", b"start_time", "status_code", b"status_code", "target", b"target", "time_to_first_token", b"time_to_first_token", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
