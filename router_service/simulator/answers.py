@@ -12,32 +12,70 @@ from zlib import crc32
 import msgspec
 
 _MIB = 1024 * 1024
+_FRAGMENT = 8
 _BLOCK = b"x" * (16 * 1024)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A tool that the model wants called, with its arguments as JSON."""
+
+    name: str
+    arguments: str
+
+    def fragments(self) -> Sequence[str]:
+        """The arguments in the pieces in which they are streamed, a token each."""
+        return [self.arguments[i : i + _FRAGMENT] for i in range(0, len(self.arguments), _FRAGMENT)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The tokens of one answer, twice: as UTF-8 text, and as they stand inside a JSON string."""
+    """The tokens of one answer, twice: as UTF-8 text, and as they stand inside a JSON string.
+
+    `thoughts` come before it, one word of plain letters each; `signature` is what the provider wants back with them.
+    """
 
     texts: Sequence[bytes]
     quoted: Sequence[bytes]
     finish_reason: str
+    thoughts: tuple[bytes, ...] = ()
+    signature: str = ""
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """All that the vendor bills as output."""
+        return len(self.thoughts) + len(self.texts) + sum(len(call.fragments()) for call in self.calls)
 
 
-def write_answer(prompt: str, *, seed: int, limit: int | None, length: int) -> Answer:
+def write_answer(prompt: str, *, seed: int, limit: int | None, length: int, remarks: tuple[bytes, ...] = ()) -> Answer:
     """Return an answer of `length` tokens, or of `limit` tokens if that is less.
 
     The first token carries a number made from the prompt and the seed, so that answers to different prompts are not
-    mistaken for each other. A prompt with the word `unicode` gets letters beyond ASCII, CJK, U+2028 and escapes.
+    mistaken for each other; `remarks` follow it. A prompt with the word `unicode` gets letters beyond ASCII, CJK,
+    U+2028 and escapes.
     """
+    if limit == 0:
+        return Answer(texts=(), quoted=(), finish_reason="length")
     count = length if limit is None else min(limit, length)
     mark = crc32(prompt.encode("utf-8", "replace"), seed & 0xFFFFFFFF)
     ring = _UNICODE if "unicode" in prompt.lower() else _PLAIN
     opening = b"Reply %08x:" % mark
     return Answer(
-        texts=_around(opening, ring.texts, mark, count),
-        quoted=_around(opening, ring.quoted, mark, count),
+        texts=_around((opening, *remarks), ring.texts, mark, count),
+        quoted=_around((opening, *remarks), ring.quoted, mark, count),
         finish_reason="stop" if limit is None or length <= limit else "length",
+    )
+
+
+def write_document(text: str, *, limit: int | None) -> Answer:
+    """Return `text`, which is JSON in ASCII, in tokens of a few characters, at most `limit` of them."""
+    pieces = [text[i : i + _FRAGMENT] for i in range(0, len(text), _FRAGMENT)]
+    kept = pieces if limit is None else pieces[:limit]
+    return Answer(
+        texts=tuple(piece.encode() for piece in kept),
+        quoted=tuple(json.dumps(piece)[1:-1].encode() for piece in kept),
+        finish_reason="stop" if len(kept) == len(pieces) else "length",
     )
 
 
@@ -53,10 +91,10 @@ def write_bulk(mebibytes: int) -> Answer:
     return Answer(texts=blocks, quoted=blocks, finish_reason="stop")
 
 
-def _around(opening: bytes, ring: Sequence[bytes], mark: int, count: int) -> Sequence[bytes]:
+def _around(opening: Sequence[bytes], ring: Sequence[bytes], mark: int, count: int) -> Sequence[bytes]:
     start = mark % len(ring)
     rounds = (count + start) // len(ring) + 1
-    return [opening, *(list(ring) * rounds)[start : start + count - 1]]
+    return [*opening, *(list(ring) * rounds)[start : start + count - 1]][:count]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

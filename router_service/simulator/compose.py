@@ -26,7 +26,7 @@ def compose_chat(
     if is_stream and not fault.ignore_stream:
         return _compose_stream(reply, behaviour, fault, delay_s, fields)
     if behaviour.tokens_per_s:
-        delay_s += (len(reply.answer.texts) - 1) / behaviour.tokens_per_s
+        delay_s += max(0, reply.answer.tokens - 1) / behaviour.tokens_per_s
     if fault.endless or fault.body_mib:
         pieces = openai_answer.bulky_completion(reply, fault)
         size = None if fault.endless else openai_answer.bulky_length(reply, fault)

@@ -36,7 +36,7 @@ def completion(reply: Reply, fault: Fault) -> Piece:
     content = b"".join((before, *answer.quoted, after))
     if fault.garbage:
         return Piece(broken(content))
-    return Piece(content, b"".join(answer.texts), len(answer.texts), 0)
+    return Piece(content, b"".join(answer.texts), answer.tokens, 0)
 
 
 def bulky_completion(reply: Reply, fault: Fault) -> Iterator[Piece]:
@@ -62,11 +62,13 @@ def broken(body: bytes) -> bytes:
 def events(reply: Reply, fault: Fault) -> Iterator[Piece]:
     """Yield the payload of each event of a stream: role, tokens, finish, usage, `[DONE]`."""
     opening = _chunk_opening(reply)
-    usage = _usage(reply, len(reply.answer.texts))
+    usage = _usage(reply, reply.answer.tokens)
     # A vendor that was asked for usage says null in every chunk but the last.
     closing = b"]" + (b',"usage":null}' if reply.has_usage else b"}")
     yield Piece(_choice(opening, b'{"role":"assistant","content":"","refusal":null}', b"null", closing), b"", 0, 1)
+    yield from _thought_events(reply.answer, opening, closing)
     yield from _token_events(reply, fault, opening, closing)
+    yield from _call_events(reply, opening, closing)
     if not fault.no_finish:
         yield Piece(_choice(opening, b"{}", b'"%b"' % reply.answer.finish_reason.encode(), closing), b"", 0, 1)
     if (reply.has_usage or fault.shape is Shape.STRING_USAGE) and fault.shape is not Shape.NO_USAGE:
@@ -101,6 +103,49 @@ def _token_events(reply: Reply, fault: Fault, opening: bytes, closing: bytes) ->
         yield Piece(before + quoted + after, text, 1, 1)
         if number == 1 and oddity:
             yield Piece(oddity, b"", 0, 1)
+
+
+def _thought_events(answer: Answer, opening: bytes, closing: bytes) -> Iterator[Piece]:
+    for thought in answer.thoughts:
+        yield Piece(_choice(opening, b'{"reasoning_content":"%b"}' % thought, b"null", closing), b"", 1, 1)
+    if answer.signature:
+        details = b'{"reasoning_details":%b}' % msgspec.json.encode(_details(answer))
+        yield Piece(_choice(opening, details, b"null", closing), b"", 0, 1)
+
+
+def _call_events(reply: Reply, opening: bytes, closing: bytes) -> Iterator[Piece]:
+    for number, call in enumerate(reply.answer.calls):
+        begun = {"index": number, **_call(reply, number), "function": {"name": call.name, "arguments": ""}}
+        yield Piece(_choice(opening, msgspec.json.encode({"tool_calls": [begun]}), b"null", closing), b"", 0, 1)
+        for fragment in call.fragments():
+            delta = {"tool_calls": [{"index": number, "function": {"arguments": fragment}}]}
+            yield Piece(_choice(opening, msgspec.json.encode(delta), b"null", closing), b"", 1, 1)
+
+
+def _details(answer: Answer) -> list[dict[str, str]]:
+    return [{"type": "reasoning.encrypted", "data": answer.signature}]
+
+
+def _call(reply: Reply, number: int) -> dict[str, object]:
+    signature = reply.answer.signature
+    signed = {"extra_content": {"signature": signature}} if signature else {}
+    return {"id": f"call_{reply.id.decode()}{number}", "type": "function", **signed}
+
+
+def _besides_content(reply: Reply) -> bytes:
+    # What a message has after its content, where the model did more than write.
+    answer, fields = reply.answer, b""
+    if answer.thoughts:
+        fields += b',"reasoning_content":"%b"' % b"".join(answer.thoughts)
+    if answer.signature:
+        fields += b',"reasoning_details":%b' % msgspec.json.encode(_details(answer))
+    if answer.calls:
+        calls = [
+            {**_call(reply, number), "function": {"name": call.name, "arguments": call.arguments}}
+            for number, call in enumerate(answer.calls)
+        ]
+        fields += b',"tool_calls":%b' % msgspec.json.encode(calls)
+    return fields
 
 
 def _tokens(answer: Answer, fault: Fault) -> Iterable[tuple[bytes, bytes]]:
@@ -145,11 +190,14 @@ def _around_content(reply: Reply, fault: Fault) -> tuple[bytes, bytes]:
         reply.created,
         msgspec.json.encode(reply.model),
     )
-    usage = _shaped_usage(_usage(reply, len(reply.answer.texts)), fault)
+    usage = _shaped_usage(_usage(reply, reply.answer.tokens), fault)
     usage_field = b"" if fault.shape is Shape.NO_USAGE else b'"usage":%b,' % usage
     ending = b'%b"system_fingerprint":"fp_simulator","service_tier":"default"}' % usage_field
     choice = b'{"index":0,"message":{"role":"assistant","content":"'
-    finish = b'","refusal":null},"logprobs":null,"finish_reason":"%b"}],' % reply.answer.finish_reason.encode()
+    finish = b'","refusal":null%b},"logprobs":null,"finish_reason":"%b"}],' % (
+        _besides_content(reply),
+        reply.answer.finish_reason.encode(),
+    )
     # An odd choice list goes before a field that nobody reads, so that the text still has a place to go.
     oddity = _ODD_CHOICES.get(fault.shape) if fault.shape else None
     if oddity is not None:
@@ -161,8 +209,8 @@ def _usage(reply: Reply, output_tokens: int) -> bytes:
     total = reply.input_tokens + output_tokens
     return (
         b'{"prompt_tokens":%d,"completion_tokens":%d,"total_tokens":%d,"prompt_tokens_details":{"cached_tokens":0,'
-        b'"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}}'
-        % (reply.input_tokens, output_tokens, total)
+        b'"cache_write_tokens":0},"completion_tokens_details":{"reasoning_tokens":%d}}'
+        % (reply.input_tokens, output_tokens, total, len(reply.answer.thoughts))
     )
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from time import time
 
+from .abilities import answer_to, signature
 from .admission import admit
-from .answers import Answer, write_answer, write_bulk, write_line
+from .answers import Answer, write_bulk, write_line
 from .cast import Role
 from .compose import compose_chat, compose_error, compose_fault, compose_models, compose_refusal
 from .faults import NO_FAULT, Fault, FaultError, parse_fault, split_model
 from .openai_answer import Reply
-from .openai_request import ChatRequest, Refusal, RequestRefused, check_key, check_model, read_chat
+from .openai_request import ChatRequest, Refusal, RequestRefused, check_key, check_model, check_signatures, read_chat
 from .script import Script
 from .slots import Slots
 from .state import SimulatorState
@@ -130,11 +131,12 @@ def _chat_script(call: Call, subject: _Subject, state: SimulatorState, number: b
     role = state.cast.role(subject.provider, subject.model)
     check_key(role.account, call.authorization)
     check_model(role.account, subject.model)
+    check_signatures(chat, signature(subject.provider))
     reply = Reply(
         id=number,
         created=int(time()),
         model=subject.model,
-        answer=_answer(chat, fault, state.seed, role.answering.output_tokens),
+        answer=_answer(chat, subject.provider, fault, state.seed, role.answering.output_tokens),
         input_tokens=input_tokens,
         has_usage=chat.wants_usage(),
     )
@@ -146,7 +148,7 @@ def _chat_script(call: Call, subject: _Subject, state: SimulatorState, number: b
 def _limited_script(
     reply: Reply, role: Role, subject: _Subject, fault: Fault, state: SimulatorState, fields: bytes
 ) -> Script:
-    cost = role.cost(input_tokens=reply.input_tokens, output_tokens=len(reply.answer.texts))
+    cost = role.cost(input_tokens=reply.input_tokens, output_tokens=reply.answer.tokens)
     admission = admit(role, cost, model=subject.model, now=state.window_moment())
     if refusal := admission.refusal:
         return compose_error(refusal.status, refusal.body, fields=fields + refusal.fields)
@@ -192,10 +194,10 @@ def _find_fault(asked: str, subject: _Subject, state: SimulatorState) -> Fault:
     return fault
 
 
-def _answer(chat: ChatRequest, fault: Fault, seed: int, length: int) -> Answer:
+def _answer(chat: ChatRequest, provider: str, fault: Fault, seed: int, length: int) -> Answer:
     if fault.huge_line is not None:
         return write_line(fault.huge_line)
     if fault.body_mib is not None:
         return write_bulk(fault.body_mib)
     # Both seeds count: the server's tells runs apart, the request's does what it does at a vendor.
-    return write_answer(chat.prompt(), seed=seed + (chat.seed or 0), limit=chat.limit(), length=length)
+    return answer_to(chat, provider=provider, seed=seed + (chat.seed or 0), length=length)

@@ -155,7 +155,7 @@ class RawStack:
 def routing_to_each(raw: RawProviders, **sections: Mapping[str, object]) -> Iterator[RawStack]:
     with processes.short_directory() as directory:
         providers = [
-            settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0), **case.entry)
+            {**settings.provider(name, f"http://{raw.address}/{name}/v1", prices=(1.0, 2.0)), **case.entry}
             for name, case in raw.cases.items()
         ]
         config = settings.write(directory, providers, **sections)

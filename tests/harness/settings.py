@@ -14,11 +14,22 @@ TIMEOUTS = {"connect": 1, "first_byte": 2, "gap": 2, "answer": 3}
 IMPATIENT = {"connect": 1, "first_byte": 0.8, "gap": 0.8, "answer": 1}
 
 
+ABLE = {"capabilities": ["tools", "vision", "json_schema", "reasoning"]}
+"""What a model's entry says of one that can do all that there is."""
+
+
 def provider(
-    name: str, base_url: str, *, prices: tuple[float, float] | None = None, **more: object
+    name: str,
+    base_url: str,
+    *,
+    prices: tuple[float, float] | None = None,
+    model: Mapping[str, object] | None = None,
+    **more: object,
 ) -> dict[str, object]:
+    """An entry with one model; `model` and `more` are what else is said of the model and of the provider."""
     price_in, price_out = prices or PRICES[name]
-    model = {"id": "chat-small", "alias": ["small"], "prices": {"input": price_in, "output": price_out}}
+    prices_entry = {"input": price_in, "output": price_out}
+    model = {"id": "chat-small", "alias": ["small"], "prices": prices_entry, **(model or {})}
     entry: dict[str, object] = {"name": name, "dialect": "openai", "base_url": base_url, "tier": "fast_cloud"}
     return {**entry, "timeouts_s": TIMEOUTS, "models": [model], **more}
 
@@ -42,6 +53,10 @@ def write(directory: Path, providers: list[dict[str, object]], **sections: Mappi
 
 
 def simulated(
-    address: str, names: tuple[str, ...] = ("alder", "birch", "cedar"), **more: Mapping[str, float]
+    address: str,
+    names: tuple[str, ...] = ("alder", "birch", "cedar"),
+    *,
+    model: Mapping[str, object] | None = None,
+    **more: Mapping[str, float],
 ) -> list[dict[str, object]]:
-    return [provider(name, f"http://{address}/{name}/v1", prices=None, **more) for name in names]
+    return [provider(name, f"http://{address}/{name}/v1", prices=None, model=model, **more) for name in names]

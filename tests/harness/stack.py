@@ -41,12 +41,13 @@ def routing(
     behaviours: object = None,
     names: tuple[str, ...] = ("alder", "birch"),
     timeouts_s: Mapping[str, float] = settings.IMPATIENT,
+    model: Mapping[str, object] | None = None,
     **sections: Mapping[str, object],
 ) -> Iterator[Stack]:
     """Router and simulator for as long as the block lasts."""
 
     def providers(address: str) -> list[dict[str, object]]:
-        return settings.simulated(address, names, timeouts_s=timeouts_s)
+        return settings.simulated(address, names, model=model, timeouts_s=timeouts_s)
 
     with routing_over(providers, behaviours=behaviours, **sections) as stack:
         yield stack
