@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable
 
 import click
-from signalbox.v1.router_pb2 import Done
-from signalbox_client import Client, CompletionStream, Prompt
+from signalbox.v1.chat_pb2 import Message
+from signalbox.v1.router_pb2 import Delta, Done
+from signalbox_client import Client, CompletionStream, Prompt, put_together
 from signalbox_client.client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
 from signalbox_client.request import completion
 
 from router_service.commands import options
 from router_service.commands.calling import router_client
+from router_service.commands.content_options import Content, content_options
 from router_service.commands.documents import write_message
 from router_service.commands.failure import usage_failure
 from router_service.commands.figures import summary
@@ -37,6 +39,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 @click.option(
     "--max-output-tokens", type=click.IntRange(1, MAX_OUTPUT_TOKENS), metavar="N", help="The most tokens to write."
 )
+@content_options
 @click.option("--stream/--no-stream", "is_stream", default=None, help="By default a terminal gets a stream.")
 @click.option("--json", "as_json", is_flag=True, help="A CompleteResponse as JSON; with --stream its events.")
 @click.option(
@@ -53,6 +56,7 @@ def command(
     *,
     model: str,
     max_output_tokens: int | None,
+    content: Content,
     is_stream: bool | None,
     as_json: bool,
     timeout_s: float | None,
@@ -62,7 +66,7 @@ def command(
 
     The answer goes to stdout; what it took (target, time, cost, attempts) goes to stderr.
     """
-    request = completion(read_prompt(prompt), model=model, max_output_tokens=max_output_tokens)
+    request = content.added_to(completion(read_prompt(prompt), model=model, max_output_tokens=max_output_tokens))
     if is_stream is None:
         is_stream = sys.stdout.isatty() and not as_json
     show: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
@@ -92,8 +96,16 @@ def _show_whole(client: Client, request: Prompt, *, timeout_s: float, as_json: b
     if as_json:
         write_message(response)
         return
-    click.echo(_fit_to_show(response.message.content))
+    _show_message(response.message)
     say(summary(response))
+
+
+def _show_message(message: Message) -> None:
+    """Its text, and a line for each call that it wants made."""
+    if message.content or not message.tool_calls:
+        click.echo(_fit_to_show(message.content))
+    for call in message.tool_calls:
+        click.echo(_fit_to_show(f"{call.name}({call.arguments_json})"))
 
 
 def _show_events(stream: CompletionStream) -> None:
@@ -104,13 +116,19 @@ def _show_events(stream: CompletionStream) -> None:
 def _show_text(stream: CompletionStream) -> None:
     """The text as it comes. Its last line is ended however the stream ends, so that an error has a line of its own."""
     last = "\n"
+    others: list[Delta] = []
     try:
-        for piece in stream.text():
-            click.echo(_fit_to_show(piece), nl=False)
-            last = piece[-1]
+        for event in stream:
+            if piece := event.delta.content:
+                click.echo(_fit_to_show(piece), nl=False)
+                last = piece[-1]
+            if event.delta.tool_call_deltas:
+                others.append(Delta(tool_call_deltas=event.delta.tool_call_deltas))
     finally:
         if last != "\n":
             click.echo()
+    if others:
+        _show_message(put_together(others))
     done = stream.done or Done()
     first = done.time_to_first_token if done.HasField("time_to_first_token") else None
     say(summary(done.response, first))

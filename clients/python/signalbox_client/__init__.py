@@ -16,6 +16,7 @@ from signalbox.v1.router_pb2 import (
 from .admin import AdminClient, AsyncAdminClient
 from .aio import AsyncClient
 from .client import Client
+from .content import arguments, following, put_together, result, showing, tool
 from .errors import (
     DeadlineExceeded,
     Refused,
@@ -27,7 +28,7 @@ from .errors import (
     ViolationKind,
 )
 from .health import AsyncHealthClient, HealthClient
-from .request import Prompt, Question, assistant, system, user
+from .request import Prompt, Question, assistant, completion, system, user
 from .stream import AsyncCompletionStream, CompletionStream
 
 __all__ = [
@@ -59,7 +60,14 @@ __all__ = [
     "UpstreamFailed",
     "Violation",
     "ViolationKind",
+    "arguments",
     "assistant",
+    "completion",
+    "following",
+    "put_together",
+    "result",
+    "showing",
     "system",
+    "tool",
     "user",
 ]

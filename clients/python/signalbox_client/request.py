@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from signalbox.v1.chat_pb2 import ROLE_ASSISTANT, ROLE_SYSTEM, ROLE_USER, Message
+from signalbox.v1.chat_pb2 import ROLE_ASSISTANT, ROLE_SYSTEM, ROLE_USER, Message, ResponseFormat, Tool
 from signalbox.v1.router_pb2 import CompleteRequest, PlanView, RouteRequest, Routing
 
 Prompt = str | Sequence[Message] | CompleteRequest
@@ -38,6 +38,8 @@ def completion(
     request_id: str = "",
     routing: Routing | None = None,
     labels: Mapping[str, str] | None = None,
+    tools: Iterable[Tool] = (),
+    response_format: ResponseFormat | None = None,
 ) -> CompleteRequest:
     """The request for a prompt. What is named here wins over the same thing in `routing` or in a whole request."""
     request = CompleteRequest()
@@ -57,6 +59,9 @@ def completion(
     if request_id:
         request.request_id = request_id
     request.labels.update(labels or {})
+    request.tools.extend(tools)
+    if response_format is not None:
+        request.response_format.CopyFrom(response_format)
     return request
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 import grpc
-from signalbox.v1.router_pb2 import Done, Started, StreamCompleteRequest, StreamCompleteResponse
+from signalbox.v1.router_pb2 import (
+    CompleteResponse,
+    Delta,
+    Done,
+    Started,
+    StreamCompleteRequest,
+    StreamCompleteResponse,
+)
 
+from .content import put_together
 from .errors import cut_short, from_rpc
 
 if TYPE_CHECKING:
@@ -57,6 +65,11 @@ class CompletionStream:
             if event.delta.content:
                 yield event.delta.content
 
+    def response(self) -> CompleteResponse:
+        """The whole answer once it is there, with the message that the pieces make."""
+        deltas = [event.delta for event in self if event.HasField("delta")]
+        return self._progress.response(deltas)
+
     def close(self) -> None:
         """End the call, if it has not ended."""
         self._call.cancel()
@@ -104,6 +117,11 @@ class AsyncCompletionStream:
             if event.delta.content:
                 yield event.delta.content
 
+    async def response(self) -> CompleteResponse:
+        """The whole answer once it is there, with the message that the pieces make."""
+        deltas = [event.delta async for event in self if event.HasField("delta")]
+        return self._progress.response(deltas)
+
     def close(self) -> None:
         """End the call, if it has not ended. A call that is merely forgotten would run until its deadline."""
         self._call.cancel()
@@ -136,6 +154,12 @@ class _Progress:
             case "done":
                 self.done = event.done
         return True
+
+    def response(self, deltas: Iterable[Delta]) -> CompleteResponse:
+        whole = CompleteResponse()
+        whole.CopyFrom(self.done.response if self.done else whole)
+        whole.message.CopyFrom(put_together(deltas))
+        return whole
 
     def check_whole(self) -> None:
         if self.done is None:
