@@ -12,7 +12,8 @@ from pathlib import Path
 
 import grpc
 import pytest
-from signalbox.v1 import chat_pb2, router_pb2_grpc
+from signalbox.v1 import chat_pb2, router_pb2, router_pb2_grpc
+from signalbox_client import put_together
 
 from tests.harness import processes, settings
 from tests.harness.processes import SLOWER_IN_CI, free_port, wait_until
@@ -23,6 +24,16 @@ GREETING = "Hello from a fixture: naïve café, 東京, and a line\nbreak."
 FIXTURES = {
     "fixtures": [
         {"match": {"userMessage": "greet"}, "response": {"content": GREETING}},
+        {
+            "match": {"userMessage": "both tools"},
+            "response": {
+                "toolCalls": [
+                    {"name": "weather", "arguments": '{"city":"東京"}', "id": "call_w"},
+                    {"name": "news", "arguments": "{}"},
+                ]
+            },
+        },
+        {"match": {"userMessage": "ponder"}, "response": {"content": GREETING, "reasoning": "First the café."}},
         {"match": {"userMessage": "truncate"}, "response": {"content": GREETING * 5}, "truncateAfterChunks": 3},
         {
             "match": {"userMessage": "limit"},
@@ -67,7 +78,7 @@ def router_on(directory: Path, base_url: str, model: str) -> Iterator[router_pb2
     simulator = processes.simulator(directory)
     with processes.running(simulator):
         foreign = settings.provider("foreign", base_url, prices=(0.01, 0.02))
-        foreign["models"] = [{"id": model, "alias": ["small"], "prices": {"input": 0.01, "output": 0.02}}]
+        foreign["models"] = [{**settings.small((0.01, 0.02), settings.ABLE), "id": model}]
         providers = [foreign, *settings.simulated(simulator.ready["simulator"], ("alder",))]
         config = settings.write(directory, providers, health=PATIENT)
         router = processes.router(directory, config)
@@ -121,6 +132,38 @@ def test_aimock_streamed(aimock: tuple[router_pb2_grpc.RouterStub, str]) -> None
     assert "".join(e.delta.content for e in events) == GREETING
     assert events[-1].done.response.finish_reason == chat_pb2.FINISH_REASON_STOP
     assert events[-1].done.response.usage.output_tokens > 0
+
+
+def with_tools(content: str) -> router_pb2.CompleteRequest:
+    request = asking(content)
+    for name in ("weather", "news"):
+        request.tools.add(name=name, parameters_json='{"type":"object"}')
+    return request
+
+
+def test_aimock_calls_tools_in_both_forms(aimock: tuple[router_pb2_grpc.RouterStub, str]) -> None:
+    request = with_tools("ask both tools")
+    whole = aimock[0].Complete(request, timeout=10)
+    assert whole.target == "foreign/gpt-4o"
+    assert [(c.name, c.arguments_json) for c in whole.message.tool_calls] == [
+        ("weather", '{"city":"東京"}'),
+        ("news", "{}"),
+    ]
+    assert whole.message.tool_calls[0].id == "call_w"
+    assert whole.finish_reason == chat_pb2.FINISH_REASON_TOOL_CALLS
+    events = list(aimock[0].StreamComplete(router_pb2.StreamCompleteRequest(request=request), timeout=10))
+    streamed = put_together(e.delta for e in events)
+    assert [(c.name, c.arguments_json) for c in streamed.tool_calls] == [
+        (c.name, c.arguments_json) for c in whole.message.tool_calls
+    ]
+    assert events[-1].done.response.finish_reason == chat_pb2.FINISH_REASON_TOOL_CALLS
+
+
+def test_aimock_reasons_in_both_forms(aimock: tuple[router_pb2_grpc.RouterStub, str]) -> None:
+    whole = aimock[0].Complete(asking("ponder"), timeout=10).message
+    events = aimock[0].StreamComplete(streaming("ponder"), timeout=10)
+    assert put_together(e.delta for e in events) == whole
+    assert (whole.content, whole.reasoning[0].text) == (GREETING, "First the café.")
 
 
 def test_aimock_cuts_a_stream(aimock: tuple[router_pb2_grpc.RouterStub, str]) -> None:

@@ -19,19 +19,21 @@ ABLE = {"capabilities": ["tools", "vision", "json_schema", "reasoning"]}
 
 
 def provider(
-    name: str,
-    base_url: str,
-    *,
-    prices: tuple[float, float] | None = None,
-    model: Mapping[str, object] | None = None,
-    **more: object,
+    name: str, base_url: str, *, prices: tuple[float, float] | None = None, **more: object
 ) -> dict[str, object]:
-    """An entry with one model; `model` and `more` are what else is said of the model and of the provider."""
-    price_in, price_out = prices or PRICES[name]
-    prices_entry = {"input": price_in, "output": price_out}
-    model = {"id": "chat-small", "alias": ["small"], "prices": prices_entry, **(model or {})}
+    """An entry with one model; `more` is what else is said of the provider."""
+    model = small(prices or PRICES[name])
     entry: dict[str, object] = {"name": name, "dialect": "openai", "base_url": base_url, "tier": "fast_cloud"}
     return {**entry, "timeouts_s": TIMEOUTS, "models": [model], **more}
+
+
+def small(prices: tuple[float, float], more: Mapping[str, object] | None = None) -> dict[str, object]:
+    """The model's entry; `more` is what else is said of it."""
+    return {
+        "id": "chat-small",
+        "alias": ["small"],
+        "prices": dict(zip(("input", "output"), prices, strict=True)),
+    } | dict(more or {})
 
 
 def write(directory: Path, providers: list[dict[str, object]], **sections: Mapping[str, object]) -> Path:
@@ -59,4 +61,7 @@ def simulated(
     model: Mapping[str, object] | None = None,
     **more: Mapping[str, float],
 ) -> list[dict[str, object]]:
-    return [provider(name, f"http://{address}/{name}/v1", prices=None, model=model, **more) for name in names]
+    return [
+        {**provider(name, f"http://{address}/{name}/v1", prices=None, **more), "models": [small(PRICES[name], model)]}
+        for name in names
+    ]
