@@ -141,10 +141,18 @@ def test_the_configuration_as_printed(running: Running) -> None:
 
 
 def test_python_as_printed(running: Running) -> None:
-    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (running.directory / "example.py").write_text(code.replace(PRINTED["router"], running.up.ready["router"]))
-    printed = running.type(f".venv/bin/python {running.directory}/example.py")
+    plain, with_tools = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    printed = run_python(running, plain)
     assert "alder/chat-small" in printed or "birch/chat-small" in printed
+    said, form, seen = run_python(running, with_tools).splitlines()
+    assert said.startswith("Reply ")
+    assert json.loads(form) == {"colour": "signal"}
+    assert " I see 1 picture. " in seen
+
+
+def run_python(running: Running, code: str) -> str:
+    (running.directory / "example.py").write_text(code.replace(PRINTED["router"], running.up.ready["router"]))
+    return running.type(f".venv/bin/python {running.directory}/example.py")
 
 
 def test_every_command_of_the_readme_exists() -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from router_service.core.catalog import FORCED_TOOL_CHOICE, IMAGE_URI
-from router_service.core.chat import Image, Message, OpaqueState, Prompt, ResponseKind, Role
+from router_service.core.chat import Message, OpaqueState, Part, Prompt, ResponseKind, Role
 from router_service.core.task import TaskType
 
 NOTHING: frozenset[str] = frozenset()
@@ -13,34 +13,38 @@ NOTHING: frozenset[str] = frozenset()
 
 def demanded(prompt: Prompt, task: TaskType | None) -> frozenset[str]:
     """The capabilities without which the content cannot be answered as it asks to be."""
-    found = set(_of_tools(prompt))
+    found: list[str] = []
     if task is TaskType.VISION:
-        found.add("vision")
-    for image in _images(prompt):
-        found.update(("vision", IMAGE_URI) if image.uri else ("vision",))
+        found.append("vision")
+    if prompt.tools:
+        found.append("tools")
+    if prompt.tool_choice is not None and prompt.tool_choice.is_forced:
+        found.append(FORCED_TOOL_CHOICE)
     if prompt.response_format is not None and prompt.response_format.kind is not ResponseKind.TEXT:
-        found.add(prompt.response_format.kind.value)
+        found.append(prompt.response_format.kind.value)
+    for message in prompt.messages:
+        if message.parts:
+            found += _of_parts(message.parts)
+        if message.tool_calls or message.role is Role.TOOL:
+            found.append("tools")  # about calls only those can talk who know what a call is
     return frozenset(found) if found else NOTHING
 
 
 def origin(prompt: Prompt) -> str:
     """The id of the target that wrote the last opaque state among the messages; empty where there is none."""
     for message in reversed(prompt.messages):
-        for state in _states(message):
-            return state.origin
+        if message.tool_calls or message.reasoning:
+            for state in _states(message):
+                return state.origin
     return ""
 
 
-def _of_tools(prompt: Prompt) -> Iterator[str]:
-    """A conversation about calls that were made needs somebody who knows what a call is."""
-    if prompt.tools or any(m.tool_calls or m.role is Role.TOOL for m in prompt.messages):
-        yield "tools"
-    if prompt.tool_choice is not None and prompt.tool_choice.is_forced:
-        yield FORCED_TOOL_CHOICE
-
-
-def _images(prompt: Prompt) -> Iterator[Image]:
-    return (part.image for message in prompt.messages for part in message.parts if part.image is not None)
+def _of_parts(parts: Iterable[Part]) -> Iterator[str]:
+    for part in parts:
+        if part.image is not None:
+            yield "vision"
+            if part.image.uri:
+                yield IMAGE_URI
 
 
 def _states(message: Message) -> Iterator[OpaqueState]:
