@@ -47,10 +47,10 @@ class Heard:
 
 def answer(message: Message | None, heard: Heard | None, finish_reason: str) -> Mapping[str, str]:
     """The attributes of what was answered, whole or in parts; nothing where nothing was."""
-    if heard is not None:
-        parts = list(_heard_parts(heard.deltas, _Budget()))
+    if message is not None:
+        parts = list(_parts(message, _Budget()))
     else:
-        parts = list(_parts(message, _Budget())) if message is not None else []
+        parts = list(_heard_parts(heard.deltas, _Budget())) if heard is not None else []
     if not parts:
         return {}
     return {"gen_ai.output.messages": _json([{"role": "assistant", "parts": parts, "finish_reason": finish_reason}])}

@@ -14,6 +14,7 @@ from router_service.core.events import AttemptFinished, AttemptStarted, RequestF
 from router_service.core.health import ProbeSpan
 from router_service.core.outcome import Outcome
 from router_service.core.plan import Plan
+from router_service.telemetry.calls import current_span
 from router_service.telemetry.content import Heard, answer, question
 
 NANOS = 1_000_000_000
@@ -23,7 +24,7 @@ Attributes: TypeAlias = Mapping[str, str | int | float | tuple[str, ...]]
 class SpanObserver:
     """Implements Observer. Attempts become spans after they ended, with the times that their record holds.
 
-    With `shows_content` they carry what was asked and answered; streams are kept for that as they come.
+    With `shows_content` they carry what was asked and answered; streams that are traced are kept for that as they come.
     """
 
     def __init__(self, provider: TracerProvider, *, shows_content: bool = False) -> None:
@@ -32,7 +33,7 @@ class SpanObserver:
         self._heard: dict[AttemptStarted, Heard] = {}
 
     def attempt_started(self, call: AttemptStarted) -> None:
-        if self._shows_content and call.is_stream:  # whether it is traced is known at its end
+        if self._shows_content and current_span().is_recording():
             self._heard[call] = Heard()
 
     def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
