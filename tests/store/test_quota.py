@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog, Model, Prices, Provider, Target
 from router_service.core.quota import Amounts, Overflow, QuotaRules, RefusedBy, Reservation, Unit
-from router_service.core.windows import Per
+from router_service.core.windows import GUARD_S, Per
 from router_service.store.ports import Quotas
 from router_service.store.terms import terms_of
 from tests.store.making import ONE, USD, HandClock, admitted, book, limit, refused, reserved, used
@@ -308,3 +310,13 @@ def test_a_provider_that_goes_leaves_nothing_behind() -> None:
     counts.adopt([QuotaRules(provider="birch", limits=(limit(10),))], BudgetRules())
     counts.settle(held, ONE)
     assert counts.standings().keys() == {"birch"}
+
+
+def test_the_zone_of_budgets_moves_no_providers_day() -> None:
+    provider = Provider(name="alder", dialect="openai", base_url="", limits=(limit(10),))
+    catalog = Catalog(targets=(Target(provider, Model(id="m")),))
+    money = BudgetRules(daily_usd_nanos=USD, zone=ZoneInfo("Asia/Tokyo"))
+    quotas = book(*terms_of(catalog), clock=HandClock(), budgets=money)
+    [day], [budget] = quotas.readings("alder"), quotas.budget_readings()
+    assert day.resets_in_s == 12 * 3600 - 30 + GUARD_S, "midnight UTC, half a minute past noon"
+    assert budget.resets_in_s == 3 * 3600 - 30, "midnight in Tokyo"
