@@ -43,6 +43,13 @@ def test_a_few_wait_and_the_rest_are_shed_with_a_time_to_come_again() -> None:
         assert all(each.facts["stage"] == "select" and each.pushback_ms != "-1" for each in shed)
 
 
+def test_who_loses_a_kept_connection_waits_for_the_slot_again() -> None:
+    closing = Case(unary=SLOW, pause_s=0.1, entry=NARROW, keeps=True, once=True)
+    with raw_providers({"a": closing}) as raw, routing_to_each(raw) as stack:
+        assert outcomes(stack, 4) == ["a/chat-small"] * 4
+        assert raw.calls["a"] > 4, "some were closed on"
+
+
 def test_nobody_waits_while_another_target_has_room() -> None:
     cases = {"a": busy(1.0), "b": Case(unary=[whole()])}
     with raw_providers(cases) as raw, routing_to_each(raw, routing={"strategy": "priority", "priorities": ["a"]}) as s:

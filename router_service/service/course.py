@@ -50,6 +50,7 @@ class Course:
         self._last_place = 0
         self._has_repeated = False
         self._asked: set[str] = set()
+        self._again = ""
         self._unroomed: dict[str, Unroomed] = {}
         self._full: dict[str, int] = {}
         self._waits_until: float | None = None
@@ -70,6 +71,7 @@ class Course:
                 await asyncio.sleep(pause_s)
             if attempt := self._taken(self._last_place):
                 return attempt
+            self._again = self._plan.targets[self._last_place].id
         while self._next_place < len(self._plan.targets):
             place = self._next_place
             self._next_place += 1
@@ -158,10 +160,12 @@ class Course:
         return made > 1
 
     def _suits(self, target: Target) -> bool:
-        """Whether it is one that was not asked yet, and that can go on where a stream broke off."""
+        """Whether it is one that was not asked yet, or is to be asked again and was full by then, and that can go on
+        where a stream broke off.
+        """
         if self._run.delivered_chunks and CONTINUES_TEXT not in target.model.capabilities:
             return False
-        return target.id not in self._asked
+        return target.id not in self._asked or target.id == self._again
 
     def _is_allowed(self, target: Target) -> bool:
         tenant, now = self._run.request.tenant, time.monotonic()
