@@ -21,7 +21,7 @@ from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
 from router_service.core.budget import BudgetRules
-from router_service.core.events import Observers
+from router_service.core.events import Audience
 from router_service.core.settings import ServerSettings, Settings, TelemetrySettings
 from router_service.core.simulation import SimulatorSettings
 from router_service.core.windows import Clock
@@ -146,26 +146,26 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     allowances = Allowances()
     admission = Admission(max_in_flight=settings.server.max_in_flight, allowances=allowances)
     traced = [] if spans is None else [SpanObserver(spans, shows_content=settings.telemetry.content)]
-    observer = Observers([board, statistics, allowances, RequestLog(lines), measured, *traced])
+    audience = Audience([board, statistics, allowances, RequestLog(lines), measured, *traced], [board, *traced])
     router = Router(
         view=views.to_run,
         route_view=views.to_plan,
         execution=execution,
         admission=admission,
-        observer=observer,
+        audience=audience,
         max_attempts=settings.routing.max_attempts,
         rng=rng,
     )
     frame = CallFrame(
         _call_tracing(spans, settings.telemetry, rng),
-        observer,
+        audience,
         calls=calls,
         access=guard.access,
         default_deadline_s=settings.server.default_deadline_s,
         max_deadline_s=settings.server.max_deadline_s,
     )
     server = new_server(frame, max_message_mib=settings.server.max_message_mib)
-    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=observer)
+    servicer = GrpcRouter(router, server=settings.server, routing=settings.routing, observer=audience)
     router_pb2_grpc.add_RouterServicer_to_server(servicer, server)
     admin_pb2_grpc.add_AdminServicer_to_server(
         GrpcAdmin(view=lambda: views.to_plan(tenant=NOBODY), dialects=dialects), server

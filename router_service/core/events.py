@@ -1,4 +1,4 @@
-"""What happened, as frozen facts, and the hook that hears of it: health, traces, metrics and logs hang on this."""
+"""What happened, as frozen facts, and who hears of it: health, traces, metrics and logs hang on this."""
 
 from __future__ import annotations
 
@@ -69,16 +69,7 @@ class RouteFinished:
 
 
 class Observer(Protocol):
-    """Hears of every attempt and every request, in the request's own task: quick, and never raising."""
-
-    def attempt_started(self, call: AttemptStarted) -> None:
-        """A call is about to leave; an `attempt_finished` follows, whatever happens."""
-
-    def attempt_heard(self, call: AttemptStarted, delta: Delta, /) -> None:
-        """A part of a stream's answer has come; until `attempt_waits` its caller reads, however long that takes."""
-
-    def attempt_waits(self, call: AttemptStarted) -> None:
-        """A stream that has begun waits for its provider again."""
+    """Hears how every attempt and every request ended, in the request's own task: quick, and never raising."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         """A call has ended."""
@@ -90,23 +81,37 @@ class Observer(Protocol):
         """The last word on a decision that was asked for alone: once for each."""
 
 
-class Observers:
-    """Several observers behind the face of one, told in order."""
-
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
+class Listener(Protocol):
+    """Hears of calls while they last, for each part of each stream: quicker still, and never raising."""
 
     def attempt_started(self, call: AttemptStarted) -> None:
-        for observer in self._observers:
-            observer.attempt_started(call)
+        """A call is about to leave; observers hear of its end, whatever happens."""
 
-    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
-        for observer in self._observers:
-            observer.attempt_heard(call, delta)
+    def attempt_heard(self, call: AttemptStarted, delta: Delta, /) -> None:
+        """A part of a stream's answer has come; until `attempt_waits` its caller reads, however long that takes."""
 
     def attempt_waits(self, call: AttemptStarted) -> None:
-        for observer in self._observers:
-            observer.attempt_waits(call)
+        """A stream that has begun waits for its provider again."""
+
+
+class Audience:
+    """Everybody who hears of what happens, behind the face of one, told in order."""
+
+    def __init__(self, observers: Sequence[Observer], listeners: Sequence[Listener] = ()) -> None:
+        self._observers = tuple(observers)
+        self._listeners = tuple(listeners)
+
+    def attempt_started(self, call: AttemptStarted) -> None:
+        for listener in self._listeners:
+            listener.attempt_started(call)
+
+    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
+        for listener in self._listeners:
+            listener.attempt_heard(call, delta)
+
+    def attempt_waits(self, call: AttemptStarted) -> None:
+        for listener in self._listeners:
+            listener.attempt_waits(call)
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         for observer in self._observers:

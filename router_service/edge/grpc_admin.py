@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from secrets import token_hex
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -14,7 +13,7 @@ from router_service.core.errors import Facts, InvalidRequest, RequestFailed, Sig
 from router_service.core.plan import View
 from router_service.edge import pages, targets
 from router_service.edge.pages import Page
-from router_service.rpc.call import REQUEST_ID
+from router_service.rpc.request_id import REQUEST_ID, new_request_id
 from router_service.rpc.unbuilt import refuse_unbuilt
 
 ADMIN = "signalbox.v1.Admin"
@@ -85,6 +84,6 @@ def _page(request: admin_pb2.ListTargetsRequest) -> Page:
 
 def _fail(error: SignalboxError) -> NoReturn:
     """Every refusal carries an id that its caller can quote."""
-    request_id = f"req-{token_hex(12)}"
+    request_id = new_request_id()
     REQUEST_ID.set(request_id)
     raise RequestFailed(error, Facts(request_id=request_id)) from error

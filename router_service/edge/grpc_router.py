@@ -22,7 +22,7 @@ from router_service.core.settings import MIB, RoutingSettings, ServerSettings
 from router_service.edge import plans, requests, responses
 from router_service.edge.requests import USUAL_CANDIDATES, Arrival, Limits
 from router_service.rpc.access import current_caller
-from router_service.rpc.call import REQUEST_ID
+from router_service.rpc.request_id import REQUEST_ID, new_request_id
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.service.router import Router
 from router_service.service.said import Said, Started
@@ -88,7 +88,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
 
     def _question(self, pb: router_pb2.RouteRequest, context: Context) -> Request:
         started = time.monotonic()
-        arrival = self._arrival(requests.new_request_id(), context, started)
+        arrival = self._arrival(new_request_id(), context, started)
         try:
             return requests.question(pb, arrival, self._limits)
         except SignalboxError as error:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from secrets import token_hex
 
 from signalbox.v1 import chat_pb2, router_pb2
 
@@ -20,6 +19,7 @@ from router_service.edge.generation import generation
 from router_service.edge.messages import EXAMPLE, messages
 from router_service.edge.routing import routing
 from router_service.edge.tools import response_format, tool_choice, tools
+from router_service.rpc.request_id import new_request_id
 
 MAX_LABELS, MAX_LABEL_KEY, MAX_LABEL_VALUE = 16, 63, 256
 MAX_CANDIDATES, USUAL_CANDIDATES = 5_000, 50
@@ -72,11 +72,6 @@ class Arrival:
 def request_id(pb: router_pb2.CompleteRequest) -> str:
     """The caller's own where it is one, else a new one."""
     return pb.request_id if REQUEST_ID.fullmatch(pb.request_id) else new_request_id()
-
-
-def new_request_id() -> str:
-    """Random, so that nobody can guess another's."""
-    return f"req-{token_hex(12)}"
 
 
 def completion(pb: router_pb2.CompleteRequest, arrival: Arrival, limits: Limits) -> Request:

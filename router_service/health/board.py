@@ -39,7 +39,8 @@ class Reception(Enum):
 
 
 class HealthBoard:
-    """Implements Observer; gives the decision its standings. Everything happens in one event loop, with no await.
+    """Implements Observer and Listener; gives the decision its standings. Everything happens in one event loop, with no
+    await.
 
     `standings` is replaced, never changed, so that a decision may keep what it read. While snapshots are fresh they
     rule, with this router's own later outcomes folded in. As they age they fade to neutral, and this router's own

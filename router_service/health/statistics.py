@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 
 from router_service.core.catalog import Catalog
-from router_service.core.chat import Delta
 from router_service.core.decision.estimates import pace
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import input_tokens
 from router_service.core.decision.statistics import UNKNOWN_STATISTICS, TargetStatistics
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.health import TargetHealth
 from router_service.core.lessons import Lessons
 from router_service.core.tokens import TokenEstimator
@@ -44,15 +43,6 @@ class Statistics:
         """Go by another catalogue from now on; what was learnt of a target stays with it."""
         paces = {target.id: pace(target, UNKNOWN_STATISTICS, policy) for target in catalog.targets}
         self._lessons = {name: self._lessons.get(name) or Lessons(usual) for name, usual in paces.items()}
-
-    def attempt_started(self, call: AttemptStarted) -> None:
-        """Nothing was learnt yet."""
-
-    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
-        """What came is learnt from at the end."""
-
-    def attempt_waits(self, call: AttemptStarted) -> None:
-        """What comes is learnt from at the end."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt, request = event.attempt, event.request

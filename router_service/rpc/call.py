@@ -14,9 +14,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from contextvars import ContextVar
 from dataclasses import replace
-from secrets import token_hex
 from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
@@ -36,14 +34,13 @@ from router_service.core.errors import (
 from router_service.core.events import Observer, RequestFinished
 from router_service.core.request import Request
 from router_service.rpc.access import Access, current_caller, rights
+from router_service.rpc.request_id import REQUEST_ID, new_request_id
 from router_service.rpc.status import Refusal, refusal
 from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing, current_span
 
 logger = logging.getLogger(__name__)
 
-REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that this task serves, for the statuses that are made where only the frame is left."""
 
 # The stubs know these as generics, the library does not: hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -212,7 +209,7 @@ def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_
     """The last word on a call whose request nobody read. It gets an id here, by which its caller can name it."""
     if REQUEST_ID.get():
         return
-    request_id = f"req-{token_hex(12)}"
+    request_id = new_request_id()
     REQUEST_ID.set(request_id)
     if observer is None:
         return

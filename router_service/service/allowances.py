@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from router_service.core.bucket import Bucket
-from router_service.core.chat import Delta
 from router_service.core.errors import AllowanceSpent, SignalboxError, StreamLimit
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.tenant import Tenant
 
 logger = logging.getLogger(__name__)
@@ -44,15 +43,6 @@ class Allowances:
         """A request that entered is over."""
         if (account := self._accounts.get(tenant)) is not None:
             account.under_way = max(0, account.under_way - 1)
-
-    def attempt_started(self, call: AttemptStarted) -> None:
-        """Nothing is known of it yet."""
-
-    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
-        """Nothing is counted before the end."""
-
-    def attempt_waits(self, call: AttemptStarted) -> None:
-        """Nothing is counted before the end."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         account = self._accounts.get(event.request.tenant)

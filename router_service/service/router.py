@@ -29,7 +29,7 @@ from router_service.core.errors import (
     UnknownTarget,
     UpstreamError,
 )
-from router_service.core.events import Observer, RequestFinished, RouteFinished
+from router_service.core.events import Audience, RequestFinished, RouteFinished
 from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan, View
 from router_service.core.request import Request
@@ -55,14 +55,14 @@ class Router:
         route_view: Callable[[str], View],
         execution: Execution,
         admission: Admission,
-        observer: Observer,
+        audience: Audience,
         max_attempts: int,
         rng: Random,
     ) -> None:
         self._planning = Planning(view=view, route_view=route_view, rng=rng)
         self._execution = execution
         self._admission = admission
-        self._observer = observer
+        self._audience = audience
         self._max_attempts = max_attempts
 
     def adopt(self, *, max_attempts: int) -> None:
@@ -86,7 +86,7 @@ class Router:
             outcome = fault.reason
             raise RequestFailed(fault, Facts(request_id=request.request_id, stage=Stage.SELECT)) from error
         finally:
-            self._observer.route_finished(
+            self._audience.route_finished(
                 RouteFinished(
                     request=request,
                     plan=found,
@@ -121,7 +121,7 @@ class Router:
     @contextmanager
     def _story(self, request: Request, trace: object, *, is_stream: bool) -> Iterator[Run]:
         """What is the same for every request: let it in, plan it, and tell how it ended exactly once."""
-        run = Run(request, observer=self._observer, trace=trace)
+        run = Run(request, audience=self._audience, trace=trace)
         outcome = "CANCELLED"
         try:
             with self._admission.of(request.tenant, is_stream=is_stream):
@@ -144,7 +144,7 @@ class Router:
             outcome = fault.reason
             raise RequestFailed(fault, _facts(run, fault)) from error
         finally:
-            self._observer.request_finished(
+            self._audience.request_finished(
                 RequestFinished(
                     request=request,
                     is_stream=is_stream,

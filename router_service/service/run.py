@@ -14,7 +14,7 @@ from router_service.core.catalog import Target
 from router_service.core.chat import Delta, FinishReason, Message, Usage
 from router_service.core.deadline import UNMEASURED_ANSWER_S, UNMEASURED_FIRST_TOKEN_S, first_answer_timer_s
 from router_service.core.errors import CallerDeadline, InternalFault, SignalboxError, UpstreamError
-from router_service.core.events import AttemptFinished, AttemptStarted, Observer
+from router_service.core.events import AttemptFinished, AttemptStarted, Audience
 from router_service.core.outcome import Outcome
 from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan
@@ -28,13 +28,13 @@ from router_service.service.tries import CLOCK_SLACK_S, Try
 
 
 class Run:
-    """Opens an entry for each attempt, closes it exactly once, and tells the observer of both.
+    """Opens an entry for each attempt, closes it exactly once, and tells the audience of both.
 
     `failures` are the errors of the attempts that failed, in the order in which they did. `away` measures the time in
     which others have the turn.
     """
 
-    def __init__(self, request: Request, *, observer: Observer, trace: object) -> None:
+    def __init__(self, request: Request, *, audience: Audience, trace: object) -> None:
         self.request = request
         self.plan: Plan | None = None
         self.max_attempts = 0
@@ -45,7 +45,7 @@ class Run:
         self.was_sent = False
         self.attempts_begun = 0
         self.away = Away()
-        self._observer = observer
+        self._audience = audience
         self._trace = trace
         self._open: dict[int, Try] = {}
         self._winner: Try | None = None
@@ -82,7 +82,7 @@ class Run:
             limit_s, usual_s = timeouts.answer_s, standing.answer_p95_s
         late_after_s = usual_s or (UNMEASURED_FIRST_TOKEN_S if is_stream else UNMEASURED_ANSWER_S)
         call = AttemptStarted(target=target.id, is_stream=is_stream)
-        self._observer.attempt_started(call)
+        self._audience.attempt_started(call)
         prefix = self._delivered_text()
         self.attempts_begun += 1
         self._open[self.attempts_begun] = attempt = Try(
@@ -124,11 +124,11 @@ class Run:
         """A part of a stream's answer has come, for the caller to read."""
         if attempt.first_token is None:
             attempt.first_token = time.monotonic()
-        self._observer.attempt_heard(attempt.call, delta)
+        self._audience.attempt_heard(attempt.call, delta)
 
     def waits(self, attempt: Try) -> None:
         """A stream that has begun waits for its provider again."""
-        self._observer.attempt_waits(attempt.call)
+        self._audience.attempt_waits(attempt.call)
 
     def succeeded(self, attempt: Try, message: Message | None, finish: FinishReason, model: str) -> None:
         """The attempt's answer is whole; a stream's `message` is None, since its text was heard in parts."""
@@ -297,7 +297,7 @@ class Run:
             dropped_fields=attempt.dropped_fields,
         )
         insort(self.attempts, record, key=attrgetter("number"))
-        self._observer.attempt_finished(
+        self._audience.attempt_finished(
             AttemptFinished(
                 started=attempt.call,
                 request=self.request,

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from router_service.core.attempt import Attempt
 from router_service.core.catalog import Target
-from router_service.core.chat import Delta
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.overhead import Overhead
 from router_service.telemetry.instruments import Family, Histogram, Instrument, Kind, Point, Spread
@@ -121,15 +120,6 @@ class AttemptMetrics:
         self._fallbacks: Counter[tuple[str, str]] = Counter()
         self._first_token = Histogram(FIRST_TOKEN_BOUNDS)
         self._read, self._plan, self._call, self._overhead = (Histogram(OVERHEAD_BOUNDS) for _ in range(4))
-
-    def attempt_started(self, call: AttemptStarted) -> None:
-        """What is under way is a gauge, and read where it is known."""
-
-    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
-        """Counted at the end."""
-
-    def attempt_waits(self, call: AttemptStarted) -> None:
-        """Counted at the end."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt = event.attempt

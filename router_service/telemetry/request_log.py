@@ -11,8 +11,7 @@ import msgspec
 from opentelemetry.trace import Span, format_trace_id
 
 from router_service.core.attempt import telling
-from router_service.core.chat import Delta
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.health import Source
 from router_service.core.plan import Plan
 from router_service.telemetry.line_writer import LineWriter
@@ -30,15 +29,6 @@ class RequestLog:
         self._encode = msgspec.json.Encoder().encode
         self._second = 0
         self._second_text = ""
-
-    def attempt_started(self, call: AttemptStarted) -> None:
-        """Nothing to say yet."""
-
-    def attempt_heard(self, call: AttemptStarted, delta: Delta) -> None:
-        """Nothing to say yet."""
-
-    def attempt_waits(self, call: AttemptStarted) -> None:
-        """Nothing to say yet."""
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         """Said with the request."""

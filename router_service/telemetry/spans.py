@@ -22,7 +22,7 @@ Attributes: TypeAlias = Mapping[str, str | int | float | tuple[str, ...]]
 
 
 class SpanObserver:
-    """Implements Observer. Attempts become spans after they ended, with the times that their record holds.
+    """Implements Observer and Listener. Attempts become spans after they ended, with the times that their record holds.
 
     With `shows_content` they carry what was asked and answered; streams that are traced are kept for that as they come.
     """

@@ -12,7 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from signalbox.v1 import router_pb2
@@ -49,6 +49,15 @@ async def stream(running: Serving, model: str = "") -> int:
     ):
         count += 1
     return count
+
+
+async def only_span(exporter: InMemorySpanExporter) -> ReadableSpan:
+    """The call's, which ends just after its caller has heard."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not exporter.get_finished_spans():
+            await asyncio.sleep(0.001)
+    (span,) = exporter.get_finished_spans()
+    return span
 
 
 async def raw_stream(running: Serving, data: bytes) -> None:
@@ -310,7 +319,7 @@ async def test_span_has_the_status_that_the_caller_saw(model: str, code: str, *,
             await complete(running, model)
         except grpc.aio.AioRpcError as error:
             assert error.code().name == code
-    (span,) = exporter.get_finished_spans()
+    span = await only_span(exporter)
     assert span.name == "signalbox.v1.Router/Complete"
     attributes = dict(span.attributes or {})
     assert attributes["rpc.response.status_code"] == code
@@ -324,6 +333,6 @@ async def test_malformed_call_is_no_fault_of_the_server() -> None:
     async with serving(tracing=CallTracing(provider, sample_ratio=1.0, rng=Random(1))) as running:
         with pytest.raises(grpc.aio.AioRpcError):
             await running.raw(COMPLETE, b"\xff")
-    (span,) = exporter.get_finished_spans()
+    span = await only_span(exporter)
     assert dict(span.attributes or {})["rpc.response.status_code"] == "INVALID_ARGUMENT"
     assert span.status.is_ok

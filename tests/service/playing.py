@@ -13,7 +13,7 @@ from typing import Any
 from router_service.core.attempt import Answer
 from router_service.core.catalog import Catalog, Target
 from router_service.core.chat import Delta
-from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
+from router_service.core.events import AttemptFinished, AttemptStarted, Audience, RequestFinished, RouteFinished
 from router_service.core.plan import Standing, View
 from router_service.core.quota import QuotaRules
 from router_service.core.request import Request, Routing
@@ -160,7 +160,7 @@ async def answering_or_gone(answer: Awaitable[None], reader: asyncio.StreamReade
 
 
 class Books:
-    """Implements Observer: counts what began and what ended."""
+    """Implements Observer and Listener: counts what began and what ended."""
 
     def __init__(self) -> None:
         self.begun = 0
@@ -218,7 +218,7 @@ class Playing:
                 transport=self.transport, dialects={"openai": OpenAIDialect()}, rooms=self.rooms, routing=rules
             ),
             admission=Admission(max_in_flight=1000, allowances=Allowances()),
-            observer=self.books,
+            audience=Audience([self.books], [self.books]),
             max_attempts=rules.max_attempts,
             rng=Random(0),
         )
