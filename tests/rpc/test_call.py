@@ -12,9 +12,7 @@ from typing import Any
 import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from signalbox.v1 import router_pb2
 
 from router_service.rpc.status import DETAILS_KEY
@@ -51,13 +49,18 @@ async def stream(running: Serving, model: str = "") -> int:
     return count
 
 
-async def only_span(exporter: InMemorySpanExporter) -> ReadableSpan:
-    """The call's, which ends just after its caller has heard."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not exporter.get_finished_spans():
-            await asyncio.sleep(0.001)
-    (span,) = exporter.get_finished_spans()
-    return span
+class Ended(SpanProcessor):
+    """The only span that ends, which it does just after the caller has heard."""
+
+    def __init__(self) -> None:
+        self._span: asyncio.Future[ReadableSpan] = asyncio.get_running_loop().create_future()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        self._span.set_result(span)
+
+    async def span(self) -> ReadableSpan:
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._span
 
 
 async def raw_stream(running: Serving, data: bytes) -> None:
@@ -312,14 +315,14 @@ async def test_leftover_calls_hear_that_the_router_stops(served: Serving) -> Non
     [("", "OK", False), ("refuse", "UNAVAILABLE", True), ("runtime-error", "INTERNAL", True)],
 )
 async def test_span_has_the_status_that_the_caller_saw(model: str, code: str, *, is_fault: bool) -> None:
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    ended, provider = Ended(), TracerProvider()
+    provider.add_span_processor(ended)
     async with serving(tracing=CallTracing(provider, sample_ratio=1.0, rng=Random(1))) as running:
         try:
             await complete(running, model)
         except grpc.aio.AioRpcError as error:
             assert error.code().name == code
-    span = await only_span(exporter)
+    span = await ended.span()
     assert span.name == "signalbox.v1.Router/Complete"
     attributes = dict(span.attributes or {})
     assert attributes["rpc.response.status_code"] == code
@@ -328,11 +331,11 @@ async def test_span_has_the_status_that_the_caller_saw(model: str, code: str, *,
 
 
 async def test_malformed_call_is_no_fault_of_the_server() -> None:
-    exporter, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    ended, provider = Ended(), TracerProvider()
+    provider.add_span_processor(ended)
     async with serving(tracing=CallTracing(provider, sample_ratio=1.0, rng=Random(1))) as running:
         with pytest.raises(grpc.aio.AioRpcError):
             await running.raw(COMPLETE, b"\xff")
-    span = await only_span(exporter)
+    span = await ended.span()
     assert dict(span.attributes or {})["rpc.response.status_code"] == "INVALID_ARGUMENT"
     assert span.status.is_ok
