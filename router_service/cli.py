@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import click
 
@@ -55,12 +56,22 @@ class Subcommands(click.Group):
         if cmd_name not in SUBCOMMANDS:
             return None
         module, _, name = SUBCOMMANDS[cmd_name].place.partition(":")
-        found: click.Command = getattr(importlib.import_module(f"router_service.commands.{module}"), name)
+        found: click.Command = getattr(_loaded(f"router_service.commands.{module}"), name)
         return found
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, subcommand.summary) for name, subcommand in SUBCOMMANDS.items()])
+
+
+def _loaded(module: str) -> ModuleType:
+    """With the garbage collector at rest: code is loaded to stay, and looking through it took a quarter of the start."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @click.group(cls=Subcommands)
