@@ -65,7 +65,7 @@ class Subcommands(click.Group):
 
 
 def _loaded(module: str) -> ModuleType:
-    """With the garbage collector at rest: code is loaded to stay, and looking through it took a quarter of the start."""
+    """With the garbage collector at rest: code is loaded to stay, and looking through it took a quarter of a start."""
     gc.disable()
     try:
         return importlib.import_module(module)
