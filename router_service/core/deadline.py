@@ -18,12 +18,20 @@ OUT_OF_THE_USUAL = 2.0
 """A silence of so many times what was measured is the target's fault, also where only a share of the time was left."""
 
 
-def first_answer_timer_s(*, timer_s: float, left_s: float, attempts_left: int, p95_s: float) -> float:
+GUESS_SHARE = 0.6
+"""Of the time that is left, so much at most is spent on what is only guessed to be usual."""
+
+
+def first_answer_timer_s(
+    *, timer_s: float, left_s: float, attempts_left: int, p95_s: float, guess_s: float = 0.0
+) -> float:
     """How long an attempt may stay silent: its fair share of what is left, but no less than what is usual for it.
 
     `timer_s` is the target's own limit (first byte of a stream, or a whole unary answer); `attempts_left` counts
-    this one. The last attempt has all that is left.
+    this one. The last attempt has all that is left. Where nothing was measured, so that `p95_s` is 0, `guess_s` stands
+    in for it as far as that leaves the others a chance: else a target that hangs would have all of a short deadline.
     """
     if attempts_left <= 1:
         return min(timer_s, left_s)
-    return min(timer_s, left_s, max(p95_s, left_s / attempts_left))
+    usual_s = p95_s or min(guess_s, GUESS_SHARE * left_s)
+    return min(timer_s, left_s, max(usual_s, left_s / attempts_left))

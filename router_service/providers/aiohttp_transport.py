@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ from router_service.providers.transport import TransportStatistics
 KEEP_ALIVE_S = 30.0
 MAX_HEADER_BYTES = 32 * 1024
 READ_BUFFER_BYTES = 64 * 1024
+LONGEST_JOURNEY_S = 0.5
+"""There and back again between this process and a provider, however far."""
 NO_TIMERS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
 
 
@@ -57,15 +60,21 @@ class _Opening:
     phase: _Phase = _Phase.CONNECTION
     handler: _Handler | None = None
     is_reused: bool = False
+    connected_at: float = 0.0
+    """On the monotonic clock."""
 
     def connected(self, handler: _Handler) -> None:
-        self.handler, self.is_reused = handler, handler.is_used
+        self.handler, self.is_reused, self.connected_at = handler, handler.is_used, time.monotonic()
         handler.is_used, handler.has_heard = True, False
         self.on_connected()
 
     @property
     def lost_a_kept_connection(self) -> bool:
-        return self.is_reused and self.handler is not None and not self.handler.has_heard
+        """Whether the provider closed it as the call went out, and not over the call: that takes one journey there and
+        back at most.
+        """
+        is_unheard = self.is_reused and self.handler is not None and not self.handler.has_heard
+        return is_unheard and time.monotonic() - self.connected_at < LONGEST_JOURNEY_S
 
 
 _OPENING: ContextVar[_Opening] = ContextVar("opening")

@@ -66,17 +66,14 @@ class Course:
         if not self._may_go_on():
             return None
         self._look_for_wider()
-        if (pause_s := self._pause_before_again_s()) is not None:
-            with self._run.away:
-                await asyncio.sleep(pause_s)
-            if attempt := self._taken(self._last_place):
-                return attempt
-            self._again = self._plan.targets[self._last_place].id
+        pause_s = self._pause_before_again_s()
+        if pause_s is not None and (attempt := await self._taken_again(pause_s)):
+            return attempt
         while self._next_place < len(self._plan.targets):
             place = self._next_place
             self._next_place += 1
             target = self._plan.targets[place]
-            if self._suits(target) and self._is_allowed(target) and (attempt := self._taken(place)):
+            if self._suits(target) and (attempt := self._taken(place)):
                 return attempt
         return await self._queued()
 
@@ -112,6 +109,22 @@ class Course:
             return _interrupted(broke)
         telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
         return AttemptsFailed(telling) if telling else no_room(self._run.request, self._unroomed)
+
+    async def _taken_again(self, pause_s: float) -> Try | None:
+        """The last target once more. What permits it is taken before the pause, or all who pause passed on the same."""
+        target = self._plan.targets[self._last_place]
+        if not self._permitted(target):
+            return None
+        try:
+            with self._run.away:
+                await asyncio.sleep(pause_s)
+            attempt = self._taken(self._last_place, is_permitted=True)
+        except BaseException:
+            self._return_permission(target)
+            raise
+        if attempt is None:
+            self._again = target.id
+        return attempt
 
     def _may_go_on(self) -> bool:
         if not self._attempts_left():
@@ -155,8 +168,10 @@ class Course:
         a target that is not failing itself.
         """
         made = self._attempts_made()
+        if target.id in self._asked:
+            return True
         if made == 1:
-            return target.id in self._asked or self._plan.standing(target).state is State.UNHEALTHY
+            return self._plan.standing(target).state is State.UNHEALTHY
         return made > 1
 
     def _suits(self, target: Target) -> bool:
@@ -189,19 +204,15 @@ class Course:
         has_others = len(self._plan.targets) > 1
         if self._has_repeated or has_others or not is_quick or now + LONGEST_S >= self._run.request.deadline:
             return None
-        if not self._is_allowed(attempt.target):
-            return None
         self._has_repeated = True
         return self._retries.pause_s(told_s=error.retry_after_s)
 
     async def _queued(self) -> Try | None:
         """An attempt at the first of the full targets to have a slot; None where none has one in time."""
         deadline, slots = self._run.request.deadline, self._rooms.slots
-        self._full = {id: place for id, place in self._full.items() if self._suits(self._plan.targets[place])}
-        while self._full:
+        while full := self._full_targets():
             if self._waits_until is None:
                 self._waits_until = time.monotonic() + self._rules.queue_wait_s
-            full = [self._plan.targets[place] for place in self._full.values()]
             with self._run.away:
                 target = await slots.wait(full, until=min(self._waits_until, deadline))
             if target is None and time.monotonic() >= deadline - CLOCK_SLACK_S:
@@ -212,20 +223,37 @@ class Course:
                 return attempt
         return None
 
-    def _taken(self, place: int, *, has_slot: bool = False, is_hedged: bool = False) -> Try | None:
-        """An attempt at the target in that place, which begins with this; None where it has no room."""
+    def _full_targets(self) -> list[Target]:
+        """Those that had no slot and may still be asked, in the plan's order."""
+        targets = [self._plan.targets[place] for place in self._full.values()]
+        return [target for target in targets if self._suits(target) and self._is_allowed(target)]
+
+    def _taken(
+        self, place: int, *, has_slot: bool = False, is_hedged: bool = False, is_permitted: bool = False
+    ) -> Try | None:
+        """An attempt at the target in that place, which begins with this; None where it has no room, or where it is
+        one more than the budget of further attempts allows. It `is_permitted` where that was asked before.
+        """
         run, target = self._run, self._plan.targets[place]
         if not has_slot and time.monotonic() >= run.request.deadline:
             raise CallerDeadline(Stage.SELECT)
+        is_further = not is_hedged and self._is_further(target)
+        if is_further and not is_permitted and not self._permitted(target):
+            if has_slot:
+                self._rooms.slots.give_back(target)
+            return None
         take = self._rooms.take_beside if has_slot else self._rooms.take
         room = take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
         if isinstance(room, Unroomed):
+            if is_further:
+                self._return_permission(target)
             self._unroomed[target.id] = room
             if room.refusal.reason is Rejection.CONCURRENCY:
                 self._full[target.id] = place
             return None
-        is_further = not is_hedged and self._is_further(target)
-        self._book(target, is_further=is_further)
+        if not is_further and not run.attempts_begun:
+            self._hedges.put(SHARE)
+            self._retries.asked(run.request.tenant, target.id, now=time.monotonic())
         self._asked.add(target.id)
         self._last_place = place
         return run.begin(
@@ -238,13 +266,11 @@ class Course:
             wants_new_connection=isinstance(self._last_error(), KeptConnectionLost),
         )
 
-    def _book(self, target: Target, *, is_further: bool) -> None:
-        tenant = self._run.request.tenant
-        if is_further:
-            self._retries.spend(tenant, target.id)
-        elif not self._run.attempts_begun:
-            self._hedges.put(SHARE)
-            self._retries.asked(tenant, target.id, now=time.monotonic())
+    def _permitted(self, target: Target) -> bool:
+        return self._retries.take(self._run.request.tenant, target.id, now=time.monotonic())
+
+    def _return_permission(self, target: Target) -> None:
+        self._retries.give_back(self._run.request.tenant, target.id, now=time.monotonic())
 
 
 def _interrupted(error: UpstreamError) -> SignalboxError:

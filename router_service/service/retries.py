@@ -33,13 +33,21 @@ class Retries:
         self._of_target(target).put(SHARE)
 
     def allow(self, tenant: str, target: str, *, now: float) -> bool:
-        """Whether there may be a further attempt at `target`; `spend` says that there is."""
+        """Whether there may be a further attempt at `target`."""
         return self._of_caller(tenant, now).has_one(now=now) and self._of_target(target).has_one()
 
-    def spend(self, tenant: str, target: str) -> None:
-        """The attempt that was allowed goes out."""
-        self._callers[tenant].take()
-        self._targets[target].take()
+    def take(self, tenant: str, target: str, *, now: float) -> bool:
+        """The permission for a further attempt at `target`, if there is one."""
+        if not self.allow(tenant, target, now=now):
+            return False
+        self._of_caller(tenant, now).take()
+        self._of_target(target).take()
+        return True
+
+    def give_back(self, tenant: str, target: str, *, now: float) -> None:
+        """The attempt did not begin."""
+        self._of_caller(tenant, now).put(1.0)
+        self._of_target(target).put(1.0)
 
     def succeeded(self, target: str) -> None:
         """A further attempt at `target` was not in vain."""

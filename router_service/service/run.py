@@ -105,7 +105,8 @@ class Run:
                 timer_s=limit_s,
                 left_s=self.request.deadline - now,
                 attempts_left=attempts_left,
-                p95_s=late_after_s,
+                p95_s=usual_s,
+                guess_s=late_after_s,
             ),
         )
         return attempt

@@ -49,6 +49,19 @@ def test_first_answer_timer(timer_s: float, left_s: float, attempts_left: int, p
     assert timer == pytest.approx(expected_s)
 
 
+@pytest.mark.parametrize(
+    ("left_s", "p95_s", "expected_s"),
+    [
+        pytest.param(1.0, 0.0, 0.6, id="others-keep-a-chance"),
+        pytest.param(30.0, 0.0, 10.0, id="a-share-that-is-longer"),
+        pytest.param(1.0, 0.9, 0.9, id="what-was-measured-rules"),
+    ],
+)
+def test_a_guess_leaves_the_next_attempt_time(left_s: float, p95_s: float, expected_s: float) -> None:
+    timer = first_answer_timer_s(timer_s=15.0, left_s=left_s, attempts_left=3, p95_s=p95_s, guess_s=5.0)
+    assert timer == pytest.approx(expected_s)
+
+
 @given(st.floats(0, 1e3), st.floats(0, 1e4), st.integers(1, 8), st.floats(0, 1e3))
 def test_no_timer_is_longer_than_its_limit_or_than_what_is_left(
     timer_s: float, left_s: float, attempts_left: int, p95_s: float

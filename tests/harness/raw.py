@@ -60,7 +60,8 @@ def stream(*events: bytes) -> bytes:
 class Case:
     """What one provider answers, in pieces `pause_s` apart; `keeps` the connection after it.
 
-    `first` is what the first request of all gets instead; `once` closes a kept connection on its second request.
+    `first` is what the first request of all gets instead; `once` closes a kept connection `holds_s` after its second
+    request came.
     `entry` is what else the configuration says of the provider.
     """
 
@@ -70,6 +71,7 @@ class Case:
     pause_s: float = 0.02
     first: Sequence[bytes] | None = None
     once: bool = False
+    holds_s: float = 0.0
     entry: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -106,6 +108,7 @@ def raw_providers(cases: Mapping[str, Case]) -> Iterator[RawProviders]:
             raw.bodies[name] = body
             case = raw.cases[name]
             if is_kept and case.once:
+                is_over.wait(case.holds_s)
                 return False
             pieces = case.streamed if body.get("stream") else case.unary
             if case.first is not None and raw.calls[name] == 1:

@@ -10,11 +10,8 @@ from router_service.service.retries import LONGEST_S, MOST, PER_S, SHARE, SHORTE
 
 
 def granted(retries: Retries, target: str, *, tenant: str = "", now: float = 0.0) -> bool:
-    """Ask for one further attempt, and make it where that is allowed."""
-    if not retries.allow(tenant, target, now=now):
-        return False
-    retries.spend(tenant, target)
-    return True
+    """Ask for one further attempt, and make it where that is permitted."""
+    return retries.take(tenant, target, now=now)
 
 
 def test_a_target_that_fails_all_the_time_gets_a_few_at_once_and_a_share_of_what_it_is_asked() -> None:
