@@ -98,7 +98,9 @@ class ModelEntry(Section):
     rejects: list[Setting] = Field(
         default=[],
         description="What the model refuses to be told: it is left out, or by `routing.unsupported_fields` the model "
-        "is passed over. Whoever forces a tool is never sent to one that rejects `forced_tool_choice`.",
+        "is passed over; `reasoning_off` is the effort `none`. Whoever forces a tool is never sent to one that rejects "
+        "`forced_tool_choice`, nor a prompt that ends with an assistant's message to one that rejects "
+        "`assistant_prefill`.",
         examples=[["temperature", "top_p"]],
     )
     context: Tokens | None = Field(
