@@ -15,6 +15,7 @@ from pathlib import Path
 import uvloop
 
 from router_service.core.simulation import SimulatorSettings
+from router_service.files import read_file
 
 from .behaviours import BehaviourError, parse_behaviours
 from .server import serve, split_address
@@ -85,7 +86,14 @@ def _settings(options: argparse.Namespace, configured: SimulatorSettings) -> Sim
     )
     if options.behaviour is None:
         return settings
-    return replace(settings, behaviours=parse_behaviours(options.behaviour.read_bytes()))
+    return replace(settings, behaviours=parse_behaviours(_behaviours(options.behaviour)))
+
+
+def _behaviours(path: Path) -> bytes:
+    try:
+        return read_file(path)
+    except OSError as e:
+        raise ValueError(f"--behaviour: {path} cannot be read: {e.strerror}") from e
 
 
 def _is_loopback(host: str) -> bool:
