@@ -12,7 +12,6 @@ from router_service.core.decision.regions import is_in
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
 
 FREE = "free"
-OPEN_WEIGHTS = "open_weights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
