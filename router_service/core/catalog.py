@@ -111,6 +111,16 @@ NO_SECRET = Secret(_value="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A model that a provider does not serve from the day `since` on; callers go on asking for it by name."""
+
+    id: str
+    since: date
+    replacement: str = ""
+    """What to ask for instead: a model's name, an alias or a target's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """An account at someone's API."""
 
@@ -150,6 +160,8 @@ class Provider:
     def is_self_hosted(self) -> bool:
         """Whether the operator runs it."""
         return self.tier == LOCAL_TIER
+
+    retired: tuple[Retired, ...] = ()
 
     @property
     def is_usable(self) -> bool:

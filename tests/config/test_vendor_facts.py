@@ -90,3 +90,14 @@ def test_a_model_is_told_nothing_that_it_refuses_and_everything_else(pair: Pair)
     if pair.facts["provider"] in ("openai", "azure") and pair.facts["reasoning"]:
         refused |= SAMPLING_OF_REASONERS
     assert pair.model.rejects == refused
+
+
+def test_who_asks_for_what_was_retired_is_told_when_and_what_to_ask_for() -> None:
+    catalog = shipped().catalog
+    told = {(p.name, r.id): (str(r.since), r.replacement) for p in catalog.providers for r in p.retired}
+    facts = {
+        (f["provider"], f["model"]): (f["retires"], f["replace_with"].replace(" ", "/")) for f in DOCUMENT["retired"]
+    }
+    assert told == facts
+    assert all(catalog.named(replacement) for _, replacement in told.values())
+    assert not any(catalog.named(name) for _, name in told)
