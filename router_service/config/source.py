@@ -58,9 +58,9 @@ class Source:
         place = self.place_of(loc)
         return Problem(file=place.file, line=place.line, path=path_of(place.loc), message=message, hint=hint)
 
-    def warning(self, loc: Loc, message: str) -> str:
+    def warning(self, loc: Loc, message: str, hint: str = "") -> str:
         """A line that tells of something at `loc` which is no mistake."""
-        return str(self.problem(loc, message, ""))
+        return str(self.problem(loc, message, hint))
 
 
 def read(path: Path) -> bytes:
