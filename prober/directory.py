@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-LONGEST_SOCKET_PATH_BYTES = 107
+from router_service.config.addresses import MAX_UNIX_PATH_BYTES
 
 
 class CannotStart(Exception):
@@ -39,7 +39,7 @@ def own_directory(directory: Path) -> Iterator[None]:
 def socket_path(directory: Path) -> Path:
     """The Unix socket's path, free of what a killed prober left there."""
     path = directory.resolve() / "prober.sock"
-    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH_BYTES:
+    if len(os.fsencode(path)) > MAX_UNIX_PATH_BYTES:
         raise CannotStart(f"{path} is too long for a Unix socket; choose a --data-dir with a shorter path")
     path.unlink(missing_ok=True)
     return path

@@ -78,7 +78,7 @@ def main(argv: Sequence[str]) -> int:
     options = ProberOptions.parsed(argv)
     lines = logs.setup(options.log_level)
     try:
-        settings = options.load()
+        settings = options.origin.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
@@ -128,7 +128,7 @@ async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) ->
                 deep.adopt(new)
             feed.changed()
 
-        watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
+        watch = config.Watch(settings, load=options.origin.load, files=options.origin.files, adopt=adopt)
         figures = ProcessFigures(
             lines_lost=lambda: lines.lost_in_all, spans_lost=outlets.spans_lost, reloads=watch.reloads
         )

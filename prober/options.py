@@ -6,11 +6,9 @@ import argparse
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from router_service import config
-from router_service.core.settings import Settings
+from router_service.config import Origin
 from router_service.core.simulation import SimulatorSettings
 from router_service.telemetry import logs
 
@@ -41,17 +39,9 @@ class ProberOptions:
             log_level=arguments.log_level,
         )
 
-    def load(self) -> Settings:
-        """What the configuration file says now. Raises ConfigError."""
-        return config.load(
-            config.find(self.config, os.environ),
-            environ=os.environ,
-            today=datetime.now(UTC).date(),
-            simulator_address=self.simulator_address,
-        )
-
-    def files(self, settings: Settings) -> Sequence[Path]:
-        return config.watched(config.find(self.config, os.environ), settings)
+    @property
+    def origin(self) -> Origin:
+        return Origin(flag=self.config, environ=os.environ, simulator_address=self.simulator_address)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,10 +9,11 @@ import grpc
 
 from router_service.core.settings import ServerSettings
 from router_service.rpc.call import CallFrame
+from router_service.rpc.process import exit_code
 from router_service.rpc.server import StandardServices
 from router_service.service.admission import Admission
 
-GOOD, FAILED, INTERRUPTED = 0, 1, 130
+FAILED = 1
 LEFTOVERS_S = 0.5
 """So long before the end of the drain, calls still running hear from us that the router stops; the library's own word
 at the end has no details."""
@@ -24,11 +25,21 @@ class Stop:
     def __init__(self) -> None:
         self.asked = asyncio.Event()
         self.insisted = asyncio.Event()
-        self.is_interactive = False
+        self._numbers: list[signal.Signals] = []
 
     def heard(self, number: signal.Signals) -> None:
         (self.insisted if self.asked.is_set() else self.asked).set()
-        self.is_interactive = self.is_interactive or number == signal.SIGINT
+        self._numbers.append(number)
+
+    @property
+    def is_interactive(self) -> bool:
+        """Whether somebody pressed Ctrl-C, and waits."""
+        return signal.SIGINT in self._numbers
+
+    @property
+    def exit_code(self) -> int:
+        """Ended at once, calls were cut off, which is no good end."""
+        return FAILED if self.insisted.is_set() else exit_code(self._numbers)
 
 
 async def serve_until_told(
@@ -61,9 +72,7 @@ async def serve_until_told(
         if insisting.done():
             await server.stop(0)
         insisting.cancel()
-    if stop.insisted.is_set():
-        return FAILED
-    return INTERRUPTED if stop.is_interactive else GOOD
+    return stop.exit_code
 
 
 def _give_up(admission: Admission, frame: CallFrame) -> None:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
@@ -20,6 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
+from router_service.config import Origin
 from router_service.core.budget import BudgetRules
 from router_service.core.events import Audience
 from router_service.core.settings import ServerSettings, Settings, TelemetrySettings
@@ -82,17 +82,10 @@ class ServeOptions:
     lame_duck_s: float | None = None
     log_level: str = "info"
 
-    def load(self) -> Settings:
-        """What the file says now. Raises ConfigError."""
-        return config.load(
-            config.find(self.config, os.environ),
-            environ=os.environ,
-            today=datetime.now(UTC).date(),
-            simulator_address=self.simulator_address or SimulatorSettings().address,
-        )
-
-    def files(self, settings: Settings) -> Sequence[Path]:
-        return config.watched(config.find(self.config, os.environ), settings)
+    @property
+    def origin(self) -> Origin:
+        address = self.simulator_address or SimulatorSettings().address
+        return Origin(flag=self.config, environ=os.environ, simulator_address=address)
 
 
 def serve(options: ServeOptions) -> int:
@@ -100,7 +93,7 @@ def serve(options: ServeOptions) -> int:
     lines = logs.setup(options.log_level)
     raise_open_files()
     try:
-        settings = options.load()
+        settings = options.origin.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
@@ -196,7 +189,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         servicer.adopt(max_attempts=routing.max_attempts)
 
     adopt(settings)
-    watch = config.Watch(settings, load=options.load, files=options.files, adopt=adopt)
+    watch = config.Watch(settings, load=options.origin.load, files=options.origin.files, adopt=adopt)
     gauges = RouterGauges(
         in_flight=lambda: admission.in_flight,
         attempts_in_flight=rooms.slots.in_flight,

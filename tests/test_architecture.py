@@ -22,12 +22,13 @@ STUBS = "stubs"
 # A row may import the parts that are named: all of their modules, or only those listed.
 TABLE: Mapping[str, Mapping[str, frozenset[str]]] = {
     "core": {},
-    "config": {"core": ALL},
+    "files": {},
+    "config": {"core": ALL, "files": ALL},
     "telemetry": {"core": ALL},
     "store": {"core": ALL, "telemetry": ALL},
     "providers": {"core": ALL, "telemetry": ALL},
-    "simulator": {"core": ALL},
-    "rpc": {"core": ALL, "telemetry": ALL, STUBS: ALL},
+    "simulator": {"core": ALL, "files": ALL},
+    "rpc": {"core": ALL, "files": ALL, "telemetry": ALL, STUBS: ALL},
     "health": {"core": ALL, "rpc": ALL, "telemetry": ALL, STUBS: ALL},
     "analytics": {"core": ALL, "store": PROTOCOLS["store"], "telemetry": ALL},
     "service": {"core": ALL, **PROTOCOLS, "health": frozenset({"board"}), "telemetry": ALL},

@@ -18,6 +18,7 @@ from router_service.commands.failure import ExitCode, usage_failure
 from router_service.commands.streams import say
 from router_service.commands.tables import console, counted
 from router_service.config import Checked, Form, Imported, Problem
+from router_service.files import read_file
 
 FOREIGN = click.Choice(["litellm"])
 PLAIN_WIDTH = 160
@@ -85,7 +86,7 @@ def export_command(*, form: str, config: str | None) -> None:
 def import_command(*, origin: str, file: Path) -> None:
     """Turn another program's configuration FILE into one of ours, on stdout; what has no place in it is named."""
     try:
-        content = file.read_bytes()
+        content = read_file(file)
     except OSError as error:
         raise usage_failure(f"{file} cannot be read: {error.strerror}", field="FILE") from error
     imported = _imported(content, file)

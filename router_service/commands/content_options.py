@@ -15,6 +15,7 @@ from signalbox.v1.router_pb2 import CompleteRequest
 from signalbox_client import showing, tool
 
 from router_service.commands import options
+from router_service.files import read_file
 
 HTTPS = "https://"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -131,7 +132,7 @@ def _json(path: Path) -> object:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as error:
         raise click.BadParameter(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:

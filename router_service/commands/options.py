@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from tempfile import TemporaryFile
 
 import click
+
+from router_service.commands.failure import usage_failure
+from router_service.rpc.process import CannotSayReady, check_ready_file
 
 
 def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
@@ -25,16 +27,18 @@ def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str
     return value
 
 
-def _may_be_written(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
-    """The callback of the ready file: that it cannot be written is said at once and not when everything runs."""
-    if value is None:
-        return None
+def check_ready(path: Path) -> None:
+    """That the ready file cannot be written is said at once, and not when everything runs. Raises a Failure."""
     try:
-        value.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=value.parent):
-            return value
-    except OSError as error:
-        raise click.BadParameter(f"{value} cannot be written: {error.strerror}") from error
+        check_ready_file(path)
+    except CannotSayReady as error:
+        raise usage_failure(str(error), field="--ready-file") from error
+
+
+def _ready(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None:
+        check_ready(value)
+    return value
 
 
 config = click.option(
@@ -67,7 +71,7 @@ prober = click.option(
 ready_file = click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    callback=_may_be_written,
+    callback=_ready,
     help="Written once it serves, with the addresses and the process id.",
 )
 

@@ -1,14 +1,12 @@
-"""`signalbox providers`: what is configured, what is missing to use it, and how it is."""
+"""`signalbox providers`: what a running router has, what is missing to use it, and how it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from google.protobuf.timestamp_pb2 import Timestamp
 from rich.table import Table
 from rich.text import Text
 from signalbox.v1.health_feed_pb2 import (
@@ -16,29 +14,22 @@ from signalbox.v1.health_feed_pb2 import (
     HEALTH_STATE_HEALTHY,
     HEALTH_STATE_RECOVERING,
     HEALTH_STATE_UNHEALTHY,
-    HEALTH_STATE_UNKNOWN,
     HealthState,
     QuotaWindow,
     Snapshot,
-    TargetHealth,
 )
+from signalbox_client.endpoint import router_address
 
 from router_service.commands import options
-from router_service.commands.calling import find_prober, prober_client
+from router_service.commands.calling import admin_client, find_prober, prober_client
 from router_service.commands.configuration import config_or_simulated, load_settings
-from router_service.commands.failure import Failure
+from router_service.commands.failure import ExitCode, Failure
 from router_service.commands.figures import MISSING, seconds
+from router_service.commands.provider_rows import LastProbe, ProviderRow, configured_rows, served_rows
 from router_service.commands.streams import say
 from router_service.commands.tables import bare_table, console
-from router_service.core.catalog import Catalog, Provider
-
-WORST_FIRST = (
-    HEALTH_STATE_UNHEALTHY,
-    HEALTH_STATE_DEGRADED,
-    HEALTH_STATE_RECOVERING,
-    HEALTH_STATE_UNKNOWN,
-    HEALTH_STATE_HEALTHY,
-)
+from router_service.core.catalog import Catalog
+from router_service.core.settings import ProberSettings, Settings
 
 SHOWN_MODELS, WIDTH = 3, 160
 STATE_STYLES = {
@@ -51,49 +42,48 @@ STATE_STYLES = {
 
 @click.command
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@options.config
+@options.router
+@click.option("--config", metavar="FILE", help="List what this file says instead, and ask no router.")
 @options.prober
 @options.data_dir
-def command(*, as_json: bool, config: str | None, prober_address: str | None, data_dir: Path) -> None:
-    """List the configured providers, which keys they want, and what the prober says of them."""
-    settings = load_settings(config_or_simulated(config))
-    snapshot = _snapshot(prober_address, data_dir, settings.prober.address)
-    rows = provider_rows(settings.catalog, snapshot)
+def command(
+    *, as_json: bool, address: str | None, config: str | None, prober_address: str | None, data_dir: Path
+) -> None:
+    """List the providers of the running router, and what the prober says of them.
+
+    Without a router it is those of the configuration here, which is said.
+    """
+    rows = _rows(address, config, prober_address, data_dir)
     if as_json:
         click.echo(json.dumps({"items": [_item(row) for row in rows]}, ensure_ascii=False))
     else:
         console(plain_width=WIDTH).print(_table(rows))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastProbe:
-    """The newest probe of a provider. `error` is a class and a status, and empty after a good one."""
-
-    time: Timestamp
-    is_ok: bool
-    total_s: float
-    error: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderRow:
-    """A configured provider with what is known of it; `health` is that of its worst target.
-
-    `free_left` is its free window as the prober reports it, None where it has none or nobody reports it.
-    """
-
-    provider: Provider
-    models: Sequence[str]
-    health: HealthState.ValueType
-    free_left: QuotaWindow | None
-    last_probe: LastProbe | None
+def _rows(address: str | None, config: str | None, prober_address: str | None, data_dir: Path) -> Sequence[ProviderRow]:
+    if config is None:
+        try:
+            with admin_client(address) as client:
+                targets = list(client.list_targets())
+        except Failure as failure:
+            if failure.ending is not ExitCode.UNREACHABLE:
+                raise
+            say(f"signalbox: no router at {router_address(address)}: this is what the configuration here says")
+        else:
+            here = _here()
+            configured = ProberSettings().address if here is None else here.prober.address
+            known = Catalog(()) if here is None else here.catalog
+            return served_rows(targets, known, _snapshot(prober_address, data_dir, configured))
+    settings = load_settings(config_or_simulated(config))
+    return configured_rows(settings.catalog, _snapshot(prober_address, data_dir, settings.prober.address))
 
 
-def provider_rows(catalog: Catalog, snapshot: Snapshot) -> list[ProviderRow]:
-    """One row for each provider, in the order of the configuration."""
-    by_target = {health.target: health for health in snapshot.targets}
-    windows = {health.provider: health.windows for health in snapshot.providers}
-    return [_row(p, catalog, by_target, windows.get(p.name, ())) for p in catalog.providers]
+def _here() -> Settings | None:
+    """The configuration here, None where it cannot be used: the router goes by its own."""
+    try:
+        return load_settings(config_or_simulated(None))
+    except Failure:
+        return None
 
 
 def _snapshot(flag: str | None, data_dir: Path, configured: str) -> Snapshot:
@@ -107,43 +97,15 @@ def _snapshot(flag: str | None, data_dir: Path, configured: str) -> Snapshot:
         return Snapshot()
 
 
-def _row(
-    provider: Provider, catalog: Catalog, by_target: Mapping[str, TargetHealth], windows: Iterable[QuotaWindow]
-) -> ProviderRow:
-    targets = [target for target in catalog.targets if target.provider.name == provider.name]
-    known = [by_target[target.id] for target in targets if target.id in by_target]
-    states = {health.state for health in known} if provider.is_usable else set()
-    return ProviderRow(
-        provider=provider,
-        models=[target.model.id for target in targets],
-        health=next((state for state in WORST_FIRST if state in states), HEALTH_STATE_UNKNOWN),
-        free_left=next((window for window in windows if window.free), None),
-        last_probe=_last_probe(known),
-    )
-
-
-def _last_probe(known: Iterable[TargetHealth]) -> LastProbe | None:
-    probed = [health for health in known if health.HasField("last_probe_time")]
-    if not probed:
-        return None
-    newest = max(probed, key=lambda health: health.last_probe_time.ToNanoseconds())
-    return LastProbe(
-        time=newest.last_probe_time,
-        is_ok=newest.last_probe.ok,
-        total_s=newest.last_probe.total.ToNanoseconds() / 1e9,
-        error="" if newest.last_probe.ok else newest.last_error,
-    )
-
-
 def _item(row: ProviderRow) -> dict[str, object]:
     """The documented shape."""
     return {
-        "name": row.provider.name,
-        "dialect": row.provider.dialect,
-        "tier": row.provider.tier,
-        "state": _state(row.provider),
-        "key_env": list(row.provider.key_env),
-        "key_page": row.provider.key_page or None,
+        "name": row.name,
+        "dialect": row.dialect,
+        "tier": row.tier,
+        "state": row.state,
+        "key_env": list(row.key_env),
+        "key_page": row.key_page or None,
         "models": list(row.models),
         "health": state_name(row.health),
         "free_left": _window_item(row.free_left) if row.free_left else None,
@@ -162,14 +124,6 @@ def _probe_item(probe: LastProbe) -> dict[str, object]:
 
 def _window_item(window: QuotaWindow) -> dict[str, object]:
     return {"unit": window.unit, "remaining": window.remaining, "limit": window.limit}
-
-
-def _state(provider: Provider) -> str:
-    if not provider.is_enabled:
-        return "off"
-    if not provider.is_usable:
-        return "no_key"
-    return "ready" if provider.is_callable else "unsupported"
 
 
 def state_name(state: HealthState.ValueType) -> str:
@@ -191,26 +145,16 @@ def _table(rows: Sequence[ProviderRow]) -> Table:
     shown.add_column("last probe", overflow="fold")
     for row in rows:
         free = [_window_text(row.free_left)] if has_windows else []
-        state = _state(row.provider)
         shown.add_row(
-            row.provider.name,
-            Text(state.replace("_", " "), style="" if state == "ready" else "dim"),
-            _needs(row.provider),
+            row.name,
+            Text(row.state.replace("_", " "), style="" if row.state == "ready" else "dim"),
+            row.key_from,
             _models_text(row.models),
             Text(state_name(row.health), style=STATE_STYLES.get(row.health, "")),
             *free,
             _probe_text(row.last_probe),
         )
     return shown
-
-
-def _needs(provider: Provider) -> str:
-    """Where its key and the rest of its address come from; where one gets a key, as long as there is none."""
-    names = " or ".join(provider.key_env) or provider.key_file
-    needed = " and ".join([*provider.missing_variables, *([names] if names else [])])
-    if not provider.is_usable and provider.key_page:
-        return f"{needed} ({provider.key_page})"
-    return needed or "needs none"
 
 
 def _models_text(models: Sequence[str]) -> str:

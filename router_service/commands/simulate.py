@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import click
 
 from router_service.commands.configuration import config_or_simulated, load_settings
-from router_service.commands.failure import usage_failure
-from router_service.rpc.process import CannotSayReady, check_ready_file, raise_open_files
+from router_service.commands.options import check_ready
+from router_service.rpc.process import raise_open_files
 from router_service.simulator import program
 
 
@@ -29,14 +28,7 @@ def command(arguments: Sequence[str]) -> int:
     except SystemExit as ending:  # The parser has said what is wrong, or what was asked for.
         return ending.code if isinstance(ending.code, int) else 0
     if options.ready_file is not None:
-        _check(options.ready_file)
+        check_ready(options.ready_file)
     settings = load_settings(config_or_simulated(options.config))
     raise_open_files()
     return program.run(options, settings.simulator)
-
-
-def _check(ready_file: Path) -> None:
-    try:
-        check_ready_file(ready_file)
-    except CannotSayReady as error:
-        raise usage_failure(str(error), field="--ready-file") from error

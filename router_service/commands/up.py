@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from router_service.commands.configuration import config_or_simulated, find_conf
 from router_service.commands.demonstration import Addresses, Door, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
 from router_service.commands.invocation import program
-from router_service.commands.modules import module_command
+from router_service.commands.modules import tethered_command
 from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
@@ -189,7 +189,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     prober = await supervisor.start(
         Part(
             name="prober",
-            command=_tethered("prober", common, STOP_S),
+            command=tethered_command("prober", common, stop_s=STOP_S),
             address_flag="--prober-address",
             address=wishes.prober_address,
             stop_s=STOP_S,
@@ -199,7 +199,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     router = await supervisor.start(
         Part(
             name="router",
-            command=_tethered("router_service", ["serve", *common, "--lame-duck", "0"], router_stop_s),
+            command=tethered_command("router_service", ["serve", *common, "--lame-duck", "0"], stop_s=router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
             stop_s=router_stop_s,
@@ -211,18 +211,13 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
     return Part(
         name="simulator",
-        command=_tethered(
-            "router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory), STOP_S
+        command=tethered_command(
+            "router_service.simulator", _behaviour_arguments(wishes.settings.simulator, directory), stop_s=STOP_S
         ),
         address_flag="--simulator-address",
         address=wishes.simulator_address,
         stop_s=STOP_S,
     )
-
-
-def _tethered(module: str, arguments: Sequence[str], stop_s: float) -> tuple[str, ...]:
-    """The command line for a module of ours that ends with this process, also where that is killed."""
-    return tuple(module_command("router_service.commands.tethered", [str(stop_s), module, *arguments]))
 
 
 def _behaviour_arguments(settings: SimulatorSettings, directory: Path) -> list[str]:

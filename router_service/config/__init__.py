@@ -4,6 +4,7 @@ from router_service.config.check import Chain, Checked, check
 from router_service.config.export import Form, exported, shown
 from router_service.config.litellm import Imported, imported
 from router_service.config.load import find, load, simulated, watched
+from router_service.config.origin import Origin
 from router_service.config.problem import ConfigError, Problem
 from router_service.config.remainder import LeftOut
 from router_service.config.schema import schema
@@ -16,6 +17,7 @@ __all__ = [
     "Form",
     "Imported",
     "LeftOut",
+    "Origin",
     "Problem",
     "Watch",
     "check",

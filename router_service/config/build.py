@@ -19,6 +19,7 @@ from router_service.config.source import Source
 from router_service.config.surroundings import Surroundings
 from router_service.config.targets import targets_of
 from router_service.config.vain import about_capabilities, about_dialects, about_rules, about_selectors, about_skipped
+from router_service.config.vain_rules import about_noughts, about_shadows, about_unknown_tenants
 from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog
 from router_service.core.settings import (
@@ -51,6 +52,9 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         *about_capabilities(source),
         *about_selectors(source, policy, targets),
         *about_rules(policy.rules, targets),
+        *about_shadows(source, policy.rules),
+        *about_unknown_tenants(source),
+        *about_noughts(source),
         *about_tenants(source, tenants, targets),
         *retirements,
     )

@@ -41,7 +41,9 @@ Setting = Literal[
     "frequency_penalty",
     "presence_penalty",
     "reasoning_effort",
+    "reasoning_off",
     "forced_tool_choice",
+    "assistant_prefill",
 ]
 Compliance = Literal["gdpr", "eu_data_residency", "soc2", "hipaa"]
 Unit = Literal["requests", "tokens", "neurons", "usd"]

@@ -20,7 +20,7 @@ from router_service.config.fields import (
     WebPage,
 )
 from router_service.config.limit_entry import FreeEntry, LimitEntry
-from router_service.config.model_entry import ModelEntry, SpeedEntry
+from router_service.config.model_entry import ModelEntry, RetiredEntry, SpeedEntry
 from router_service.core.catalog import Timeouts
 
 # The defaults stand once, in core.
@@ -126,4 +126,9 @@ class ProviderEntry(Section):
     models: Annotated[list[ModelEntry], Field(min_length=1, max_length=10_000)] = Field(
         description="The models that the provider is called for.",
         examples=[[{"id": "openai/gpt-oss-120b"}]],
+    )
+    retired: Annotated[list[RetiredEntry], Field(max_length=10_000)] = Field(
+        default=[],
+        description="Models that it has given up, for the answer to those who still ask for them.",
+        examples=[[{"id": "gpt-last", "since": "2026-10-23", "replacement": "gpt-next"}]],
     )

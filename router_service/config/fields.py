@@ -113,11 +113,6 @@ Name = Annotated[
     AfterValidator(_matching(_NAME, "is not a name", "small letters, digits, - and _, at most 63, such as groq-eu")),
     WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"}),
 ]
-SimulatedName = Annotated[
-    str,
-    AfterValidator(_matching(rf"\*|{_NAME}", "is not a name", "a simulated provider's name, or * for all others")),
-    WithJsonSchema({"type": "string", "pattern": rf"^(\*|{_NAME})$"}),
-]
 EnvironmentName = Annotated[
     str,
     AfterValidator(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from router_service.config.entries import ProviderEntry
 from router_service.core.catalog import Secret
+from router_service.files import read_file
 
 MAX_KEY_BYTES = 16 * 1024
 NO_KEY = Secret(_value="")
@@ -23,8 +24,7 @@ def fetch_key(entry: ProviderEntry, environ: Mapping[str, str], directory: Path)
     if entry.key_file is None:
         return NO_KEY, ""
     try:
-        with (directory / entry.key_file).open("rb") as file:
-            content = file.read(MAX_KEY_BYTES)
+        content = read_file(directory / entry.key_file, most_bytes=MAX_KEY_BYTES)
     except FileNotFoundError:
         return NO_KEY, ""
     except OSError as e:

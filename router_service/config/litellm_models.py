@@ -20,7 +20,7 @@ PLACE_KEYS = ("key_page", "region", "compliance", "sla", "speed")
 """What of a shipped provider holds at its own address alone. Limits and free windows are the operator's to add."""
 MOST_A_MINUTE = 10**12
 RATES = {"rpm": "requests", "tpm": "tokens"}
-PARAMETERS = ("model", "api_base", "base_url", "api_key", "weight", *RATES)
+PARAMETERS = ("model", "api_base", "base_url", "api_key", "custom_llm_provider", "weight", *RATES)
 ELSEWHERE = {
     "api_version": "no dialect here asks for one",
     "aws_region_name": "set the variable AWS_REGION",
@@ -31,6 +31,8 @@ ELSEWHERE = {
     "max_parallel_requests": "see the provider's max_concurrency",
 }
 """What has its place in the environment or in another section."""
+MOST_OF_AN_ADDRESS = 100
+"""So many characters of an address go into the name of a variable, which may have 128."""
 _GROUP = re.compile(r"[!-)+-~]{1,200}")
 """A model's name as this configuration has it, without `*`, which is LiteLLM's for any."""
 
@@ -54,6 +56,7 @@ class Models:
         self._shipped = shipped
         self._providers: dict[Account, Entry] = {}
         self._models: dict[str, Entry] = {}
+        self._addresses: dict[str, str] = {}
 
     @property
     def providers(self) -> tuple[Entry, ...]:
@@ -62,7 +65,7 @@ class Models:
     def add(self, entry: Value, loc: Loc) -> None:
         """Carry one deployment over, or note why it cannot be."""
         group, at_model = at(entry, "model_name"), (*loc, "litellm_params", "model")
-        name = at(entry, "litellm_params", "model")
+        name = _full_name(at(entry, "litellm_params"))
         if not isinstance(group, str) or not _GROUP.fullmatch(group) or group == "auto":
             self._remainder.note((*loc, "model_name"), "only plain names are; name each model, not a wildcard")
             return
@@ -100,46 +103,51 @@ class Models:
                 names.append(group)
 
     def _account(self, home: Home, params: Value, loc: Loc) -> Account | None:
-        base_url, is_own = self._base_url(home, params, loc)
+        base_url = self._base_url(home, params, loc)
         if not base_url:
             return None
-        key_env = self._key_env(home, at(params, "api_key"), (*loc, "api_key"), has_own_address=is_own)
+        key_env = self._key_env(home, base_url, at(params, "api_key"), (*loc, "api_key"))
         if key_env and is_plain_http_to_far(base_url):
             self._remainder.note((*loc, "api_base"), "the key would cross networks over plain http; use https")
             return None
         return Account(home=home.provider, base_url=base_url, key_env=key_env)
 
-    def _base_url(self, home: Home, params: Value, loc: Loc) -> tuple[str, bool]:
-        """The address, empty where there is none, and whether the file itself gives it."""
+    def _base_url(self, home: Home, params: Value, loc: Loc) -> str:
+        """The address that the file gives, else the shipped one; empty where there is none."""
         shipped = at(home.known_provider, "base_url")
         key = "api_base" if at(params, "api_base") is not None else "base_url"
         given = at(params, key)
         if given is None and isinstance(shipped, str):
-            return shipped, False
+            return shipped
         if given is None:
             self._remainder.note((*loc, "model"), "its provider is not a shipped one, and no api_base is given")
-            return "", False
+            return ""
         variable = variable_in(given)
         address = f"${{{variable}}}" if variable else given
         try:
-            return checked_base_url(_completed(address, home, shipped)), True
+            return checked_base_url(_completed(address, home, shipped))
         except Refusal as refusal:
             self._remainder.note((*loc, key), f"as an address, it {refusal}")
-            return "", False
+            return ""
 
-    def _key_env(self, home: Home, given: Value, loc: Loc, *, has_own_address: bool) -> tuple[str, ...]:
-        """The variables that hold the key. A shipped provider's own key never goes to another address unasked."""
-        shipped = at(home.known_provider, "key_env")
-        usual = (
-            tuple(map(str, shipped)) if isinstance(shipped, list) else (shipped,) if isinstance(shipped, str) else ()
-        )
+    def _key_env(self, home: Home, base_url: str, given: Value, loc: Loc) -> tuple[str, ...]:
+        """The variables that hold the key. What holds a shipped provider's own goes to that one's address alone."""
         if variable := variable_in(given):
             return (variable,)
+        usual = _names(at(home.known_provider, "key_env"))
+        is_at_home = base_url == at(home.known_provider, "base_url")
         if given is None:
-            return () if has_own_address else usual
-        named = usual or (re.sub(r"[^A-Z0-9]", "_", home.provider.upper()) + "_API_KEY",)
+            return usual if is_at_home else ()
+        named = usual if is_at_home and usual else (self._variable_for(base_url),)
         self._remainder.note(loc, f"keys do not stand in a file; put it into the variable {named[0]}")
         return named
+
+    def _variable_for(self, base_url: str) -> str:
+        """A variable for the key of this address and no other."""
+        name = re.sub(r"[^A-Z0-9]+", "_", base_url.partition("://")[2].upper() or base_url.upper()).strip("_")
+        stem = f"KEY_FOR_{name[:MOST_OF_AN_ADDRESS]}"
+        names = (stem, *(f"{stem}_{number}" for number in range(2, len(self._addresses) + 3)))
+        return next(name for name in names if self._addresses.setdefault(name, base_url) == base_url)
 
     def _provider(self, account: Account, home: Home) -> Entry:
         if account in self._providers:
@@ -184,6 +192,21 @@ class Models:
     def _weight(self, target: str, weight: Value) -> None:
         if isinstance(weight, int | float) and not isinstance(weight, bool) and 0 <= weight <= 1_000:
             self.shares[target] = weight
+
+
+def _full_name(params: Value) -> Value:
+    """The model's name with its provider, which LiteLLM also takes apart from it."""
+    model, provider = at(params, "model"), at(params, "custom_llm_provider")
+    if not (isinstance(model, str) and isinstance(provider, str)) or model.startswith(f"{provider}/"):
+        return model
+    return f"{provider}/{model}"
+
+
+def _names(given: Value) -> tuple[str, ...]:
+    """The entries of a list of text, which may stand for one by itself."""
+    if isinstance(given, list):
+        return tuple(map(str, given))
+    return (given,) if isinstance(given, str) else ()
 
 
 def _completed(address: Value, home: Home, shipped: Value) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from pydantic import Field
@@ -19,6 +20,23 @@ from router_service.config.fields import (
     TokensPerSecond,
     UsdPerMillion,
 )
+from router_service.core.catalog import Retired
+
+
+class RetiredEntry(Section):
+    """A model that a provider no longer serves. Who asks for it is told so, and what to ask for instead."""
+
+    id: ModelId = Field(description="The name that the provider knew the model by.", examples=["gpt-last"])
+    since: Day = Field(description="The first day on which the provider does not serve it.", examples=["2026-10-23"])
+    replacement: ModelId | None = Field(
+        default=None,
+        description="What to ask for instead: a model's name, an alias or a target, of any provider.",
+        examples=["gpt-next"],
+    )
+
+    def retired(self) -> Retired:
+        """The model that the entry stands for."""
+        return Retired(id=self.id, since=date.fromisoformat(self.since), replacement=self.replacement or "")
 
 
 class LongContextEntry(Section):
@@ -98,7 +116,9 @@ class ModelEntry(Section):
     rejects: list[Setting] = Field(
         default=[],
         description="What the model refuses to be told: it is left out, or by `routing.unsupported_fields` the model "
-        "is passed over. Whoever forces a tool is never sent to one that rejects `forced_tool_choice`.",
+        "is passed over; `reasoning_off` is the effort `none`. Whoever forces a tool is never sent to one that rejects "
+        "`forced_tool_choice`, nor a prompt that ends with an assistant's message to one that rejects "
+        "`assistant_prefill`.",
         examples=[["temperature", "top_p"]],
     )
     context: Tokens | None = Field(

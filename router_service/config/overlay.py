@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from router_service.config.problem import Loc
 from router_service.config.source import Place, Source, Value
 
-NAMED_LISTS: Mapping[tuple[str, ...], str] = {("providers",): "name", ("providers", "models"): "id"}
+NAMED_LISTS: Mapping[tuple[str, ...], str] = {
+    ("providers",): "name",
+    ("providers", "models"): "id",
+    ("providers", "retired"): "id",
+}
 """Lists whose items are merged by a key, by path without indices. All other lists replace each other."""
 
 

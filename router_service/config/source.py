@@ -13,6 +13,7 @@ from yaml.constructor import SafeConstructor
 from yaml.reader import Reader
 
 from router_service.config.problem import ConfigError, Loc, Problem, path_of
+from router_service.files import read_file
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
@@ -57,18 +58,18 @@ class Source:
         place = self.place_of(loc)
         return Problem(file=place.file, line=place.line, path=path_of(place.loc), message=message, hint=hint)
 
-    def warning(self, loc: Loc, message: str) -> str:
+    def warning(self, loc: Loc, message: str, hint: str = "") -> str:
         """A line that tells of something at `loc` which is no mistake."""
-        return str(self.problem(loc, message, ""))
+        return str(self.problem(loc, message, hint))
 
 
 def read(path: Path) -> bytes:
     """The file's bytes. Raises ConfigError where it cannot be read; one byte over the limit is enough to know."""
     try:
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
+        return read_file(path, most_bytes=MAX_BYTES + 1)
     except OSError as e:
-        reason = (e.strerror or type(e).__name__).lower()
+        reason = e.strerror or type(e).__name__
+        reason = f"{reason[:1].lower()}{reason[1:]}"
         raise _whole_file(
             str(path), f"cannot be read: {reason}", "name a file with --config or $SIGNALBOX_CONFIG"
         ) from e

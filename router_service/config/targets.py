@@ -86,6 +86,7 @@ def _provider(entry: ProviderEntry, around: Surroundings) -> tuple[Provider, str
         sla=entry.sla,
         open_weights=entry.open_weights,
         speed=_speed(entry.speed),
+        retired=tuple(model.retired() for model in entry.retired),
         deviations=entry.deviations.deviations(is_local=entry.tier == LOCAL_TIER),
     )
     addressed, odd_address = _addressed(provider, around)

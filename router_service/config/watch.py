@@ -40,6 +40,7 @@ class Watch:
         files: Callable[[Settings], Iterable[Path]],
         adopt: Callable[[Settings], None],
     ) -> None:
+        self._started_with = settings
         self._settings = settings
         self._load = load
         self._files = files
@@ -102,7 +103,7 @@ class Watch:
             return
         for warning in settings.warnings:
             logger.warning("%s", warning)
-        if named := _needing_restart(self._settings, settings):
+        if named := _needing_restart(self._started_with, settings):
             logger.warning("what changed in %s holds from the next start on", ", ".join(named))
         self._settings = settings
         self._adopt(settings)
@@ -115,7 +116,7 @@ class Watch:
 
 
 def _needing_restart(old: Settings, new: Settings) -> list[str]:
-    """The sections whose values are read once, at the start, and differ."""
+    """The sections whose values are read once, at the start, and are others than they were then."""
     pairs = {
         "server": (old.server, new.server),
         "prober and health": (old.prober, new.prober),

@@ -16,6 +16,10 @@ LOCAL_TIER = "local"
 FORCED_TOOL_CHOICE, IMAGE_URI = "forced_tool_choice", "image_uri"
 """Capabilities that follow from others where nothing says otherwise: to call a tool because it has to, and to look at
 a picture at an address."""
+ASSISTANT_PREFILL, REASONING_OFF = "assistant_prefill", "reasoning_off"
+"""What newer models refuse: a prompt that ends with words of theirs, and the effort `none`. All others are taken to be
+able to be sent the one and told the other; what comes of it is another matter, as CONTINUES_TEXT says.
+"""
 BUILT_DIALECTS = frozenset({"openai"})
 """The wire formats that requests can be sent in. Targets of others are planned with and never called."""
 
@@ -107,6 +111,16 @@ NO_SECRET = Secret(_value="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Retired:
+    """A model that a provider does not serve from the day `since` on; callers go on asking for it by name."""
+
+    id: str
+    since: date
+    replacement: str = ""
+    """What to ask for instead: a model's name, an alias or a target's id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """An account at someone's API."""
 
@@ -147,6 +161,8 @@ class Provider:
         """Whether the operator runs it."""
         return self.tier == LOCAL_TIER
 
+    retired: tuple[Retired, ...] = ()
+
     @property
     def is_usable(self) -> bool:
         """False when its key, or a part of its address, is not in the environment: it is then skipped, no error."""
@@ -182,8 +198,8 @@ class Model:
     retires: date | None = None
     replacement: str = ""
     rejects: frozenset[str] = frozenset()
-    """What it refuses to be told although its dialect has a word for it: fields of a request's `Generation`, and
-    FORCED_TOOL_CHOICE.
+    """What it refuses to be told although its dialect has a word for it: fields of a request's `Generation`,
+    FORCED_TOOL_CHOICE, ASSISTANT_PREFILL and REASONING_OFF.
     """
 
 
@@ -209,11 +225,13 @@ class Target:
             found.add(FORCED_TOOL_CHOICE)
         if "vision" in told and deviations.fetches_images:
             found.add(IMAGE_URI)
+        if ASSISTANT_PREFILL not in self.model.rejects:
+            found.add(ASSISTANT_PREFILL)
         return frozenset(found)
 
     @cached_property
     def untaken_fields(self) -> frozenset[str]:
-        """The fields of a request's `Generation` that it is never sent."""
+        """The fields of a request's `Generation` that it is never sent, and REASONING_OFF where it is not told that."""
         untaken = set(self.model.rejects)
         if self.provider.deviations.seed_field is SeedField.NONE:
             untaken.add("seed")

@@ -5,25 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from router_service.core.catalog import Target
+from router_service.core.catalog import REASONING_OFF, Target
 from router_service.core.chat import Generation, Prompt
 
 ADJUSTABLE = ("temperature", "top_p", "seed", "stop", "frequency_penalty", "presence_penalty", "reasoning_effort")
 """The fields of a request's `Generation` that a target may not take, by the names of the wire contract. How long the
 answer may be is taken by all.
 """
+NO_EFFORT = "none"
 _PLAIN = Generation()
 _DEFAULTS = {name: getattr(_PLAIN, name) for name in ADJUSTABLE}
 
 
 def adjusted(generation: Generation) -> frozenset[str]:
-    """The adjustable fields that are set."""
-    return frozenset([name for name in ADJUSTABLE if _is_set(generation, name)])
+    """The adjustable fields that are set, and REASONING_OFF where the model is told not to reason."""
+    names = [name for name in ADJUSTABLE if _is_set(generation, name)]
+    return frozenset([*names, REASONING_OFF] if generation.reasoning_effort == NO_EFFORT else names)
 
 
 def fitted(prompt: Prompt, target: Target) -> tuple[Prompt, tuple[str, ...]]:
     """The prompt as the target can take it, and the fields of its `Generation` that were left out for that."""
     untaken, generation = target.untaken_fields, prompt.generation
+    if REASONING_OFF in untaken and generation.reasoning_effort == NO_EFFORT:
+        untaken |= {"reasoning_effort"}
     dropped = tuple([name for name in ADJUSTABLE if name in untaken and _is_set(generation, name)])
     if not dropped:
         return prompt, ()

@@ -45,7 +45,6 @@ class Routing:
     preferred_capabilities: frozenset[str] = frozenset()
     allow_paid_embeddings: bool = False
     decision_id: str = ""
-    mock: bool = False
 
     def over(self, earlier: Routing) -> Routing:
         """These wishes, and those of `earlier` wherever these leave something open."""

@@ -105,6 +105,7 @@ class _TellingConnector(aiohttp.TCPConnector):
 
     def __init__(self, resolver: AbstractResolver) -> None:
         super().__init__(limit=0, resolver=resolver, keepalive_timeout=KEEP_ALIVE_S)
+        # aiohttp makes the protocol of each connection by it.
         self._factory = self._handler  # type: ignore[assignment]
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 
 from router_service.core.settings import ProberAccess
-from router_service.rpc.tls import BadCertificate
+from router_service.rpc.tls import certificate_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +26,8 @@ def proof_for(access: ProberAccess, address: str) -> Proof:
     metadata = (("authorization", f"Bearer {key}"),) if key else ()
     if access.ca is None:
         return Proof(metadata=metadata)
-    cert = None if access.cert is None else _content(access.cert, "prober.access.cert")
+    cert = None if access.cert is None else certificate_file(access.cert, "prober.access.cert")
     key_file = access.cert_key or access.cert
-    cert_key = None if key_file is None else _content(key_file, "prober.access.cert_key")
-    credentials = grpc.ssl_channel_credentials(_content(access.ca, "prober.access.ca"), cert_key, cert)
+    cert_key = None if key_file is None else certificate_file(key_file, "prober.access.cert_key")
+    credentials = grpc.ssl_channel_credentials(certificate_file(access.ca, "prober.access.ca"), cert_key, cert)
     return Proof(credentials=credentials, metadata=metadata)
-
-
-def _content(path: Path, name: str) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as e:
-        raise BadCertificate(f"{name}: {path} cannot be read: {e.strerror}") from e

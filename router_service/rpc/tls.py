@@ -10,6 +10,7 @@ from pathlib import Path
 import grpc
 
 from router_service.core.settings import TlsSettings
+from router_service.files import read_file
 
 logger = logging.getLogger(__name__)
 
@@ -107,9 +108,9 @@ class _Files:
 def _read(settings: TlsSettings) -> _Files:
     """Raises BadCertificate."""
     files = _Files(
-        _content(settings.cert, "server.tls.cert"),
-        _content(settings.key, "server.tls.key"),
-        None if settings.client_ca is None else _content(settings.client_ca, "server.tls.client_ca"),
+        certificate_file(settings.cert, "server.tls.cert"),
+        certificate_file(settings.key, "server.tls.key"),
+        None if settings.client_ca is None else certificate_file(settings.client_ca, "server.tls.client_ca"),
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
@@ -128,9 +129,10 @@ def _read(settings: TlsSettings) -> _Files:
     return files
 
 
-def _content(path: Path, name: str) -> bytes:
+def certificate_file(path: Path, name: str) -> bytes:
+    """The content of the file that the setting `name` names. Raises BadCertificate."""
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError as e:
         raise BadCertificate(f"{name}: {path} cannot be read: {e.strerror}") from e
 

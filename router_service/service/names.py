@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
-from router_service.core.catalog import CONTINUES_TEXT, FORCED_TOOL_CHOICE, IMAGE_URI, Catalog
+from router_service.core.catalog import ASSISTANT_PREFILL, CONTINUES_TEXT, FORCED_TOOL_CHOICE, IMAGE_URI, Catalog
 from router_service.core.errors import InvalidRequest, Violation
 from router_service.core.request import Routing
 
 CAPABILITIES = frozenset(
-    {"tools", "vision", "json_schema", "json_object", "reasoning", CONTINUES_TEXT, FORCED_TOOL_CHOICE, IMAGE_URI}
+    {
+        *("tools", "vision", "json_schema", "json_object", "reasoning"),
+        *(CONTINUES_TEXT, FORCED_TOOL_CHOICE, IMAGE_URI, ASSISTANT_PREFILL),
+    }
 )
 """Names that are known everywhere, also where no target of the catalogue has any of them."""
 MOST_NAMED = 20

@@ -74,7 +74,20 @@ def unknown_target(request: Request, catalog: Catalog) -> UnknownTarget | None:
     if not catalog.targets or catalog.named(model):
         return None
     whose = f" that serves {request.tenant}" if request.tenant else ""
-    return UnknownTarget(f"no target{whose} answers to the model {model!r}; leave it empty to let the router choose")
+    fate, advice = _fate(model, catalog)
+    return UnknownTarget(f"no target{whose} answers to the model {model!r}{fate}; {advice}")
+
+
+def _fate(model: str, catalog: Catalog) -> tuple[str, str]:
+    """What became of a model that was retired, with the comma before it, and what to ask for now."""
+    advice = "leave it empty to let the router choose"
+    for provider in catalog.providers:
+        for retired in provider.retired:
+            if model in (retired.id, f"{provider.name}/{retired.id}"):
+                has_heir = bool(retired.replacement) and bool(catalog.named(retired.replacement))
+                fate = f", retired by {provider.name} as of {retired.since}"
+                return fate, f"use {retired.replacement}, or {advice}" if has_heir else advice
+    return "", advice
 
 
 def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:

@@ -9,12 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from ipaddress import ip_address
 from pathlib import Path
 
 import uvloop
 
+from router_service.core.addresses import is_local
 from router_service.core.simulation import SimulatorSettings
+from router_service.files import read_file
 
 from .behaviours import BehaviourError, parse_behaviours
 from .server import serve, split_address
@@ -70,8 +71,8 @@ def _capacity(text: str) -> int:
 
 
 def _settings(options: argparse.Namespace, configured: SimulatorSettings) -> SimulatorSettings:
-    host, _ = split_address(options.simulator_address)
-    if not (options.allow_remote or _is_loopback(host)):
+    split_address(options.simulator_address)
+    if not (options.allow_remote or is_local(options.simulator_address)):
         raise ValueError(
             f"{options.simulator_address}: other machines would reach it, and its control interface asks nobody who "
             "they are; --allow-remote says that this is meant"
@@ -85,14 +86,14 @@ def _settings(options: argparse.Namespace, configured: SimulatorSettings) -> Sim
     )
     if options.behaviour is None:
         return settings
-    return replace(settings, behaviours=parse_behaviours(options.behaviour.read_bytes()))
+    return replace(settings, behaviours=parse_behaviours(_behaviours(options.behaviour)))
 
 
-def _is_loopback(host: str) -> bool:
+def _behaviours(path: Path) -> bytes:
     try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
+        return read_file(path)
+    except OSError as e:
+        raise ValueError(f"--behaviour: {path} cannot be read: {e.strerror}") from e
 
 
 def _announcement(ready_file: Path | None) -> Callable[[str], None]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 from datetime import date
@@ -14,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from router_service import config
-from router_service.commands.demo import command, traffic
+from router_service.commands.demo import command, stage, traffic
 from router_service.commands.demo.checks import Check, at_least, at_most, near, none_of, same
 from router_service.commands.demo.failing import back_after_s, share_of
 from router_service.commands.demo.report import document, show, verdict
@@ -23,6 +25,7 @@ from router_service.commands.demo.scenarios import SCENARIOS
 from router_service.commands.demo.simulator import Row
 from router_service.commands.tables import console
 from tests.commands.conftest import Run
+from tests.harness.processes import wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "router_service", "demo"]
 PATIENCE_S = 60.0
@@ -134,9 +137,17 @@ def test_compliance_holds_over_real_processes(run: Run) -> None:
     assert all(check["ok"] for check in scenario["checks"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interruption_leaves_no_process(number: signal.Signals) -> None:
-    with subprocess.Popen([*COMMAND, "outage"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as demo:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -signal.SIGKILL)]
+)
+def test_no_end_leaves_a_process(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """Neither does a long path of the directory for temporary files, in which no Unix socket has room."""
+    temporary = tmp_path / ("long" * 25)
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    with subprocess.Popen(
+        [*COMMAND, "outage"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as demo:
         try:
             deadline = time.monotonic() + PATIENCE_S
             while len(children := _children(demo.pid)) < 3:
@@ -144,12 +155,33 @@ def test_interruption_leaves_no_process(number: signal.Signals) -> None:
                 assert time.monotonic() < deadline, "three processes"
                 time.sleep(0.05)
             demo.send_signal(number)
-            assert demo.wait(PATIENCE_S) == 130
+            assert demo.wait(PATIENCE_S) == code
             assert demo.stderr is not None
             assert "Traceback" not in demo.stderr.read()
         finally:
             demo.kill()
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    within_s = 0.0 if code == 130 else PATIENCE_S  # whoever was killed could not wait for them
+    wait_until(lambda: not any(map(_runs, children)), within_s=within_s, what="the processes are gone")
+
+
+def test_too_long_a_path_for_sockets_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    temporary = tmp_path / ("long" * 25)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(stage, "SHORT_TEMPORARY", tmp_path / "missing")
+    result = asyncio.run(command.play(SCENARIOS[0], 1))
+    [check] = result.checks
+    assert "set TMPDIR to a directory with a shorter path" in check.seen
+    assert str(temporary) in check.seen
+
+
+def _runs(pid: int) -> bool:
+    """Whether it is there and no zombie, which only waits for somebody to take notice of its end."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
 
 
 def _result(name: str, *checks: Check) -> Result:

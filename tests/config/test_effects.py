@@ -71,6 +71,7 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "deviations": "{stream_usage: false}",
         "timeouts_s": "{gap: 7}",
         "models": "[{id: other}]",
+        "retired": "[{id: last, since: 2026-10-23}]",
     },
     ModelEntry: {
         "id": "other",

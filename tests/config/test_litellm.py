@@ -177,6 +177,39 @@ def test_no_literal_key_is_carried_or_shown() -> None:
     assert "OPENAI_API_KEY" in line.why
 
 
+@pytest.mark.parametrize(
+    ("params", "key_env"),
+    [
+        (f"{{model: openai/a, api_key: {CANARY}, api_base: 'https://api.openai.com/v1/'}}", ("OPENAI_API_KEY",)),
+        (f"{{model: openai/a, api_key: {CANARY}, api_base: 'https://else.example/v1'}}", ("KEY_FOR_ELSE_EXAMPLE_V1",)),
+        (f"{{model: openai/a, api_key: {CANARY}, api_base: os.environ/ELSE}}", ("KEY_FOR_ELSE",)),
+        ("{model: openai/a, api_base: 'https://else.example/v1'}", ()),
+        ("{model: openai/a, api_base: 'https://else.example/v1', api_key: os.environ/PAIRED}", ("PAIRED",)),
+        ("{model: o/big, custom_llm_provider: together_ai}", ("TOGETHER_KEY",)),
+        ("{model: gpt-new, custom_llm_provider: together_ai, api_key: os.environ/PAIRED}", ("PAIRED",)),
+    ],
+)
+def test_a_key_goes_to_no_address_that_it_was_not_paired_with(
+    tmp_path: Path, params: str, key_env: tuple[str, ...]
+) -> None:
+    text = _imported(f"model_list: [{{model_name: a, litellm_params: {params}}}]\n").text
+    environ = {"ELSE": "https://else.example", "PAIRED": "a", "TOGETHER_KEY": "b", "OPENAI_API_KEY": "c"}
+    (provider,) = load_text(tmp_path, text, environ).catalog.providers
+    assert provider.key_env == key_env
+    assert (provider.base_url == "https://api.together.ai/v1") == ("together" in params)
+
+
+def test_two_addresses_never_share_the_variable_of_a_literal_key() -> None:
+    bases = ("https://a-b.example/v1", "https://a.b.example/v1", "https://a-b.example/v1")
+    entries = [
+        f"{{model_name: m{n}, litellm_params: {{model: openai/m{n}, api_key: {CANARY}, api_base: '{base}'}}}}"
+        for n, base in enumerate(bases)
+    ]
+    done = _imported(f"model_list: [{', '.join(entries)}]\n")
+    variables = [line.why.rpartition(" ")[2] for line in done.left_out]
+    assert variables == ["KEY_FOR_A_B_EXAMPLE_V1", "KEY_FOR_A_B_EXAMPLE_V1_2", "KEY_FOR_A_B_EXAMPLE_V1"]
+
+
 def test_the_same_model_under_two_names_is_one_target(tmp_path: Path) -> None:
     text = """\
 model_list:

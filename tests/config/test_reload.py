@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from pathlib import Path
 
-from router_service.config import load, simulated, watched
+import pytest
+
+from router_service.config import Watch, load, simulated, watched
 from router_service.core.settings import Settings
 
 from .files import SMALL, TODAY
@@ -36,6 +40,26 @@ def test_keys_are_read_anew_from_files_and_environment(tmp_path: Path) -> None:
     key.write_text("second")
     assert _load(path).catalog.providers[0].key.reveal() == "second"
     assert _load(path, ALDER_KEY="third").catalog.providers[0].key.reveal() == "third"
+
+
+@pytest.mark.anyio
+async def test_what_waits_for_a_restart_is_told_against_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    started = _load(None)
+    server = replace(started, server=replace(started.server, drain_s=7.0))
+    both = replace(server, prober=replace(server.prober, interval_s=7.0))
+    to_load = [server, both, server, started]
+    expected = ["server", "server, prober and health", "server", ""]
+    adopted: asyncio.Queue[Settings] = asyncio.Queue()
+    watch = Watch(started, load=lambda: to_load[0], files=lambda _: (), adopt=adopted.put_nowait)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        running = group.create_task(watch.run())
+        for named in expected:
+            caplog.clear()
+            watch.ask()
+            assert await adopted.get() == to_load.pop(0)
+            told = [record.getMessage() for record in caplog.records if "from the next start on" in record.getMessage()]
+            assert told == ([f"what changed in {named} holds from the next start on"] if named else [])
+        running.cancel()
 
 
 def test_the_same_files_load_to_equal_settings() -> None:

@@ -94,7 +94,7 @@ def test_dialects_that_are_not_built_share_a_line(tmp_path: Path) -> None:
     [
         ("rules: [{only: [alder, nobody]}]", "routing.rules[0].only[1]"),
         ("rules: [{prefer: ['tier:local', alder]}]", "routing.rules[0].prefer[0]"),
-        ("rules: [{}, {prefer: ['other/*']}]", "routing.rules[1].prefer[0]"),
+        ("rules: [{when: {task: rag}}, {prefer: ['other/*']}]", "routing.rules[1].prefer[0]"),
         ("priorities: [alder/chat-small, 'role:complex']", "routing.priorities[1]"),
         ("shares: {alder: 1, adler: 2}", "routing.shares.adler"),
     ],
@@ -121,7 +121,7 @@ def test_a_rule_that_nobody_can_serve_is_told(tmp_path: Path, more: str) -> None
     rules = (
         "routing: {rules: [{name: x, only: [b]}, {name: y, prefer: [b/m]}, {prefer: [b]}, {prefer: [b, alder]}, {}]}\n"
     )
-    lines = [line for line in _warnings(tmp_path, entry + rules) if "rule" in line]
+    lines = [line for line in _warnings(tmp_path, entry + rules) if line.startswith("rule")]
     assert [line.split(": ")[:2] for line in lines] == [
         ["rule 'x'", lines[0].split(": ")[1]],
         ["rules 'y', 'rule 3'", lines[1].split(": ")[1]],
@@ -154,3 +154,66 @@ def test_a_capability_of_ones_own_is_not_told(tmp_path: Path) -> None:
         "models: [{id: m, capabilities: [vision, json_object, audio, web_search, our-legal-corpus]}]}\n"
     )
     assert _warnings(tmp_path, entry) == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{prefer: [alder]}", "{when: {task: rag}, prefer: [alder]}"),
+        ("{when: {task: [rag, chat]}, prefer: [alder]}", "{when: {task: rag, region: eu}, prefer: [alder]}"),
+        ("{when: {region: eu}, only: [alder]}", "{when: {region: [eu-west, eu]}, only: [alder]}"),
+        ("{when: {input_tokens_over: 10}}", "{when: {input_tokens_over: 10, input_tokens_max: 20}}"),
+        ("{when: {input_tokens_max: 20}}", "{when: {input_tokens_max: 20}}"),
+        ("{when: {labels: {a: b}}}", "{when: {labels: {a: b, c: d}, speed_critical: true}}"),
+        ("{when: {technical: true}, only: [alder]}", "{when: {technical: true, environment: production}}"),
+        ("{when: {complexity: [unknown, simple]}}", "{when: {complexity: unknown, budget_tier: low}}"),
+    ],
+)
+def test_a_rule_behind_a_wider_one_is_told_with_its_line(tmp_path: Path, first: str, second: str) -> None:
+    rules = f"routing:\n  rules:\n    - {first}\n    - {{when: {{over_budget: true, task: testing}}}}\n    - {second}\n"
+    told = [line for line in _warnings(tmp_path, rules) if "never applies" in line and "rules[2]" in line]
+    assert told == [
+        f"{tmp_path / 'signalbox.yaml'}:10: routing.rules[2]: never applies, since rule 1, in line 8, matches all that "
+        "it would (put it before that one, or narrow that one down)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("{when: {task: rag}, prefer: [alder]}", "{prefer: [alder]}"),
+        ("{when: {task: rag}, prefer: [alder]}", "{when: {task: [rag, chat]}, prefer: [alder]}"),
+        ("{when: {region: eu-west}}", "{when: {region: eu}}"),
+        ("{when: {input_tokens_over: 10}}", "{when: {input_tokens_over: 9}}"),
+        ("{when: {input_tokens_max: 20}}", "{when: {input_tokens_over: 10}}"),
+        ("{when: {labels: {a: b}}}", "{when: {labels: {a: c}}}"),
+        ("{when: {technical: true}}", "{when: {technical: false}}"),
+        ("{prefer: [alder]}", "{only: [alder]}"),
+    ],
+)
+def test_a_rule_that_still_applies_to_some_is_not_told(tmp_path: Path, first: str, second: str) -> None:
+    assert _warnings(tmp_path, f"routing: {{rules: [{first}, {second}]}}\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("when", "path", "hint"),
+    [
+        ("tenant: wbe", "when.tenant", "did you mean web?"),
+        ("tenant: [web, nobody]", "when.tenant[1]", "add the tenant to `tenants`, or remove the rule"),
+    ],
+)
+def test_a_rule_for_a_tenant_that_is_none_is_told(tmp_path: Path, when: str, path: str, hint: str) -> None:
+    tenants = f"tenants: [{{name: web, keys: [{{hash: 'sha256:{'0' * 64}'}}]}}]\n"
+    (line,) = _warnings(tmp_path, f"{tenants}routing: {{rules: [{{when: {{{when}}}, prefer: [alder]}}]}}\n")
+    expected = f"{tmp_path / 'signalbox.yaml'}:7: routing.rules[0].{path}: is no tenant of this file ({hint})"
+    assert line == expected
+    assert _warnings(tmp_path, f"{tenants}routing: {{rules: [{{when: {{tenant: web}}}}]}}\n") == ()
+
+
+def test_a_limit_of_nothing_is_told(tmp_path: Path) -> None:
+    limits = "limits: [{unit: requests, per: minute, max: 5}, {unit: tokens, per: day, max: 0}]"
+    told = _warnings(tmp_path, _provider("b", f"{limits}, free: {{unit: usd, per: day, max: 0.0}}"))
+    assert [line.partition(" (")[0] for line in told] == [
+        f"{tmp_path / 'signalbox.yaml'}:6: providers[1].limits[1].max: allows nothing at all",
+        f"{tmp_path / 'signalbox.yaml'}:6: providers[1].free.max: gives nothing at all",
+    ]

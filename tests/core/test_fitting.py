@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from router_service.core.catalog import FORCED_TOOL_CHOICE, IMAGE_URI, Target
+from router_service.core.catalog import ASSISTANT_PREFILL, FORCED_TOOL_CHOICE, IMAGE_URI, REASONING_OFF, Target
 from router_service.core.chat import Generation, Prompt
 from router_service.core.deviations import Deviations, SeedField
 from router_service.core.fitting import ADJUSTABLE, adjusted, fitted
@@ -61,6 +61,14 @@ def test_what_a_target_has_no_word_for_is_left_out(to: Target, dropped: tuple[st
     assert fitted(prompt(generation=ALL), to)[1] == dropped
 
 
+@pytest.mark.parametrize(("effort", "dropped"), [("none", ("reasoning_effort",)), ("low", ())])
+def test_a_model_that_always_reasons_is_not_told_to_leave_it(effort: str, dropped: tuple[str, ...]) -> None:
+    asked = prompt(generation=Generation(reasoning_effort=effort))
+    assert fitted(asked, able(REASONING, rejects=[REASONING_OFF]))[1] == dropped
+    assert fitted(asked, able(REASONING))[1] == ()
+    assert (REASONING_OFF in adjusted(asked.generation)) == bool(dropped)
+
+
 def test_what_is_not_set_is_not_left_out() -> None:
     asked = prompt(generation=Generation(top_p=0.5))
     left, dropped = fitted(asked, able(rejects=["temperature"]))
@@ -78,7 +86,9 @@ def test_what_is_not_set_is_not_left_out() -> None:
         (able("tools", deviations=Deviations(minds_tool_choice=False)), {"tools"}),
         (able("vision"), {"vision", IMAGE_URI}),
         (able("vision", deviations=Deviations(fetches_images=False)), {"vision"}),
+        (able("tools", rejects=[ASSISTANT_PREFILL]), {"tools", FORCED_TOOL_CHOICE}),
     ],
 )
 def test_what_follows_from_what_a_model_is_said_to_do(to: Target, capabilities: set[str]) -> None:
-    assert to.capabilities == capabilities
+    prefill = set() if ASSISTANT_PREFILL in to.model.rejects else {ASSISTANT_PREFILL}
+    assert to.capabilities == capabilities | prefill

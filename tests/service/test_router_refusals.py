@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
 from random import Random
 
 import pytest
 
 from router_service.core.budget import BudgetStanding
-from router_service.core.catalog import Provider
+from router_service.core.catalog import Provider, Retired, Target
 from router_service.core.decision.rejection import Refusal
 from router_service.core.errors import (
     BudgetSpent,
@@ -137,6 +139,24 @@ def test_a_model_that_nothing_stands_for_is_unknown_whatever_else_holds() -> Non
     request = endless(asked(Routing(model="b/x", region="eu")))
     assert isinstance(refusal(viewed(A), request), UnknownTarget)
     assert isinstance(refusal(viewed(A, B), request), NoTarget)
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "replacement", "told"),
+    [
+        ("last", "b/x", ", retired by a as of 2026-10-23; use b/x, or leave it empty to let the router choose"),
+        ("a/last", "x", ", retired by a as of 2026-10-23; use x, or leave it empty to let the router choose"),
+        ("last", "gone", ", retired by a as of 2026-10-23; leave it empty to let the router choose"),
+        ("last", "", ", retired by a as of 2026-10-23; leave it empty to let the router choose"),
+        ("b/last", "b/x", "; leave it empty to let the router choose"),
+    ],
+)
+def test_whoever_asks_for_a_retired_model_hears_of_its_replacement(asked_for: str, replacement: str, told: str) -> None:
+    retired = Retired(id="last", since=date(2026, 10, 23), replacement=replacement)
+    old = Target(replace(A.provider, retired=(retired,)), A.model)
+    error = refusal(viewed(old, B), endless(asked(Routing(model=asked_for))))
+    assert isinstance(error, UnknownTarget)
+    assert str(error) == f"no target answers to the model {asked_for!r}{told}"
 
 
 def test_without_any_target_the_operator_is_told_what_to_do() -> None:

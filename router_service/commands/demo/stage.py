@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,8 @@ from signalbox.v1.router_pb2 import PLAN_VIEW_FULL, Candidate
 from signalbox_client import AsyncClient
 
 from router_service.commands.demo.simulator import Simulator
-from router_service.commands.modules import module_command
+from router_service.commands.modules import tethered_command
+from router_service.config.addresses import MAX_UNIX_PATH_BYTES
 from router_service.supervisor import Part, PartFailed, Supervisor
 
 ANY_PORT = "127.0.0.1:0"
@@ -23,6 +25,7 @@ SETTLED_S = 30.0
 HEALTH = "health"
 LOOK_AGAIN_S = 0.1
 CHANNELS = 2
+SHORT_TEMPORARY = Path("/tmp")  # noqa: S108 - a directory of our own is made in it
 
 
 class NotSettled(Exception):
@@ -64,19 +67,16 @@ async def staged(configuration: Path, *, seed: int) -> AsyncIterator[Stage]:
 async def _start(supervisor: Supervisor, configuration: Path, directory: Path, seed: int) -> tuple[str, str]:
     """The simulator's and the router's addresses."""
     config = ["--config", str(configuration)]
-    simulator = await supervisor.start(
-        _part("simulator", module_command("router_service", ["simulate", *config, "--seed", str(seed)]))
-    )
+    simulator = await supervisor.start(_part("simulator", "router_service", ["simulate", *config, "--seed", str(seed)]))
     common = [*config, "--simulator-address", simulator, "--data-dir", str(directory), "--log-level", "warning"]
-    await supervisor.start(_part("prober", module_command("prober", common)))
-    router = await supervisor.start(
-        _part("router", module_command("router_service", ["serve", *common, "--lame-duck", "0"]))
-    )
+    await supervisor.start(_part("prober", "prober", common))
+    router = await supervisor.start(_part("router", "router_service", ["serve", *common, "--lame-duck", "0"]))
     return simulator, router
 
 
-def _part(name: str, command: list[str]) -> Part:
-    return Part(name=name, command=tuple(command), address_flag=f"--{name}-address", address=ANY_PORT, stop_s=STOP_S)
+def _part(name: str, module: str, arguments: Sequence[str]) -> Part:
+    command = tethered_command(module, arguments, stop_s=STOP_S)
+    return Part(name=name, command=command, address_flag=f"--{name}-address", address=ANY_PORT, stop_s=STOP_S)
 
 
 async def _settled(client: AsyncClient) -> None:
@@ -103,12 +103,23 @@ def _is_well(candidate: Candidate) -> bool:
 
 @contextmanager
 def _directory() -> Iterator[Path]:
-    """For sockets and ready files. Its path is short, because that of a Unix socket may have 107 bytes."""
-    directory = Path(tempfile.mkdtemp(prefix="sb-"))
+    """For sockets and ready files. Raises PartFailed where none can be made with a path that is short enough."""
+    directory = Path(tempfile.mkdtemp(prefix="sb-", dir=_short_parent()))
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _short_parent() -> Path:
+    """The directory for temporary files, or the system's own where a Unix socket in that would have too long a path."""
+    usual = Path(tempfile.gettempdir())
+    for parent in (usual, SHORT_TEMPORARY):
+        longest = parent.resolve() / "sb-00000000" / "prober.sock"
+        if len(os.fsencode(longest)) <= MAX_UNIX_PATH_BYTES and os.access(parent, os.W_OK | os.X_OK):
+            return parent
+    what = f"{usual} has too long a path for Unix sockets, and nothing can be written to {SHORT_TEMPORARY}"
+    raise PartFailed(f"{what}: set TMPDIR to a directory with a shorter path", exit_code=None)
 
 
 def _last_words(directory: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from router_service.core.catalog import FORCED_TOOL_CHOICE, IMAGE_URI
+from router_service.core.catalog import ASSISTANT_PREFILL, FORCED_TOOL_CHOICE, IMAGE_URI
 from router_service.core.chat import Message, OpaqueState, Part, Prompt, ResponseKind, Role
 from router_service.core.task import TaskType
 
@@ -22,6 +22,8 @@ def demanded(prompt: Prompt, task: TaskType | None) -> frozenset[str]:
         found.append(FORCED_TOOL_CHOICE)
     if prompt.response_format is not None and prompt.response_format.kind is not ResponseKind.TEXT:
         found.append(prompt.response_format.kind.value)
+    if prompt.messages and _is_begun_answer(prompt.messages[-1]):
+        found.append(ASSISTANT_PREFILL)
     for message in prompt.messages:
         if message.parts:
             found += _of_parts(message.parts)
@@ -37,6 +39,10 @@ def origin(prompt: Prompt) -> str:
             for state in _states(message):
                 return state.origin
     return ""
+
+
+def _is_begun_answer(last: Message) -> bool:
+    return last.role is Role.ASSISTANT and not last.tool_calls
 
 
 def _of_parts(parts: Iterable[Part]) -> Iterator[str]:

@@ -12,7 +12,6 @@ from router_service.core.decision.regions import is_in
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
 
 FREE = "free"
-OPEN_WEIGHTS = "open_weights"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +73,13 @@ def matches(when: Conditions, profile: Profile, input_tokens: int) -> bool:
     return _sizes(when, input_tokens) and _membership(when, profile) and _switches(when, profile)
 
 
+def shadows(earlier: Rule, later: Rule) -> bool:
+    """Whether `later` can never apply, because `earlier` matches whatever it matches. What only prefers is skipped for
+    callers who name a strategy, so that it shadows nothing that more than prefers.
+    """
+    return (bool(earlier.only) or not later.only) and _covers(earlier.when, later.when)
+
+
 def selects(selector: str, target: Target, *, is_free: bool) -> bool:
     """Whether `selector` means `target`; `is_free` says whether the target costs nothing at this moment."""
     kind, colon, name = selector.partition(":")
@@ -102,6 +108,35 @@ def position(selectors: Sequence[str], target: Target, *, is_free: bool) -> int:
     return len(selectors)
 
 
+def _covers(wide: Conditions, narrow: Conditions) -> bool:
+    """Whether every request that meets `narrow` meets `wide`."""
+    sets: tuple[tuple[frozenset[object], frozenset[object]], ...] = (
+        (wide.tasks, narrow.tasks),
+        (wide.complexities, narrow.complexities),
+        (wide.budget_tiers, narrow.budget_tiers),
+        (wide.environments, narrow.environments),
+        (wide.tenants, narrow.tenants),
+    )
+    return (
+        all(not outer or (bool(inner) and inner <= outer) for outer, inner in sets)
+        and _covers_regions(wide.regions, narrow.regions)
+        and wide.labels.items() <= narrow.labels.items()
+        and _covers_sizes(wide, narrow)
+        and all(outer is None or outer is inner for outer, inner in zip(_wanted(wide), _wanted(narrow), strict=True))
+    )
+
+
+def _covers_regions(wide: frozenset[str], narrow: frozenset[str]) -> bool:
+    return not wide or (bool(narrow) and all(any(is_in(inner, outer) for outer in wide) for inner in narrow))
+
+
+def _covers_sizes(wide: Conditions, narrow: Conditions) -> bool:
+    over, most = wide.over_input_tokens, wide.max_input_tokens
+    if over is not None and (narrow.over_input_tokens is None or narrow.over_input_tokens < over):
+        return False
+    return most is None or (narrow.max_input_tokens is not None and narrow.max_input_tokens <= most)
+
+
 def _named(selector: str, target: Target) -> bool:
     return selector == target.provider.name or target.answers_to(selector) or fnmatchcase(target.id, selector)
 
@@ -125,14 +160,28 @@ def _membership(when: Conditions, profile: Profile) -> bool:
 
 
 def _switches(when: Conditions, profile: Profile) -> bool:
-    pairs = (
-        (when.is_over_budget, profile.is_over_budget),
-        (when.is_speed_critical, profile.speed_critical),
-        (when.prefers_cheap, profile.prefer_cheap),
-        (when.requires_sla, profile.requires_sla),
-        (when.requires_compliance, bool(profile.compliance)),
-        (when.is_technical, profile.is_technical),
-        (when.is_refactoring, profile.is_refactoring),
-        (when.allows_paid_embeddings, profile.allow_paid_embeddings),
+    seen = (
+        profile.is_over_budget,
+        profile.speed_critical,
+        profile.prefer_cheap,
+        profile.requires_sla,
+        bool(profile.compliance),
+        profile.is_technical,
+        profile.is_refactoring,
+        profile.allow_paid_embeddings,
     )
-    return all(wanted is None or wanted is seen for wanted, seen in pairs)
+    return all(wanted is None or wanted is found for wanted, found in zip(_wanted(when), seen, strict=True))
+
+
+def _wanted(when: Conditions) -> tuple[bool | None, ...]:
+    """The switches, in the order in which a profile is held against them."""
+    return (
+        when.is_over_budget,
+        when.is_speed_critical,
+        when.prefers_cheap,
+        when.requires_sla,
+        when.requires_compliance,
+        when.is_technical,
+        when.is_refactoring,
+        when.allows_paid_embeddings,
+    )

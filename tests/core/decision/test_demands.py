@@ -101,6 +101,16 @@ def test_whoever_cannot_be_forced_and_whoever_fetches_nothing_is_turned_away() -
     assert len(plan_for(lookers, showing(Image(data=b"a", media_type="image/png"))).targets) == 2
 
 
+def test_whoever_takes_no_prefill_is_not_sent_words_to_go_on_with() -> None:
+    targets = (able("a/m", ""), able("b/m", "", rejects=["assistant_prefill"]))
+    begun = Prompt(messages=(HELLO, Message(role=Role.ASSISTANT, content="Once")))
+    found = plan_for(targets, begun)
+    assert [t.id for t in found.targets] == ["a/m"]
+    assert found.refusal("b/m") == "it lacks assistant_prefill"
+    answered = Prompt(messages=(*begun.messages, HELLO))
+    assert len(plan_for(targets, answered).targets) == 2
+
+
 def test_a_setting_that_is_not_taken_turns_away_only_where_that_is_the_policy() -> None:
     targets = (able("a/m", "reasoning", rejects=["temperature"]), able("b/m", "reasoning"), able("c/m", ""))
     set_both = Prompt(messages=(HELLO,), generation=Generation(temperature=0.0, reasoning_effort="low"))
