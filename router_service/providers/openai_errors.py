@@ -61,7 +61,7 @@ def failure(head: HttpHead, body: bytes) -> UpstreamError:
             f"redirected with {status}, which is never followed", stage=Stage.FIRST_BYTE, status_code=status
         )
     is_success = status < 300
-    kind = _kind(said.status or status if is_success else status, said)
+    kind = _kind(_said_status(said, status) if is_success else status, said)
     wait = retry_after_s(head.headers) if issubclass(kind, RateLimited | ServerFailed) else None
     return kind(
         _text(kind, status),
@@ -82,6 +82,11 @@ def told_inside_success(error: bytes) -> UpstreamError:
     return _inside_success(_read(error))
 
 
+def _said_status(said: _Said, status: int) -> int:
+    """What an answer with a status of success says of itself; 0 where that is an error of no status."""
+    return said.status or (0 if said.is_error else status)
+
+
 def _inside_success(said: _Said) -> UpstreamError:
     kind = _kind(said.status, said)
     return kind(
@@ -95,6 +100,7 @@ class _Said(msgspec.Struct):
     code: str = ""
     type: str = ""
     message: str = ""
+    is_error: bool = False
     is_moderated: bool = False
 
     @property
@@ -115,23 +121,25 @@ def _read(body: bytes) -> _Said:
 
 def _said(value: object) -> _Said:
     """Clones wrap an error in lists and in objects, each of them a few deep at most."""
+    is_error = isinstance(value, dict) and value.get("object") == "error"
     for _ in range(_MAX_WRAPPINGS):
         if isinstance(value, list) and value:
             value = value[0]
         elif isinstance(value, dict) and isinstance(
             inner := value.get("error") or value.get("errors"), dict | list | str
         ):
-            value = inner
+            value, is_error = inner, True
     if isinstance(value, str):
-        return _Said(message=value)
+        return _Said(message=value, is_error=is_error)
     if not isinstance(value, dict):
-        return _Said()
+        return _Said(is_error=is_error)
     text = value.get("message") or value.get("detail")
     code, kind, metadata = value.get("code"), value.get("type"), value.get("metadata")
     return _Said(
         code=str(code) if isinstance(code, str | int) else "",
         type=kind if isinstance(kind, str) else "",
         message=text if isinstance(text, str) else "",
+        is_error=is_error,
         is_moderated=isinstance(metadata, dict) and not _MODERATION.isdisjoint(metadata),
     )
 

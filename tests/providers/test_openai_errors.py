@@ -144,7 +144,10 @@ TABLE: list[tuple[str, int, object, type[UpstreamError]]] = [
     # A success in a form that was not asked for.
     ("wrong form", 200, f"<html>{CANARY}</html>".encode(), BadResponse),
     ("wrong form", 200, {"choices": [{"message": {"content": CANARY}}]}, BadResponse),
-    ("wrong form", 200, {"error": CANARY}, BadResponse),
+    ("wrong form", 200, {"error": CANARY}, ServerFailed),
+    ("wrong form", 200, [{"error": {"message": CANARY}}], ServerFailed),
+    ("wrong form", 200, {"object": "error", "message": CANARY}, ServerFailed),
+    ("wrong form", 200, {"error": None, "choices": []}, BadResponse),
     ("wrong form", 200, {"error": {"code": 503, "message": CANARY}}, ServerFailed),
     ("wrong form", 200, {"error": {"code": "insufficient_quota", "message": CANARY}}, MoneyGone),
     ("wrong form", 202, b"", BadResponse),
