@@ -31,15 +31,17 @@ class Authority:
     def ca(self) -> Path:
         return self.own.cert
 
-    def certificate(self, name: str) -> Certificate:
-        """One for localhost, fit for a server and for a client."""
+    def certificate(self, name: str, *, names: str = "DNS:localhost,IP:127.0.0.1", days: int = 1) -> Certificate:
+        """One for localhost unless `names` says otherwise, fit for a server and for a client; expired where `days` is
+        negative.
+        """
         made = Certificate(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         request, extensions = self._directory / f"{name}.csr", self._directory / f"{name}.extensions"
         _openssl("req", *CURVE, "-keyout", str(made.key), "-out", str(request), "-subj", f"/CN={name}")
-        extensions.write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        extensions.write_text(f"subjectAltName={names}\n")
         signing = ("-CA", str(self.own.cert), "-CAkey", str(self.own.key), "-CAcreateserial")
         _openssl(
-            *("x509", "-req", "-in", str(request), *signing, "-out", str(made.cert), "-days", "1"),
+            *("x509", "-req", "-in", str(request), *signing, "-out", str(made.cert), "-days", str(days)),
             *("-extfile", str(extensions)),
         )
         return made
