@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 help:
 	@echo "make run     start everything on simulated providers, show a completion and a stream, serve until Ctrl-C"
 	@echo "make test    make check, then every test"
-	@echo "make faults  what takes too long for make test: hung providers, bursts, ten thousand calls over flaky targets"
+	@echo "make faults  the fault matrix of providers, bursts, ten thousand calls over flaky targets: what takes long, too"
 	@echo "make check   ruff, mypy --strict, buf lint, the import table"
 	@echo "make demo    play nine scenarios over real processes and hold what happens against what should"
 	@echo "make bench   throughput and latency beside the floors of the same run; writes benchmarks/report.json"
@@ -27,7 +27,7 @@ test: check
 
 faults: $(VENV)/installed-dev
 	@$(BIN)/pytest -n 2 -m slow
-	@FAULTS=full $(BIN)/pytest -q tests/test_storms.py
+	@FAULTS=full $(BIN)/pytest -q -m "not slow" tests/faults tests/test_storms.py
 
 check: $(VENV)/installed-dev
 	@$(BIN)/ruff check .

@@ -63,21 +63,11 @@ def stream_until_error(stack: Stack, timeout_s: float = 10) -> tuple[list[router
 
 
 FAILING_OVER = [
-    ("status=500", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
     ("status=503", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
-    ("status=529", "UPSTREAM_5XX", chat_pb2.OUTCOME_SERVER_ERROR, False),
-    ("status=404", "UPSTREAM_MODEL_MISSING", chat_pb2.OUTCOME_MODEL_MISSING, False),
-    ("redirect=http://127.0.0.1:9/", "UPSTREAM_REDIRECT", chat_pb2.OUTCOME_BAD_RESPONSE, False),
     ("reset", "UPSTREAM_CONNECT", chat_pb2.OUTCOME_CONNECT, True),
-    ("close-after-request", "UPSTREAM_CONNECT", chat_pb2.OUTCOME_CONNECT, True),
-    ("truncate-after=2", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
     ("garbage", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
-    ("html", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
-    ("shape=null-choices", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
-    ("shape=string-usage", "UPSTREAM_BAD_RESPONSE", chat_pb2.OUTCOME_BAD_RESPONSE, True),
-    ("silence", "UPSTREAM_TIMEOUT", chat_pb2.OUTCOME_TIMEOUT, True),
-    ("stall", "UPSTREAM_TIMEOUT", chat_pb2.OUTCOME_TIMEOUT, True),
 ]
+"""One of each kind, for what the provider's own log tells; all of them are in tests/faults."""
 
 
 def but_for_kept_connections(attempts: Iterable[router_pb2.Attempt]) -> list[router_pb2.Attempt]:
@@ -98,87 +88,6 @@ def test_a_fault_at_one_provider_is_cured_by_the_next(
     assert (failed.cost_usd_nanos > 0) == maybe_billed
     assert answer.cost_usd_nanos == sum(a.cost_usd_nanos for a in answer.attempts)
     assert [f"{r.provider}/chat-small" for r in pair.witness.rows()] == [a.target for a in answer.attempts]
-
-
-PASSING = {"status=503", "reset"}
-
-
-@pytest.mark.parametrize(
-    ("fault", "code", "reason", "waits"),
-    [
-        ("status=503", "UNAVAILABLE", "UPSTREAM_5XX", True),
-        ("reset", "UNAVAILABLE", "UPSTREAM_CONNECT", True),
-        ("truncate-after=2", "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", True),
-        ("garbage", "UNAVAILABLE", "UPSTREAM_BAD_RESPONSE", True),
-        ("redirect=http://127.0.0.1:9/", "UNAVAILABLE", "UPSTREAM_REDIRECT", False),
-        ("status=404", "FAILED_PRECONDITION", "UPSTREAM_MODEL_MISSING", False),
-        ("status=400", "INVALID_ARGUMENT", "UPSTREAM_REJECTED_REQUEST", False),
-        ("status=422", "INVALID_ARGUMENT", "UPSTREAM_REJECTED_REQUEST", False),
-        ("status=413", "INVALID_ARGUMENT", "CONTEXT_TOO_LONG", False),
-        ("status=400;code=context_length_exceeded", "INVALID_ARGUMENT", "CONTEXT_TOO_LONG", False),
-        ("status=400;code=content_filter", "INVALID_ARGUMENT", "CONTENT_FILTERED", False),
-    ],
-)
-def test_the_only_provider_fails(single: Stack, fault: str, code: str, reason: str, waits: bool) -> None:
-    single.witness.break_provider("alder", fault)
-    error = complete_refused(single, asking("canary-2291"))
-    assert (error.code.name, error.info.reason, error.info.domain) == (code, reason, "signalbox.dev")
-    assert (error.retry_s is not None) == waits
-    assert error.pushback_ms == "-1", "an attempt was sent: nobody may repeat it unasked"
-    assert error.facts["target"] == "alder/chat-small"
-    assert error.facts["request_id"].startswith("req-")
-    assert "canary" not in str(error)
-    attempts = int(error.facts["attempts"])
-    assert (attempts > 1) == (fault in PASSING), "asked again where it may pass, and there is nobody else"
-    assert attempts == len(single.witness.rows()) <= 3
-
-
-@pytest.mark.parametrize("fault", ["status=400", "status=422", "status=413"])
-def test_what_the_content_caused_is_not_tried_elsewhere(pair: Stack, fault: str) -> None:
-    pair.witness.break_provider("alder", fault)
-    complete_refused(pair, asking())
-    assert [r.provider for r in pair.witness.rows()] == ["alder"]
-
-
-def test_an_address_where_nobody_listens_is_left_at_once() -> None:
-    with routing(names=("alder",), health=UNBLOCKED) as stack:
-        stack.simulator.kill()
-        began = time.monotonic()
-        error = complete_refused(stack, asking())
-        assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "UPSTREAM_CONNECT")
-        assert (error.facts["maybe_billed"], error.facts["stage"]) == ("false", "connect")
-        assert error.pushback_ms == "1000", "nothing was sent: the caller may come again"
-        assert time.monotonic() - began < 0.5 * SLOWER_IN_CI
-
-
-def test_a_rate_limit_is_obeyed_until_it_is_over() -> None:
-    with routing(names=("alder",)) as stack:
-        stack.witness.break_provider("alder", "status=429;retry-after=2", first=1)
-        first = complete_refused(stack, asking())
-        assert (first.code.name, first.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
-        assert first.retry_s == 2.0
-        second = complete_refused(stack, asking())
-        assert (second.code.name, second.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
-        assert second.retry_s is not None
-        assert 0 < second.retry_s <= 2.0
-        assert second.facts["attempts"] == "0"
-        assert len(stack.witness.rows()) == 1, "no request before Retry-After is over"
-
-        def answered() -> bool:
-            try:
-                return bool(stack.stub.Complete(asking(), timeout=5).target)
-            except grpc.RpcError:
-                return False
-
-        waited = wait_until(answered, within_s=4, what="the provider is used again")
-        assert waited > 1.5
-
-
-def test_credentials_are_our_fault_never_the_callers() -> None:
-    with routing(names=("alder",)) as stack:
-        stack.witness.break_provider("alder", "status=401")
-        error = complete_refused(stack, asking())
-        assert (error.code.name, error.info.reason) == ("INTERNAL", "UPSTREAM_CREDENTIALS")
 
 
 def test_mixed_causes_say_that_waiting_helps(pair: Stack) -> None:
@@ -209,10 +118,8 @@ def text(events: list[router_pb2.StreamCompleteResponse]) -> str:
     return "".join(e.delta.content for e in events)
 
 
-@pytest.mark.parametrize(
-    "fault", ["", "crlf", "bare-cr", "bom", "comments", "multi-line-data", "one-byte", "usage-in-every-chunk"]
-)
-def test_a_stream_arrives_whole_however_it_is_framed(single: Stack, fault: str) -> None:
+@pytest.mark.parametrize("fault", ["", "one-byte", "usage-in-every-chunk"])
+def test_a_stream_arrives_whole_and_says_what_it_took(single: Stack, fault: str) -> None:
     if fault:
         single.witness.break_provider("alder", fault)
     call = single.stub.StreamComplete(streaming("say something unicode"), timeout=10)
@@ -230,9 +137,8 @@ def test_a_stream_arrives_whole_however_it_is_framed(single: Stack, fault: str) 
     assert f"{row.attempt_id}" == f"{done.request_id}.1"
 
 
-IN_A_STREAM = {"truncate-after=2": "truncate-after=1", "garbage": "ignore-stream"}
-FAILING_OVER_STREAMED = [(IN_A_STREAM.get(f, f), *rest) for f, *rest in FAILING_OVER if not f.startswith("shape")]
-"""A stream's first event is its role: one more would be a delta. A wrong shape in a stream is met after deltas."""
+IN_A_STREAM = {"garbage": "ignore-stream"}
+FAILING_OVER_STREAMED = [(IN_A_STREAM.get(f, f), *rest) for f, *rest in FAILING_OVER]
 
 
 @pytest.mark.parametrize(("fault", "reason", "outcome", "maybe_billed"), FAILING_OVER_STREAMED)
@@ -246,49 +152,6 @@ def test_failover_before_the_first_delta_is_invisible(
     [failed] = but_for_kept_connections(events[0].started.attempts)
     assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
     assert events[-1].done.response.cost_usd_nanos > 0
-
-
-@pytest.mark.parametrize(
-    ("fault", "cause"),
-    [
-        ("reset-after=4", "UPSTREAM_BAD_RESPONSE"),
-        ("truncate-after=4", "UPSTREAM_BAD_RESPONSE"),
-        ("stall-after=4", "UPSTREAM_TIMEOUT"),
-        ("error-event-after=4", "UPSTREAM_5XX"),
-        ("no-done", "UPSTREAM_BAD_RESPONSE"),
-        ("no-finish", "UPSTREAM_BAD_RESPONSE"),
-    ],
-)
-def test_a_stream_cut_after_delivery_never_looks_whole(pair: Stack, fault: str, cause: str) -> None:
-    whole = text(list(pair.stub.StreamComplete(streaming(model="birch/chat-small"), timeout=10)))
-    pair.witness.forget()
-    pair.witness.break_provider("alder", fault)
-    events, error = stream_until_error(pair)
-    wait_until(lambda: bool(pair.witness.rows()), within_s=2, what="the upstream call has ended")
-    [row] = pair.witness.rows()
-    assert row.provider == "alder", "no silent switch to another provider"
-    assert grammar(events).replace("D", "") == "S"
-    assert (error.code.name, error.info.reason) == ("UNAVAILABLE", "STREAM_INTERRUPTED")
-    assert (error.facts["cause"], error.facts["partial"], error.pushback_ms) == (cause, "true", "-1")
-    assert int(error.facts["delivered_chunks"]) == grammar(events).count("D") > 0
-    assert whole.startswith(text(events))
-
-
-def test_a_stream_of_pings_is_silence(pair: Stack) -> None:
-    pair.witness.break_provider("alder", "pings-only")
-    began = time.monotonic()
-    events = list(pair.stub.StreamComplete(streaming(), timeout=10))
-    assert events[0].started.attempts[0].error_reason == "UPSTREAM_TIMEOUT"
-    assert 0.7 < time.monotonic() - began < 1.4 * SLOWER_IN_CI
-
-
-def test_an_endless_stream_ends_at_the_cap() -> None:
-    with routing(names=("alder",), routing={"max_output_mib": 1}) as stack:
-        stack.witness.break_provider("alder", "endless")
-        events, error = stream_until_error(stack, timeout_s=30)
-        assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", "UPSTREAM_RESPONSE_TOO_LARGE")
-        assert text(events)
-        wait_until(lambda: stack.witness.sockets() == 0, within_s=2, what="the upstream is closed")
 
 
 # Time

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,6 +11,7 @@ import pytest
 
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.transport import Transport
+from tests.harness import hosts
 
 IMPLEMENTATIONS: list[Callable[[], Transport]] = [AiohttpTransport]
 
@@ -50,23 +50,12 @@ def self_signed(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 @pytest.fixture
 def full_port() -> Iterator[int]:
     """A port that neither accepts nor refuses: its backlog is full."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        port: int = listener.getsockname()[1]
-        waiting = [socket.socket() for _ in range(4)]
-        for one in waiting:
-            one.setblocking(False)
-            one.connect_ex(("127.0.0.1", port))
+    with hosts.full_port() as (port, _):
         yield port
-        for one in waiting:
-            one.close()
 
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port on which nobody listens; it is bound, so that nobody begins to."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        port: int = bound.getsockname()[1]
+    """A port on which nobody listens."""
+    with hosts.closed_port() as port:
         yield port
