@@ -192,7 +192,7 @@ def test_what_usage_leaves_out_is_estimated_not_free(
     assert answer.usage.estimated
     assert answer.usage.output_tokens == output_tokens
     assert answer.usage.input_tokens == (input_tokens or answer.usage.input_tokens) > 0
-    assert answer.cost_usd_nanos == answer.usage.input_tokens * 1000 + answer.usage.output_tokens * 2000
+    assert answer.attempts[-1].cost_usd_nanos == answer.usage.input_tokens * 1000 + answer.usage.output_tokens * 2000
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,9 @@ def body(data: bytes, media_type: str = "application/json", *headers: str, statu
 
 
 def refusal(status: int, *headers: str, error: object = "no") -> bytes:
-    return body(json.dumps({"error": error}).encode(), "application/json", *headers, status=f"{status} X")
+    """An error in order, which says that the connection ends with it: whoever comes again needs another."""
+    text = json.dumps({"error": error}).encode()
+    return body(text, "application/json", "connection: close", *headers, status=f"{status} X")
 
 
 def unescaped(texts: Sequence[str]) -> list[bytes]:
