@@ -119,7 +119,7 @@ async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) ->
         cheap = _cheap(settings, exchanges, picture, feed, probes, tracer)
         deep = _deep(settings, options, exchanges, picture, feed, probes, tracer)
 
-        def adopt(new: Settings) -> None:
+        async def adopt(new: Settings) -> None:
             """One stretch without an await: nothing is probed by half of it."""
             guard.access.adopt(new.tenants)
             picture.adopt(new.catalog, time.monotonic())

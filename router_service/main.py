@@ -30,6 +30,7 @@ from router_service.edge.grpc_admin import ADMIN, GrpcAdmin
 from router_service.edge.grpc_router import ROUTER, GrpcRouter
 from router_service.health.board import HealthBoard
 from router_service.health.channel import HealthChannel
+from router_service.health.slices import finish_between_others
 from router_service.health.statistics import Statistics
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
@@ -175,20 +176,28 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         metadata=proof.metadata,
     )
 
-    def adopt(new: Settings) -> None:
-        """One stretch without an await: no request sees half of it."""
+    async def adopt(new: Settings) -> None:
+        """What is large is made beside the calls under way. It is put in force in one stretch without an await: no
+        request sees half of it.
+        """
         catalog, routing = new.catalog, new.routing
+        entries = await asyncio.to_thread(board.entries_for, [target.id for target in catalog.targets])
+        lessons = await asyncio.to_thread(statistics.lessons_for, catalog, new.policy)
+        terms = await asyncio.to_thread(terms_of, catalog)
+        present = await asyncio.to_thread(views.present_for, catalog, new.policy, new.tenants)
         guard.access.adopt(new.tenants)
         allowances.adopt(new.tenants)
-        board.adopt([t.id for t in catalog.targets])
-        statistics.adopt(catalog, new.policy)
-        quotas.adopt(terms_of(catalog), new.budgets)
-        views.adopt(catalog, new.policy, new.tenants)
+        newcomers = board.adopt_in_slices(entries)
+        next(newcomers, None)
+        statistics.adopt(lessons)
+        quotas.adopt(terms, new.budgets)
+        views.adopt(present)
         router.adopt(max_attempts=routing.max_attempts)
         execution.adopt(routing)
         servicer.adopt(max_attempts=routing.max_attempts)
+        await finish_between_others(newcomers)
 
-    adopt(settings)
+    await adopt(settings)
     watch = config.Watch(settings, load=options.origin.load, files=options.origin.files, adopt=adopt)
     gauges = RouterGauges(
         in_flight=lambda: admission.in_flight,

@@ -7,7 +7,7 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -38,7 +38,7 @@ class Watch:
         *,
         load: Callable[[], Settings],
         files: Callable[[Settings], Iterable[Path]],
-        adopt: Callable[[Settings], None],
+        adopt: Callable[[Settings], Awaitable[None]],
     ) -> None:
         self._started_with = settings
         self._settings = settings
@@ -106,7 +106,7 @@ class Watch:
         if named := _needing_restart(self._started_with, settings):
             logger.warning("what changed in %s holds from the next start on", ", ".join(named))
         self._settings = settings
-        self._adopt(settings)
+        await self._adopt(settings)
         self.reloads["adopted"] += 1
         self._seen = self._stamps()
         logger.info("reloaded the configuration: version %s", settings.catalog.version)

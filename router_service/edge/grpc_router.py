@@ -50,7 +50,7 @@ class GrpcRouter(router_pb2_grpc.RouterServicer):
     async def Route(self, request: router_pb2.RouteRequest, context: Context) -> router_pb2.RouteResponse:
         asked = self._question(request, context)
         is_full = request.view == router_pb2.PLAN_VIEW_FULL
-        found = self._router.route(asked, current_span(), may_be_empty=is_full)
+        found = await self._router.route(asked, current_span(), may_be_empty=is_full)
         overhead_s = 0.0 if asked.arrived is None else time.monotonic() - asked.arrived
         await context.send_initial_metadata((("x-signalbox-request-id", asked.request_id),))
         context.set_trailing_metadata(responses.plan_trailers(found, overhead_s=overhead_s))

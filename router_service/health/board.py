@@ -13,12 +13,12 @@ from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
 from router_service.core.outcome import BLOCKS, FAILURES, Outcome
-from router_service.core.plan import SnapshotInfo, Standing
+from router_service.core.plan import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.settings import ProberSettings
+from router_service.core.slices import SLICE, Slices, finish
 from router_service.core.tally import Report, Tally
 from router_service.health.entry import Entry
 from router_service.health.journal import ReportJournal
-from router_service.health.slices import SLICE, Slices, finish
 
 logger = logging.getLogger(__name__)
 
@@ -62,22 +62,35 @@ class HealthBoard:
         self._was_in_doubt = False
         self._rivals: set[str] = set()
         self._last_faded = 1.0
-        self._standings: Mapping[str, Standing] = dict.fromkeys(self._entries, Standing())
+        self._standings: Mapping[str, Standing] = dict.fromkeys(self._entries, UNKNOWN_STANDING)
 
     @property
     def targets(self) -> frozenset[str]:
         return frozenset(self._entries)
 
-    def adopt(self, targets: Iterable[str]) -> None:
-        """Go by another catalogue from now on; what is known of a target that stays is kept."""
+    def entries_for(self, targets: Iterable[str]) -> Mapping[str, Entry]:
+        """The entries of another catalogue, to be adopted; what is known of a target that stays is kept. It may be
+        called beside the event loop.
+        """
         now, before = self._clock(), self._entries
-        self._entries = {t: before.get(t) or Entry(t, self._settings.rules, now=now) for t in targets}
+        return {t: before.get(t) or Entry(t, self._settings.rules, now=now) for t in targets}
+
+    def adopt_in_slices(self, entries: Mapping[str, Entry]) -> Slices[None]:
+        """Go by what `entries_for` gave: from the first pause on. What the prober says of targets that are new is told
+        to a few of them at a time.
+        """
+        before = self._entries
+        self._entries = dict(entries)
         self._tallies = {t: tally for t, tally in self._tallies.items() if t in self._entries}
-        self._standings = {t: self._standings.get(t, Standing()) for t in self._entries}
+        self._standings = {t: self._standings.get(t, UNKNOWN_STANDING) for t in self._entries}
         new = [entry for target, entry in self._entries.items() if target not in before]
-        if self._snapshot is not None:
-            self._seed(new, self._snapshot, now)
-        self._refresh(new, now)
+        for i in range(0, len(new), SLICE):
+            yield
+            now = self._clock()
+            present = [entry for entry in new[i : i + SLICE] if self._entries.get(entry.target) is entry]
+            if self._snapshot is not None:
+                self._seed(present, self._snapshot, now)
+            self._refresh(present, now)
 
     def standings(self) -> Mapping[str, Standing]:
         """How each target stands, as of the last thing that happened and at most one tick ago."""

@@ -39,10 +39,16 @@ class Statistics:
         self.tokens = TokenEstimator()
         self.current: Mapping[str, TargetStatistics] = {}
 
-    def adopt(self, catalog: Catalog, policy: Policy) -> None:
-        """Go by another catalogue from now on; what was learnt of a target stays with it."""
+    def lessons_for(self, catalog: Catalog, policy: Policy) -> Mapping[str, Lessons]:
+        """The lessons of another catalogue, to be adopted; what was learnt of a target stays with it. It may be called
+        beside the event loop.
+        """
         paces = {target.id: pace(target, UNKNOWN_STATISTICS, policy) for target in catalog.targets}
-        self._lessons = {name: self._lessons.get(name) or Lessons(usual) for name, usual in paces.items()}
+        return {name: self._lessons.get(name) or Lessons(usual) for name, usual in paces.items()}
+
+    def adopt(self, lessons: Mapping[str, Lessons]) -> None:
+        """Go by what `lessons_for` gave from now on."""
+        self._lessons = dict(lessons)
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt, request = event.attempt, event.request

@@ -18,8 +18,8 @@ from router_service.core.health import (
     TargetHealth,
 )
 from router_service.core.outcome import BlockReason
+from router_service.core.slices import SLICE, Slices, finish
 from router_service.health import wire_limits as limits
-from router_service.health.slices import SLICE, Slices, finish
 from router_service.health.wire_limits import Corrupt, number, seconds, unix_time
 from router_service.health.wire_windows import windows_from_messages, windows_to_messages
 

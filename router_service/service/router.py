@@ -69,15 +69,17 @@ class Router:
         """Allow so many attempts from now on."""
         self._max_attempts = max_attempts
 
-    def route(self, request: Request, trace: object, *, may_be_empty: bool) -> Plan:
+    async def route(self, request: Request, trace: object, *, may_be_empty: bool) -> Plan:
         """A decision alone. With `may_be_empty` a plan without any target is an answer as well, not an error."""
         started = time.monotonic()
         found: Plan | None = None
-        outcome = "OK"
+        outcome = "CANCELLED"
         try:
             with self._admission.of(request.tenant, is_stream=False):
+                request = await self._planning.foreseen(request, is_told=True)
                 request, found = self._planning.to_tell(request, may_be_empty=may_be_empty)
-                return found
+            outcome = "OK"
+            return found
         except SignalboxError as error:
             outcome = error.reason
             raise RequestFailed(error, Facts(request_id=request.request_id, stage=_stage(None, error))) from error
@@ -99,6 +101,7 @@ class Router:
 
     async def complete(self, request: Request, trace: object) -> Answer:
         with self._story(request, trace, is_stream=False) as run:
+            await self._plan(run)
             return await self._execution.complete(run)
 
     async def stream(self, request: Request, trace: object) -> AsyncGenerator[Said, None]:
@@ -107,6 +110,7 @@ class Router:
         caller had left.
         """
         with self._story(request, trace, is_stream=True) as run:
+            await self._plan(run)
             async with aclosing(self._execution.stream(run)) as events:
                 async for event in events:
                     try:
@@ -120,12 +124,11 @@ class Router:
 
     @contextmanager
     def _story(self, request: Request, trace: object, *, is_stream: bool) -> Iterator[Run]:
-        """What is the same for every request: let it in, plan it, and tell how it ended exactly once."""
+        """What is the same for every request: let it in, and tell how it ended exactly once."""
         run = Run(request, audience=self._audience, trace=trace)
         outcome = "CANCELLED"
         try:
             with self._admission.of(request.tenant, is_stream=is_stream):
-                run.follow(*self._planning.to_run(request), max_attempts=self._attempts_allowed(request))
                 yield run
             outcome = "OK"
         except InternalFault as ours:
@@ -159,6 +162,10 @@ class Router:
                 )
             )
 
+    async def _plan(self, run: Run) -> None:
+        request = await self._planning.foreseen(run.request, is_told=False)
+        run.follow(*self._planning.to_run(request), max_attempts=self._attempts_allowed(request))
+
     def _why_cut(self, request: Request) -> SignalboxError | None:
         """Why a call is cancelled from outside: we stop, or its time is over while it waits for its reader. None: its
         caller left.
@@ -175,7 +182,7 @@ class Router:
 
 
 def _route_overhead(request: Request, started: float) -> Overhead:
-    """Nobody else ever has the turn in a decision."""
+    """Nobody else has the turn in a decision, but while a large catalogue is worked out for a new kind of request."""
     read_s = 0.0 if request.arrived is None else started - request.arrived
     return Overhead(read_s, time.monotonic() - started)
 

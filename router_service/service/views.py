@@ -18,7 +18,7 @@ from router_service.store.ports import QuotaStandings
 
 
 @dataclass(frozen=True, slots=True)
-class _Present:
+class Present:
     """One configuration with what decisions share over it; replaced as a whole."""
 
     running: Prepared
@@ -26,10 +26,10 @@ class _Present:
     running_turns: Turns
     planning_turns: Turns
     planned_only: frozenset[str]
-    of_tenants: Mapping[str, _Present] = field(default_factory=dict)
+    of_tenants: Mapping[str, Present] = field(default_factory=dict)
     """For the tenants that only some of the targets serve."""
 
-    def of(self, tenant: str) -> _Present:
+    def of(self, tenant: str) -> Present:
         return self.of_tenants.get(tenant, self)
 
 
@@ -59,15 +59,19 @@ class Views:
         self._quotas = quotas
         self._rooms = rooms
         self._turn = turn
-        self.adopt(Catalog(()), Policy())
+        self.adopt(self.present_for(Catalog(()), Policy()))
 
-    def adopt(self, catalog: Catalog, policy: Policy, tenants: Iterable[Tenant] = ()) -> None:
-        """Decide by these from now on. A decision that is under way ends by what it began with.
+    def adopt(self, present: Present) -> None:
+        """Decide by what `present_for` gave from now on. A decision that is under way ends by what it began with."""
+        self._present = present
+
+    def present_for(self, catalog: Catalog, policy: Policy, tenants: Iterable[Tenant] = ()) -> Present:
+        """What decisions over another catalogue share, to be adopted. It may be called beside the event loop.
 
         To a tenant that may not use them, targets do not exist: neither is it told of them nor do they serve it.
         """
-        of_sets: dict[tuple[str, ...], _Present] = {}
-        of_tenants: dict[str, _Present] = {}
+        of_sets: dict[tuple[str, ...], Present] = {}
+        of_tenants: dict[str, Present] = {}
         for tenant in tenants:
             if not tenant.only or tenant.is_log_only:
                 continue
@@ -75,7 +79,7 @@ class Views:
                 allowed = replace(catalog, targets=tuple(t for t in catalog.targets if tenant.may_use(t)))
                 of_sets[tenant.only] = self._presented(allowed, policy, {})
             of_tenants[tenant.name] = of_sets[tenant.only]
-        self._present = self._presented(catalog, policy, of_tenants)
+        return self._presented(catalog, policy, of_tenants)
 
     def to_run(self, tenant: str) -> View:
         present = self._present.of(tenant)
@@ -85,17 +89,23 @@ class Views:
         present = self._present.of(tenant)
         return self._view(present.planning, present.planning_turns, present.planned_only, tenant)
 
-    def _presented(self, catalog: Catalog, policy: Policy, of_tenants: Mapping[str, _Present]) -> _Present:
-        planning = Prepared(catalog, policy)
+    def _presented(self, catalog: Catalog, policy: Policy, of_tenants: Mapping[str, Present]) -> Present:
+        planning = self._prepared(catalog, policy)
         spoken = catalog.spoken(self._dialects)
-        return _Present(
-            running=planning if spoken is catalog else Prepared(spoken, policy),
+        return Present(
+            running=planning if spoken is catalog else self._prepared(spoken, policy),
             planning=planning,
             running_turns=Turns(self._turn),
             planning_turns=Turns(self._turn),
             planned_only=frozenset(provider.name for provider in spoken.providers if not provider.is_spoken),
             of_tenants=of_tenants,
         )
+
+    def _prepared(self, catalog: Catalog, policy: Policy) -> Prepared:
+        """With what health and statistics let expect by now, so that the first decision need not work it out."""
+        prepared = Prepared(catalog, policy)
+        prepared.outlooks(self._board.standings(), self._statistics())
+        return prepared
 
     def _view(self, prepared: Prepared, turns: Turns, planned_only: frozenset[str], tenant: str) -> View:
         return View(

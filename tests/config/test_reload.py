@@ -50,7 +50,7 @@ async def test_what_waits_for_a_restart_is_told_against_the_start(caplog: pytest
     to_load = [server, both, server, started]
     expected = ["server", "server, prober and health", "server", ""]
     adopted: asyncio.Queue[Settings] = asyncio.Queue()
-    watch = Watch(started, load=lambda: to_load[0], files=lambda _: (), adopt=adopted.put_nowait)
+    watch = Watch(started, load=lambda: to_load[0], files=lambda _: (), adopt=adopted.put)
     async with asyncio.timeout(10), asyncio.TaskGroup() as group:
         running = group.create_task(watch.run())
         for named in expected:

@@ -9,8 +9,9 @@ import pytest
 from router_service.core.health import Snapshot, State, TargetHealth
 from router_service.core.outcome import Outcome
 from router_service.core.settings import ProberSettings
+from router_service.core.slices import SLICE
 from router_service.health.board import HealthBoard, Reception
-from router_service.health.slices import SLICE, finish_between_others
+from router_service.health.slices import finish_between_others
 from router_service.health.wire import snapshot_from_message, snapshot_in_slices, snapshot_to_message
 from router_service.health.wire_limits import Corrupt
 
@@ -79,3 +80,20 @@ def test_calls_that_end_between_slices_count(target: str, is_reported: bool) -> 
     assert made.standings()[target].state is State.UNHEALTHY
     assert sum(standing.state is State.HEALTHY for standing in made.standings().values()) == len(TARGETS) - 1
     assert made.snapshot_info().sequence == 2
+
+
+def test_another_catalogue_counts_at_once_and_its_new_targets_hear_of_the_snapshot_in_slices() -> None:
+    clock = Clock()
+    made = HealthBoard((EARLY,), ProberSettings(), clock=clock)
+    made.accept(large())
+    work = made.adopt_in_slices(made.entries_for(TARGETS))
+    next(work)
+    assert made.targets == frozenset(TARGETS)
+    assert made.standings()[EARLY].state is State.HEALTHY, "what is known of those that stay is kept"
+    assert made.standings()[LATE].state is State.UNKNOWN
+    attempt(made, LATE, Outcome.OK)
+    assert sum(1 for _ in work) >= len(TARGETS) / SLICE - 2
+    assert {standing.state for standing in made.standings().values()} == {State.HEALTHY}
+    gone = made.adopt_in_slices(made.entries_for((EARLY,)))
+    assert list(gone) == []
+    assert made.targets == {EARLY}

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from random import Random
 
 import pytest
 
 from router_service.core.chat import Message, Prompt, Role
+from router_service.core.decision.decide import foresee
 from router_service.core.errors import UnknownDecision
 from router_service.core.health import State
 from router_service.core.plan import Plan, Standing, View
 from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
+from router_service.core.slices import SLICE
 from router_service.core.task import Complexity, TaskType
 from router_service.service.decisions import KEPT_S, Decisions
-from router_service.service.planning import Planning
+from router_service.service.planning import MANY_TARGETS, Planning
 from router_service.service.preparation import prepared
 from tests.core.decision.making import asked, decided, ids, made, viewed
 
@@ -158,3 +161,27 @@ def test_a_prompt_is_not_read_for_what_its_caller_said() -> None:
 def test_without_a_prompt_there_is_nothing_to_read() -> None:
     request = Request(request_id="req-1", prompt=Prompt(messages=()), deadline=1.0, estimated_input_tokens=5)
     assert prepared(request, infers=True) is request
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("is_told", [False, True])
+async def test_the_first_of_a_kind_among_many_targets_lets_others_have_the_turn(is_told: bool) -> None:
+    view = viewed(*(made(f"p{n % 9}/m{n}", price=1.0 + n) for n in range(MANY_TARGETS)))
+    planning = Planning(view=lambda _tenant: view, route_view=lambda _tenant: view, rng=Random(0))
+    request = replace(asked(), deadline=float("inf"), estimated_input_tokens=None)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        others = group.create_task(other())
+        foreseen = await planning.foreseen(request, is_told=is_told)
+        others.cancel()
+    assert turns >= 3 * MANY_TARGETS / SLICE - 3
+    assert foreseen.estimated_input_tokens, "the prompt was read for it, and is not read again"
+    assert not list(foresee(foreseen, view))
+    assert ids(planning.to_run(foreseen)[1]) == ids(decided(foreseen, viewed(*view.catalog.targets)))

@@ -19,6 +19,7 @@ from router_service.core.decision.scan import Scan, Score, shuffle_ties
 from router_service.core.decision.strategies import POINTS, Option, Setting, Strategy
 from router_service.core.decision.view import View
 from router_service.core.request import Request
+from router_service.core.slices import Slices
 from router_service.core.task import Environment
 
 NOBODY: frozenset[int] = frozenset()
@@ -88,6 +89,15 @@ def decide(request: Request, view: View, rng: Random) -> Decision:
         order=order,
         explored=explored,
     )
+
+
+def foresee(request: Request, view: View) -> Slices[None]:
+    """The work of `decide` that requests of a kind share, in slices: after it, a decision over thousands of targets
+    takes no longer than one that has been made before.
+    """
+    prepared = view.ready()
+    question = ask(request, prepared.policy, prepared.marks, is_over_budget=view.budget.is_over)
+    return prepared.working_out(question, view)
 
 
 def everyone(scan: Scan, prepared: Prepared) -> list[Score]:

@@ -15,6 +15,7 @@ from router_service.core.decision.points import health_points
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.standing import UNKNOWN_STANDING, Standing
 from router_service.core.decision.statistics import UNKNOWN_STATISTICS, TargetStatistics
+from router_service.core.slices import SLICE, Slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,50 +38,80 @@ class Outlook:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlooks:
     """All targets', by their index. `moved` are those that are ranked otherwise than before, or None for all of them.
     `token_marks` are the input tokens from which on some target has other prices.
     """
 
-    __slots__ = ("moved", "of", "standings", "statistics", "token_marks")
-
-    def __init__(
-        self,
-        offers: Mapping[str, Offer],
-        policy: Policy,
-        standings: Mapping[str, Standing],
-        statistics: Mapping[str, TargetStatistics],
-        before: Outlooks | None,
-    ) -> None:
-        """`offers` are all of the catalogue, in its order, by id."""
-        self.standings = standings
-        self.statistics = statistics
-        self.moved: frozenset[int] | None = None
-        self.of: Sequence[Outlook]
-        self.token_marks: Sequence[int]
-        if before is None:
-            self.of = [_outlook(offer, policy, standings, statistics, None) for offer in offers.values()]
-            self.token_marks = _token_marks(offers.values(), self.of)
-            return
-        of, is_priced_anew = list(before.of), False
-        moved: set[int] = set()
-        for id in {*_replaced(standings, before.standings, offers), *_replaced(statistics, before.statistics, offers)}:
-            if (offer := offers.get(id)) is None:
-                continue
-            old = of[offer.index]
-            new = of[offer.index] = _outlook(offer, policy, standings, statistics, old)
-            if new.ranks_like(old):
-                continue
-            moved.add(offer.index)
-            if offer.rank_prices.long_context is not None and _scale(new) != _scale(old):
-                is_priced_anew = True
-        self.moved = frozenset(moved)
-        self.of = of
-        self.token_marks = _token_marks(offers.values(), of) if is_priced_anew else before.token_marks
+    standings: Mapping[str, Standing]
+    statistics: Mapping[str, TargetStatistics]
+    of: Sequence[Outlook]
+    moved: frozenset[int] | None
+    token_marks: Sequence[int]
 
     def band(self, input_tokens: int) -> int:
         """How many of the marks a request of that length reaches: within a band all prices are the same."""
         return bisect_right(self.token_marks, input_tokens)
+
+
+def outlooks(
+    offers: Mapping[str, Offer],
+    policy: Policy,
+    standings: Mapping[str, Standing],
+    statistics: Mapping[str, TargetStatistics],
+    before: Outlooks | None,
+) -> Slices[Outlooks]:
+    """`offers` are all of the catalogue, in its order, by id."""
+    if before is None:
+        return _anew(offers, policy, standings, statistics)
+    return _changed(offers, policy, standings, statistics, before)
+
+
+def _anew(
+    offers: Mapping[str, Offer],
+    policy: Policy,
+    standings: Mapping[str, Standing],
+    statistics: Mapping[str, TargetStatistics],
+) -> Slices[Outlooks]:
+    of: list[Outlook] = []
+    for offer in offers.values():
+        of.append(_outlook(offer, policy, standings, statistics, None))
+        if not len(of) % SLICE:
+            yield
+    marks = _token_marks(offers.values(), of)
+    return Outlooks(standings=standings, statistics=statistics, of=of, moved=None, token_marks=marks)
+
+
+def _changed(
+    offers: Mapping[str, Offer],
+    policy: Policy,
+    standings: Mapping[str, Standing],
+    statistics: Mapping[str, TargetStatistics],
+    before: Outlooks,
+) -> Slices[Outlooks]:
+    of, is_priced_anew = list(before.of), False
+    moved: set[int] = set()
+    replaced = {*_replaced(standings, before.standings, offers), *_replaced(statistics, before.statistics, offers)}
+    for number, id in enumerate(replaced, 1):
+        if not number % SLICE:
+            yield
+        if (offer := offers.get(id)) is None:
+            continue
+        old = of[offer.index]
+        new = of[offer.index] = _outlook(offer, policy, standings, statistics, old)
+        if new.ranks_like(old):
+            continue
+        moved.add(offer.index)
+        if offer.rank_prices.long_context is not None and _scale(new) != _scale(old):
+            is_priced_anew = True
+    return Outlooks(
+        standings=standings,
+        statistics=statistics,
+        of=of,
+        moved=frozenset(moved),
+        token_marks=_token_marks(offers.values(), of) if is_priced_anew else before.token_marks,
+    )
 
 
 def _replaced(now: Mapping[str, object], before: Mapping[str, object], ids: Iterable[str]) -> Iterable[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Set
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from router_service.core.budget import BudgetStanding
 from router_service.core.catalog import Catalog
@@ -13,7 +13,7 @@ from router_service.core.decision import ranking as rankings
 from router_service.core.decision import table as tables
 from router_service.core.decision.moment import Moment, Slots
 from router_service.core.decision.offer import offers_of
-from router_service.core.decision.outlook import Outlooks
+from router_service.core.decision.outlook import Outlooks, outlooks
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.question import Question, marks_of
@@ -25,6 +25,7 @@ from router_service.core.decision.strategies import BUILT_IN, Strategy
 from router_service.core.decision.table import Table
 from router_service.core.errors import InvalidRequest, Violation
 from router_service.core.quota import QuotaStanding
+from router_service.core.slices import Slices, finish
 
 MOST_KEPT = 1000
 KEPT_ROWS, KEPT_PLACES = 100_000, 500_000
@@ -35,6 +36,19 @@ MOST_MOVES = 100
 
 Key = tuple[object, ...]
 Value = TypeVar("Value")
+
+
+class Sight(Protocol):
+    """What of a view a decision's shared part rests on."""
+
+    @property
+    def standings(self) -> Mapping[str, Standing]: ...
+    @property
+    def statistics(self) -> Mapping[str, TargetStatistics]: ...
+    @property
+    def quotas(self) -> Mapping[str, QuotaStanding]: ...
+    @property
+    def budget(self) -> BudgetStanding: ...
 
 
 class Prepared:
@@ -57,6 +71,7 @@ class Prepared:
         self._tables: dict[Key, tuple[int, Table]] = {}
         self._rankings: dict[Key, tuple[int, Ranking]] = {}
         self._age = 0
+        self._era = 0
         self._moves: deque[frozenset[int]] = deque(maxlen=MOST_MOVES)
         targets = max(1, len(self.offers))
         self._most_tables = min(MOST_KEPT, max(1, KEPT_ROWS // targets))
@@ -68,10 +83,30 @@ class Prepared:
         last = self._outlooks
         if last is not None and last.standings is standings and last.statistics is statistics:
             return last
-        found = self._outlooks = Outlooks(self._offer_of, self.policy, standings, statistics, last)
+        return self._took(finish(outlooks(self._offer_of, self.policy, standings, statistics, last)))
+
+    def working_out(self, question: Question, view: Sight) -> Slices[None]:
+        """What a decision on `question` shares with others of its kind, as far as it is not known yet. A decision made
+        afterwards finds it, and others may be made between the slices.
+        """
+        last = self._outlooks
+        if last is None or last.standings is not view.standings or last.statistics is not view.statistics:
+            found = yield from outlooks(self._offer_of, self.policy, view.standings, view.statistics, last)
+            if self._outlooks is last:
+                self._took(found)
+        if self._outlooks is not None:
+            moment = self.moment(view.quotas, view.budget)
+            key, kind = self._keys(question, self._outlooks, moment)
+            if self._rankings.get(key, (-1, None))[0] != self._age:
+                yield from self._ranked(key, kind, question, self._outlooks, moment)
+
+    def _took(self, found: Outlooks) -> Outlooks:
+        """Go by these from now on. What rests on others is forgotten, or brought up to date when it is asked for."""
+        last, self._outlooks = self._outlooks, found
         if last is None or found.moved is None or found.token_marks != last.token_marks:
             self._tables.clear()
             self._rankings.clear()
+            self._era += 1
         elif found.moved:
             self._moves.append(found.moved)
             self._age += 1
@@ -84,30 +119,47 @@ class Prepared:
         return last
 
     def ranking(self, question: Question, outlooks: Outlooks, moment: Moment) -> Ranking:
-        tokens = question.input_tokens
-        is_bounded = question.max_cost_usd_nanos is not None
-        kind = (question.profile, question.output_limit, outlooks.band(tokens), is_bounded, moment.key)
-        key = (octave(tokens), kind)
+        key, kind = self._keys(question, outlooks, moment)
         age, found = self._rankings.get(key, (0, None))
         if found is None or age != self._age:
-            table, since = self._table(kind, question, outlooks, moment), self._moved_since(age)
-            if found is None or since is None or found.table.shortlist is not table.shortlist:
-                found = rankings.ranking(table, tokens)
-            else:
-                found = rankings.moved(found, table, since, tokens)
-            _keep(self._rankings, key, (self._age, found), self._most_rankings)
+            found = finish(self._ranked(key, kind, question, outlooks, moment))
         return found
 
-    def _table(self, kind: Key, question: Question, outlooks: Outlooks, moment: Moment) -> Table:
+    def _keys(self, question: Question, outlooks: Outlooks, moment: Moment) -> tuple[Key, Key]:
+        """By which a ranking is kept, and the table that it orders."""
+        tokens, is_bounded = question.input_tokens, question.max_cost_usd_nanos is not None
+        kind = (question.profile, question.output_limit, outlooks.band(tokens), is_bounded, moment.key)
+        return (octave(tokens), kind), kind
+
+    def _ranked(self, key: Key, kind: Key, question: Question, outlooks: Outlooks, moment: Moment) -> Slices[Ranking]:
+        """`outlooks` are the present ones. They may be replaced between the slices: what is kept has the age of those
+        that it was made of, and is brought up to date like anything as old.
+        """
+        now, era, tokens = self._age, self._era, question.input_tokens
+        age, found = self._rankings.get(key, (0, None))
+        table = yield from self._tabled(kind, question, outlooks, moment)
+        since = self._moved_since(age)
+        if found is None or since is None or found.table.shortlist is not table.shortlist:
+            found = rankings.ranking(table, tokens)
+        else:
+            found = rankings.moved(found, table, since, tokens)
+        if self._era == era:
+            _keep(self._rankings, key, (now, found), self._most_rankings)
+        return found
+
+    def _tabled(self, kind: Key, question: Question, outlooks: Outlooks, moment: Moment) -> Slices[Table]:
+        now, era = self._age, self._era
         age, found = self._tables.get(kind, (0, None))
-        if found is None or age != self._age:
-            since = self._moved_since(age)
-            if found is None or since is None:
-                listed = self.shortlist(question.profile, question.input_tokens, moment)
-                found = tables.table(listed, question, self.policy, outlooks, moment, self.slots)
-            else:
-                found = tables.moved(found, since, question, self.policy, outlooks, moment, self.slots)
-            _keep(self._tables, kind, (self._age, found), self._most_tables)
+        if found is not None and age == now:
+            return found
+        since = self._moved_since(age)
+        if found is None or since is None:
+            listed = yield from self._shortlisted(question.profile, question.input_tokens, moment)
+            found = yield from tables.table(listed, question, self.policy, outlooks, moment, self.slots)
+        else:
+            found = tables.moved(found, since, question, self.policy, outlooks, moment, self.slots)
+        if self._era == era:
+            _keep(self._tables, kind, (now, found), self._most_tables)
         return found
 
     def _moved_since(self, age: int) -> Set[int] | None:
@@ -119,10 +171,13 @@ class Prepared:
         return moved if 2 * len(moved) <= len(self.offers) else None
 
     def shortlist(self, profile: Profile, input_tokens: int, moment: Moment) -> Shortlist:
+        return finish(self._shortlisted(profile, input_tokens, moment))
+
+    def _shortlisted(self, profile: Profile, input_tokens: int, moment: Moment) -> Slices[Shortlist]:
         key = (profile, moment.key)
         found = self._shortlists.get(key)
         if found is None:
-            found = shortlist(self.offers, profile, self.policy, moment, input_tokens)
+            found = yield from shortlist(self.offers, profile, self.policy, moment, input_tokens)
             _keep(self._shortlists, key, found, self._most_tables)
         return found
 

@@ -13,6 +13,7 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.profile import Profile
 from router_service.core.decision.rejection import Rejection
 from router_service.core.decision.rules import Rule, applying, position
+from router_service.core.slices import SLICE, Slices
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,13 @@ class Shortlist:
 
 def shortlist(
     offers: tuple[Offer, ...], profile: Profile, policy: Policy, moment: Moment, input_tokens: int
-) -> Shortlist:
+) -> Slices[Shortlist]:
     rule = applying(policy.rules, profile, input_tokens)
     entries: list[Entry] = []
     rejected: dict[str, Rejection] = {}
     for offer in offers:
+        if not (offer.index + 1) % SLICE:
+            yield
         is_free = offer.is_free(moment.windows)
         if (refusal := lasting(offer, profile, policy, rule, is_free=is_free)) is not None:
             rejected[offer.id] = refusal.reason

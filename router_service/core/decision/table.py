@@ -19,6 +19,7 @@ from router_service.core.decision.question import Question
 from router_service.core.decision.rejection import Rejection
 from router_service.core.decision.shortlist import Entry, Shortlist
 from router_service.core.health import State
+from router_service.core.slices import SLICE, Slices
 
 Row = tuple[float, float, float, float, float, float, int, int]
 """The points without quota and price; what an input token costs and what the answer does, in billionths of a dollar;
@@ -63,13 +64,14 @@ class Table:
 
 def table(
     found: Shortlist, question: Question, policy: Policy, outlooks: Outlooks, moment: Moment, slots: Slots
-) -> Table:
+) -> Slices[Table]:
     """`question` stands for all of its profile, output limit, price band and kind of cost bound."""
     weights = points.weights_of(question.profile)
-    spots = {
-        index: _spot(entry, question, policy, outlooks.of[index], moment, slots, weights)
-        for index, entry in found.entry_of.items()
-    }
+    spots: dict[int, Spot] = {}
+    for index, entry in found.entry_of.items():
+        if not (len(spots) + 1) % SLICE:
+            yield
+        spots[index] = _spot(entry, question, policy, outlooks.of[index], moment, slots, weights)
     return _table(found, weights, spots)
 
 
