@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
@@ -20,21 +20,27 @@ from router_service.core.quota import (
 )
 from router_service.core.ratelimit_headers import AnnouncedLimit, announced_limits
 from router_service.core.windows import Moment, Per
-from router_service.store.counter import Charge, Counter, Hold, WindowCount, least
+from router_service.store.counter import Charge, Counter, Hold, Kept, least
+
+Announced = dict[tuple[str, Unit, Per | None], Hold]
+"""By model (empty for all of the provider's), unit and window."""
 
 
 class Account:
     """Says whether an attempt fits, charges it, and takes the provider's own word into account.
 
-    `counts_of` hands out the counts of a scope, which are the same ones for the account that takes this one's place.
+    `kept_of` hands out what is kept of a scope, and `announced` has what the provider says of limits that nobody
+    configured; both are the same for the account that takes this one's place.
     """
 
-    def __init__(self, rules: QuotaRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> None:
+    def __init__(self, rules: QuotaRules, kept_of: Callable[[str], Kept], announced: Announced) -> None:
         self.rules = rules
-        self._limits = tuple(_counter("limit", limit, rules, counts_of) for limit in _distinct(rules.limits))
-        self._free = _counter("free", rules.free, rules, counts_of) if rules.free else None
+        self._limits = tuple(
+            _counter("limit", limit, rules, kept_of, place) for limit, place in _placed(_distinct(rules.limits))
+        )
+        self._free = _counter("free", rules.free, rules, kept_of) if rules.free else None
         self._terms_of: dict[str, _Terms] = {}
-        self._announced: dict[tuple[str, Unit, Per | None], Hold] = {}
+        self._announced = announced
         self._own_standing = _models_with_own(rules)
 
     def free_window(self, model: str, amounts: Amounts, now: Moment) -> Counter | None:
@@ -125,9 +131,21 @@ class _Terms(NamedTuple):
     free: Counter | None
 
 
-def _counter(kind: str, limit: Limit, rules: QuotaRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> Counter:
-    scope = " ".join([kind, rules.provider, str(limit), *sorted(limit.models)])
-    return Counter(scope, limit, zone=rules.zone, counts=counts_of(scope))
+def _counter(
+    kind: str, limit: Limit, rules: QuotaRules, kept_of: Callable[[str], Kept], place: int | None = None
+) -> Counter:
+    """Which models share the limit is no part of its scope: the list may change, and the count stays."""
+    scope = " ".join([kind, rules.provider, str(limit), *([] if place is None else [str(place)])])
+    return Counter(scope, limit, zone=rules.zone, kept=kept_of(scope))
+
+
+def _placed(limits: Iterable[Limit]) -> Iterator[tuple[Limit, int | None]]:
+    """Each with its place among those of its unit and window that name models, from 1; None for one that names none."""
+    places: dict[str, int] = {}
+    for limit in limits:
+        if limit.models:
+            places[str(limit)] = places.get(str(limit), 0) + 1
+        yield limit, places[str(limit)] if limit.models else None
 
 
 def _distinct(limits: tuple[Limit, ...]) -> list[Limit]:

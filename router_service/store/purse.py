@@ -8,7 +8,7 @@ from router_service.core.budget import BudgetLine, BudgetReading, BudgetRules, B
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.quota import Limit, Refused, RefusedBy, Unit
 from router_service.core.windows import Moment
-from router_service.store.counter import Charge, Counter, WindowCount
+from router_service.store.counter import Charge, Counter, Kept
 
 
 class Purse:
@@ -17,11 +17,11 @@ class Purse:
     Our own clock alone decides when a budget's window ends, so there is no guard at its edges.
     """
 
-    def __init__(self, rules: BudgetRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> None:
+    def __init__(self, rules: BudgetRules, kept_of: Callable[[str], Kept]) -> None:
         self.rules = rules
         requests = (budget.request_usd_nanos for budget in rules.providers.values())
         self._is_strict = rules.is_hard or any(bound is not None for bound in requests)
-        self._lines = tuple((line, _counter(line, rules, counts_of)) for line in rules.lines())
+        self._lines = tuple((line, _counter(line, rules, kept_of)) for line in rules.lines())
 
     @property
     def is_strict(self) -> bool:
@@ -81,10 +81,10 @@ class Purse:
         return self.rules.is_hard and counter.refuses(usd_nanos, now)
 
 
-def _counter(line: BudgetLine, rules: BudgetRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> Counter:
+def _counter(line: BudgetLine, rules: BudgetRules, kept_of: Callable[[str], Kept]) -> Counter:
     limit = Limit(unit=Unit.USD_NANOS, per=line.per, max=line.limit_usd_nanos)
     scope = " ".join(["budget", line.owner.value, line.name or "*", str(limit)])
-    return Counter(scope, limit, zone=rules.zone, counts=counts_of(scope), guard_s=0.0)
+    return Counter(scope, limit, zone=rules.zone, kept=kept_of(scope), guard_s=0.0)
 
 
 def _usd(nanos: int) -> str:

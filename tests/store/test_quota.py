@@ -284,6 +284,25 @@ def test_other_rules_keep_what_was_counted(clock: HandClock) -> None:
     assert admitted(quotas, 9) == 2
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(("a", "b"), ("a", "b", "c")), (("a", "b"), ("a",)), (("b",), ("a",)), (("a",), ("a", "z"))]
+)
+def test_a_list_of_models_that_changes_refills_nothing(
+    before: tuple[str, ...], after: tuple[str, ...], clock: HandClock
+) -> None:
+    def rules(models: tuple[str, ...]) -> QuotaRules:
+        other = limit(9, models=("other",))
+        return QuotaRules(
+            provider="groq", limits=(limit(50), limit(3, models=models), other), free=limit(5, models=models)
+        )
+
+    quotas = book(rules(before), clock=clock)
+    assert admitted(quotas, 2, model=before[0]) == 2
+    quotas.adopt([rules(after)], BudgetRules())
+    assert admitted(quotas, 9, model=after[0]) == 1
+    assert admitted(quotas, 20, model="other") == 9, "another limit of its kind has a count of its own"
+
+
 def test_terms_come_from_the_catalogue() -> None:
     provider = Provider(
         name="openrouter", dialect="openai", base_url="", free=limit(200), limits=(limit(20, Per.MINUTE),)
