@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple
 
-from router_service.core.quota import Amounts, Limit, Unit, WindowReading
+from router_service.core.quota import Amounts, Limit, Unit, WindowReading, least
 from router_service.core.ratelimit_headers import AnnouncedLimit
 from router_service.core.windows import Moment, Per, Span, WindowKey, span_at
 
@@ -101,11 +101,6 @@ class Kept:
     counts: dict[str, WindowCount] = field(default_factory=dict)
     hold: Hold | None = None
     stated_limit: int | None = None
-
-
-def least(unit: Unit, amount: int) -> int:
-    """What must fit for an attempt that is thought to take `amount`: every one takes something, but maybe no money."""
-    return amount if unit is Unit.USD_NANOS else max(1, amount)
 
 
 class Counter:

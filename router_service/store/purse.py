@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from router_service.core.budget import BudgetLine, BudgetReading, BudgetRules, BudgetStanding, budget_standing
+from router_service.core.budget import BudgetLine, BudgetReading, BudgetRules, BudgetStanding, budget_standing, longest
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.quota import Limit, Refused, RefusedBy, Unit
 from router_service.core.windows import Moment
@@ -50,12 +50,19 @@ class Purse:
         if bound is not None and usd_nanos > bound:
             what = f"a request to {provider} may cost {_usd(bound)} USD, and this one may cost {_usd(usd_nanos)}"
             return Refused(by=RefusedBy.REQUEST_LIMIT, what=what)
-        refusals = [
-            Refused(by=RefusedBy.BUDGET, what=str(line), retry_in_s=counter.reading(now).resets_in_s)
+        readings = [
+            _reading(line, counter, now)
             for line, counter in self._binding(provider, tenant)
             if self._is_used_up(counter, usd_nanos, now)
         ]
-        return max(refusals, key=lambda r: r.retry_in_s or 0.0, default=None)
+        if (found := longest(readings, usd_nanos)) is None:
+            return None
+        return Refused(
+            by=RefusedBy.BUDGET,
+            what=found.told(usd_nanos),
+            subject=found.line.subject,
+            retry_in_s=found.wait_s(usd_nanos),
+        )
 
     def charge(self, provider: str, tenant: str, usd_nanos: int, now: Moment) -> Iterator[Charge]:
         """Hold the money of an attempt that was not refused."""
@@ -64,10 +71,7 @@ class Purse:
 
     def readings(self, now: Moment) -> tuple[BudgetReading, ...]:
         """How every bound stands, the server's first."""
-        return tuple(
-            BudgetReading(line=line, used_usd_nanos=counter.used(now), resets_in_s=counter.reading(now).resets_in_s)
-            for line, counter in self._lines
-        )
+        return tuple(_reading(line, counter, now) for line, counter in self._lines)
 
     def standing(self, tenant: str, now: Moment) -> BudgetStanding:
         return budget_standing(self.rules, tenant, self.readings(now))
@@ -85,6 +89,10 @@ def _counter(line: BudgetLine, rules: BudgetRules, kept_of: Callable[[str], Kept
     limit = Limit(unit=Unit.USD_NANOS, per=line.per, max=line.limit_usd_nanos)
     scope = " ".join(["budget", line.owner.value, line.name or "*", str(limit)])
     return Counter(scope, limit, zone=rules.zone, kept=kept_of(scope), guard_s=0.0)
+
+
+def _reading(line: BudgetLine, counter: Counter, now: Moment) -> BudgetReading:
+    return BudgetReading(line=line, used_usd_nanos=counter.used(now), resets_in_s=counter.reading(now).resets_in_s)
 
 
 def _usd(nanos: int) -> str:

@@ -41,11 +41,12 @@ def test_a_refusal_says_what_is_full_and_until_when(clock: HandClock) -> None:
     quotas = book(QuotaRules(provider="groq", limits=(limit(1, Per.MINUTE), limit(2))), clock=clock)
     admitted(quotas, 1)
     found = refused(quotas.reserve("groq", "small", ONE))
-    assert (found.by, found.what, found.retry_in_s) == (RefusedBy.QUOTA, "requests/minute", 31.0)
+    assert found.what == "nothing is left of its requests for a minute"
+    assert (found.by, found.retry_in_s) == (RefusedBy.QUOTA, 31.0)
     clock.pass_s(31)
     admitted(quotas, 1)
     found = refused(quotas.reserve("groq", "small", ONE))
-    assert found.what == "requests/day"
+    assert found.what == "nothing is left of its requests for a day"
     assert found.retry_in_s == 12 * 3600 - 30 - 31 + 1
 
 

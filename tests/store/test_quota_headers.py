@@ -147,7 +147,10 @@ def test_a_limit_that_nobody_configured_is_announced(clock: HandClock) -> None:
 def test_a_probe_without_a_model_speaks_for_all(clock: HandClock) -> None:
     quotas = book(QuotaRules(provider="openai"), clock=clock)
     quotas.observe_headers("openai", requests(500, 0, "6s"))
-    assert refused(quotas.reserve("openai", "small", ONE)).what == "requests by the provider's own word"
+    assert (
+        refused(quotas.reserve("openai", "small", ONE)).what
+        == "nothing is left of its requests by the provider's own word"
+    )
     assert not quotas.standings()["openai"].has_room
 
 

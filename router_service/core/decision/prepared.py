@@ -53,7 +53,7 @@ class Prepared:
         self.offers = offers_of(catalog)
         self.slots = Slots(self.offers, catalog.providers)
         self._shortlists: dict[Key, Shortlist] = {}
-        self._offer_of = {offer.id: offer for offer in self.offers}
+        self.offer_of = {offer.id: offer for offer in self.offers}
         self._tables: dict[Key, tuple[int, Table]] = {}
         self._rankings: dict[Key, tuple[int, Ranking]] = {}
         self._age = 0
@@ -68,7 +68,7 @@ class Prepared:
         last = self._outlooks
         if last is not None and last.standings is standings and last.statistics is statistics:
             return last
-        found = self._outlooks = Outlooks(self._offer_of, self.policy, standings, statistics, last)
+        found = self._outlooks = Outlooks(self.offer_of, self.policy, standings, statistics, last)
         if last is None or found.moved is None or found.token_marks != last.token_marks:
             self._tables.clear()
             self._rankings.clear()
