@@ -84,6 +84,7 @@ def _prices(value: catalog.Target) -> admin_pb2.Prices:
         input_usd_nanos_per_million_tokens=_nanos(prices.input),
         output_usd_nanos_per_million_tokens=_nanos(prices.output),
         cached_input_usd_nanos_per_million_tokens=_nanos(prices.cached_input),
+        cache_write_usd_nanos_per_million_tokens=_nanos(prices.cache_write),
     )
 
 

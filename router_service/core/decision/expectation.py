@@ -73,5 +73,8 @@ def _limit(most_usd_nanos: int, input_tokens: int, longest: int | None, offer: O
 
 
 def _cost(input_tokens: int, output_tokens: int, offer: Offer) -> int:
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    return cost_usd_nanos(usage, offer.rank_prices.at(input_tokens))
+    """The most that so many tokens cost: a vendor may charge more for input that it writes to its cache."""
+    prices = offer.rank_prices.at(input_tokens)
+    written = input_tokens if (prices.cache_write or 0.0) > (prices.input or 0.0) else 0
+    usage = Usage(input_tokens=input_tokens, cache_write_tokens=written, output_tokens=output_tokens)
+    return cost_usd_nanos(usage, prices)
