@@ -22,9 +22,9 @@ from router_service.commands.figures import MISSING
 from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
 from router_service.commands.tables import bare_table, console, counted
+from router_service.core.prices import NANOS_PER_USD
 from router_service.core.task import TaskType
 
-NANOS_PER_USD = 1_000_000_000
 UNTAGGED_MATCH = 0.5
 """How well a model without any tags suits a task, as the decision has it."""
 EMBEDDING = TaskType.EMBEDDING.value
