@@ -85,7 +85,7 @@ def view_of(size: int, rng: Random) -> View:
         standings={t.id: Standing(state=State.HEALTHY) for t in catalog.targets},
         statistics={t.id: _statistics(rng) for t in catalog.targets},
         quotas=quotas,
-        budget=BudgetStanding(daily_left_usd_nanos=5_000_000_000),
+        budget=BudgetStanding(left_usd_nanos=5_000_000_000),
         in_flight={t.id: 1 for t in catalog.targets[:20]},
         policy=policy,
         prepared=Prepared(catalog, policy),

@@ -9,10 +9,9 @@ from prober.cap import DailyCap, Taking
 from prober.recipes import LEAST_INPUT_TOKENS, MOST_INPUT_TOKENS, Recipe
 from router_service.core.catalog import Target
 from router_service.core.chat import Usage
-from router_service.core.decision.expectation import amounts_of
 from router_service.core.health import QuotaWindow
 from router_service.core.prices import cost_usd_nanos
-from router_service.core.quota import Amounts, Refused, Reservation
+from router_service.core.quota import Amounts, Refused, Reservation, amounts_of
 from router_service.store.quota import QuotaBook
 
 LEAST_LEFT = 0.1

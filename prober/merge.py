@@ -190,7 +190,7 @@ class Picture:
             return tally, None
         calls = own.calls.samples(now)
         share = min(1.0, sum(s.calls.samples(now) for s in others) / calls) if calls > 0 else 1.0
-        streak_limit = 2 * sum(s.streak for s in others)
+        streak_limit = 2 * sum(s.worst for s in others)
         return (tally.scaled(share) if share < 1 else tally), streak_limit
 
     def _provider(self, provider: str, now: float) -> ProviderHealth:
@@ -230,14 +230,19 @@ class _Reporter:
 
 
 class _Seen:
-    """One reporter's calls to one target: how many lately, and how many failed since the last good one."""
+    """One reporter's calls to one target: how many lately, how many failed since the last good one, and how many in a
+    row by the end of its last report or within it.
+    """
 
-    __slots__ = ("calls", "streak")
+    __slots__ = ("calls", "streak", "worst")
 
     def __init__(self, *, half_life_s: float) -> None:
         self.calls = SuccessRate(half_life_s=half_life_s)
         self.streak = 0
+        self.worst = 0
 
     def add(self, tally: Tally, now: float) -> None:
         self.calls.add(successes=tally.good, failures=tally.bad, now=now)
+        joined = self.streak + tally.leading_failures if tally.leading_failures else 0
         self.streak = tally.trailing_failures if tally.good else self.streak + tally.bad
+        self.worst = max(self.streak, joined, tally.longest_failures)

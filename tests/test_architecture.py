@@ -280,3 +280,14 @@ def test_prober_loads_nothing_of_the_routers_own() -> None:
     assert loaded.isdisjoint(
         {"edge", "service", "analytics", "simulator", "main", "cli", "commands", "supervisor", "drain"}
     )
+
+
+@pytest.mark.parametrize(("name", "home"), [("NANOS_PER_USD", "core/prices.py"), ("MIB", "core/settings.py")])
+def test_a_measure_is_defined_once(name: str, home: str) -> None:
+    places = [
+        str(path.relative_to(ROOT))
+        for folder in SOURCES
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if any(line.startswith((f"{name} =", f"_{name} =")) for line in path.read_text().splitlines())
+    ]
+    assert places == [f"router_service/{home}"]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import grpc
 import pytest
 from signalbox.v1 import chat_pb2
-from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, StreamCompleteRequest
+from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, RouteRequest, StreamCompleteRequest
 
 from tests.harness import settings
 from tests.harness.stack import Stack, asking, refused, routing_over
@@ -26,7 +26,14 @@ RULES = [
     {"name": "free", "when": {"labels": {"keep": "free"}}, "only": ["free"], "prefer": ORDER},
     {"name": "order", "when": {"labels": {"keep": "order"}}, "prefer": ORDER},
 ]
-BUDGETS = {"hard": True, "providers": {"long-hard": {"daily_usd": 0.01}, "long-request": {"request_usd": 0.001}}}
+BUDGETS = {
+    "hard": True,
+    "providers": {
+        "long-hard": {"daily_usd": 0.01},
+        "long-request": {"request_usd": 0.001},
+        "small-budget": {"daily_usd": 0.0005},
+    },
+}
 """Nobody else has a bound, so that a hard one is theirs alone."""
 FAULTS = {"sound": "", "down": "status=503", "limits": "status=429", "resets": "reset"}
 
@@ -48,6 +55,8 @@ def providers(address: str) -> list[dict[str, object]]:
         *(entry(f"window-{kind}", DEAR, **windows) for kind in ("open", *(kind for kind, _, _ in FREE_ALONE))),
         *(entry(f"late-{kind}", DEAR, free=a_day(5), overflow="paid") for kind, _, _ in FREE_ALONE),
         *(entry(f"long-{kind}", (1.0, 2.0)) for kind in ("bound", "hard", "request")),
+        entry("small-budget", (1.0, 2.0)),
+        entry("small-tokens", limits=[{"unit": "tokens", "per": "minute", "max": 100}]),
         entry("breaks"),
         entry("spare"),
     ]
@@ -184,3 +193,26 @@ def test_a_hard_budget_is_never_crossed_by_calls_at_once_of_unknown_length(stack
     tokens = [(row.input_tokens, row.output_tokens) for row in stack.witness.rows() if row.provider == "long-hard"]
     assert spent == sum(1_000 * used + 2_000 * written for used, written in tokens)
     assert 8 * MILLION < spent <= 10 * MILLION
+
+
+@pytest.mark.parametrize(
+    ("provider", "reason", "words"),
+    [
+        ("small-budget", "CALLER_QUOTA", "the budget of the provider small-budget for a day is 0.0005 USD in all"),
+        ("small-tokens", "PROVIDERS_RATE_LIMITED", "small-tokens has no room in its limits"),
+    ],
+)
+def test_who_fits_into_no_window_is_refused_before_the_plan_and_not_told_to_wait(
+    stack: Stack, provider: str, reason: str, words: str
+) -> None:
+    request = wanting(provider)
+    request.generation.max_output_tokens = 500
+    told = RouteRequest(messages=request.messages, generation=request.generation, routing=request.routing)
+    for ask in (lambda: stack.stub.Route(told, timeout=10), lambda: stack.stub.Complete(request, timeout=10)):
+        with pytest.raises(grpc.RpcError) as caught:
+            ask()
+        error = refused(caught.value)
+        assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", reason)
+        assert words in error.message
+        assert error.retry_s is None
+    assert asked(stack, provider) == 0

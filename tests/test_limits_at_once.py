@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import grpc
 import pytest
-from signalbox.v1 import router_pb2, router_pb2_grpc
+from signalbox.v1 import router_pb2
 
-from tests.harness import processes, settings
-from tests.harness.stack import asking
-from tests.harness.witness import Witness
+from tests.harness import settings
+from tests.harness.stack import Stack, asking, routing_over
 
 AT_ONCE, MOST, FREE = 200, 50, 20
 A_DAY = {"unit": "requests", "per": "day", "max": MOST}
@@ -38,48 +36,36 @@ LIMITED_FIRST = {"rules": [{"name": "limited first", "when": {}, "prefer": list(
 PATIENT = {"connect": 5, "first_byte": 20, "answer": 30}
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    stub: router_pb2_grpc.RouterStub
-    witness: Witness
-
-    def ask_at_once(self, *providers: str) -> Sequence[router_pb2.CompleteResponse | grpc.StatusCode]:
-        """What each caller was told: the answer, or the status of a refusal."""
-        request = asking()
-        request.routing.allowed_providers.extend(providers)
-        calls = [self.stub.Complete.future(request, timeout=30) for _ in range(AT_ONCE)]
-        return [call.result() if call.code() is grpc.StatusCode.OK else call.code() for call in calls]
-
-    def seen(self) -> Counter[str]:
-        return Counter(row.provider for row in self.witness.rows())
-
-
 @pytest.fixture(scope="module")
-def router() -> Iterator[Running]:
-    with processes.short_directory() as directory:
-        simulator = processes.simulator(directory)
-        with processes.running(simulator):
-            address = simulator.ready["simulator"]
-            providers = [_provider(name, address, **more) for name, more in {**LIMITED, "spare": {}}.items()]
-            config = settings.write(directory, providers, health=NEVER_ILL, routing=LIMITED_FIRST)
-            process = processes.router(directory, config)
-            with (
-                processes.running(process),
-                Witness(address) as witness,
-                grpc.insecure_channel(process.ready["router"]) as channel,
-            ):
-                witness.show(FAULTS)
-                yield Running(router_pb2_grpc.RouterStub(channel), witness)
+def serving() -> Iterator[Stack]:
+    with routing_over(providers, health=NEVER_ILL, routing=LIMITED_FIRST) as stack:
+        stack.witness.show(FAULTS)
+        yield stack
 
 
 @pytest.fixture
-def running(router: Running) -> Running:
-    router.witness.forget()
-    return router
+def stack(serving: Stack) -> Stack:
+    serving.witness.forget()
+    return serving
 
 
-def _provider(name: str, address: str, **more: object) -> dict[str, object]:
-    return settings.provider(name, f"http://{address}/{name}/v1", prices=(1.0, 1.0), **{"timeouts_s": PATIENT, **more})
+def providers(address: str) -> list[dict[str, object]]:
+    def entry(name: str, **more: object) -> dict[str, object]:
+        return settings.provider(name, f"http://{address}/{name}/v1", prices=(1.0, 1.0), timeouts_s=PATIENT, **more)
+
+    return [*(entry(name, **more) for name, more in LIMITED.items()), entry("spare")]
+
+
+def ask_at_once(stack: Stack, *names: str) -> Sequence[router_pb2.CompleteResponse | grpc.StatusCode]:
+    """What each caller was told: the answer, or the status of a refusal."""
+    request = asking()
+    request.routing.allowed_providers.extend(names)
+    calls = [stack.stub.Complete.future(request, timeout=30) for _ in range(AT_ONCE)]
+    return [call.result() if call.code() is grpc.StatusCode.OK else call.code() for call in calls]
+
+
+def seen(stack: Stack) -> Counter[str]:
+    return Counter(row.provider for row in stack.witness.rows())
 
 
 def _answered(
@@ -90,39 +76,39 @@ def _answered(
     return answers
 
 
-def test_a_limit_holds_to_the_request_and_the_rest_goes_elsewhere(running: Running) -> None:
-    _answered(running.ask_at_once("limited", "spare"))
-    assert running.seen() == {"limited": MOST, "spare": AT_ONCE - MOST}
+def test_a_limit_holds_to_the_request_and_the_rest_goes_elsewhere(stack: Stack) -> None:
+    _answered(ask_at_once(stack, "limited", "spare"))
+    assert seen(stack) == {"limited": MOST, "spare": AT_ONCE - MOST}
 
 
-def test_who_finds_no_room_anywhere_is_refused_and_reaches_nobody(running: Running) -> None:
-    told = running.ask_at_once("alone")
-    assert running.seen() == {"alone": MOST}
+def test_who_finds_no_room_anywhere_is_refused_and_reaches_nobody(stack: Stack) -> None:
+    told = ask_at_once(stack, "alone")
+    assert seen(stack) == {"alone": MOST}
     refusals = Counter(each for each in told if isinstance(each, grpc.StatusCode))
     assert refusals == {grpc.StatusCode.RESOURCE_EXHAUSTED: AT_ONCE - MOST}
 
 
 @pytest.mark.parametrize("provider", ["refusing", "garbling", "unsteady"])
-def test_a_limit_holds_where_the_provider_fails(running: Running, provider: str) -> None:
+def test_a_limit_holds_where_the_provider_fails(stack: Stack, provider: str) -> None:
     """What was sent counts, whatever came back."""
-    answers = _answered(running.ask_at_once(provider, "spare"))
-    assert running.seen()[provider] == MOST
-    assert sum(answer.target.startswith("spare/") for answer in answers) == running.seen()["spare"]
+    answers = _answered(ask_at_once(stack, provider, "spare"))
+    assert seen(stack)[provider] == MOST
+    assert sum(answer.target.startswith("spare/") for answer in answers) == seen(stack)["spare"]
 
 
-def test_a_free_window_that_stops_holds_to_the_request(running: Running) -> None:
-    answers = _answered(running.ask_at_once("stopping", "spare"))
-    assert running.seen() == {"stopping": MOST, "spare": AT_ONCE - MOST}
+def test_a_free_window_that_stops_holds_to_the_request(stack: Stack) -> None:
+    answers = _answered(ask_at_once(stack, "stopping", "spare"))
+    assert seen(stack) == {"stopping": MOST, "spare": AT_ONCE - MOST}
     assert {a.target.startswith("stopping/") for a in answers if a.cost_usd_nanos == 0} == {True}
 
 
-def test_a_free_window_that_overflows_gives_away_no_more_than_it_has(running: Running) -> None:
-    answers = _answered(running.ask_at_once("overflowing"))
-    assert running.seen() == {"overflowing": AT_ONCE}
+def test_a_free_window_that_overflows_gives_away_no_more_than_it_has(stack: Stack) -> None:
+    answers = _answered(ask_at_once(stack, "overflowing"))
+    assert seen(stack) == {"overflowing": AT_ONCE}
     assert sum(answer.cost_usd_nanos == 0 for answer in answers) == MOST
 
 
-def test_a_limit_and_a_free_window_that_overflows_hold_together(running: Running) -> None:
-    answers = _answered(running.ask_at_once("both", "spare"))
-    assert running.seen() == {"both": MOST, "spare": AT_ONCE - MOST}
+def test_a_limit_and_a_free_window_that_overflows_hold_together(stack: Stack) -> None:
+    answers = _answered(ask_at_once(stack, "both", "spare"))
+    assert seen(stack) == {"both": MOST, "spare": AT_ONCE - MOST}
     assert sum(answer.cost_usd_nanos == 0 for answer in answers) == FREE

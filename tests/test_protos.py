@@ -97,7 +97,7 @@ FIELDS = {
     "ReportRequest": "reporter_id sequence targets age providers",
     "ProviderReport": "provider windows",
     "TargetReport": "target outcomes latency time_to_first_token output_tokens output_seconds in_flight "
-    "trailing_failures blocked_for block_reason last_error",
+    "trailing_failures blocked_for block_reason last_error leading_failures longest_failures",
     "LatencySketch": "bucket_indexes bucket_counts sum_seconds",
     "ReportResponse": "accepted_sequence next_report_after",
 }

@@ -394,7 +394,7 @@ def test_a_limit_that_is_used_up_says_when_it_is_filled_again(configured: Stack)
         assert (error.code.name, error.info.reason) == ("RESOURCE_EXHAUSTED", "PROVIDERS_RATE_LIMITED")
         assert error.retry_s is not None
         assert 0 < error.retry_s <= 24 * 3600
-        assert "alder has no room left in its limits" in error.message
+        assert "alder has no room in its limits" in error.message
     plan = route(configured, view=FULL)
     assert plan.target in (BIRCH, CEDAR)
     assert [(c.reason, c.count) for c in plan.rejected_by_reason] == [(router_pb2.REJECTION_REASON_QUOTA, 1)]

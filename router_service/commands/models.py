@@ -22,9 +22,9 @@ from router_service.commands.figures import MISSING
 from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
 from router_service.commands.tables import bare_table, console, counted
+from router_service.core.prices import NANOS_PER_USD
 from router_service.core.task import TaskType
 
-NANOS_PER_USD = 1_000_000_000
 UNTAGGED_MATCH = 0.5
 """How well a model without any tags suits a task, as the decision has it."""
 EMBEDDING = TaskType.EMBEDDING.value
@@ -74,7 +74,12 @@ def item(target: Target) -> dict[str, object]:
         "provider": target.provider,
         "model": target.model,
         "context": target.context_tokens or None,
-        "prices": {"input": _input(target), "output": _output(target), "cached_input": _cached_input(target)},
+        "prices": {
+            "input": _input(target),
+            "output": _output(target),
+            "cached_input": _cached_input(target),
+            "cache_write": _cache_write(target),
+        },
         "capabilities": list(target.capabilities),
         "state": state(target),
         "reason": target.availability_detail or None,
@@ -158,3 +163,9 @@ def _size(tokens: int) -> str:
     if tokens >= 1_000_000:
         return f"{tokens / 1_000_000:.3g}M"
     return f"{tokens / 1000:.3g}k" if tokens >= 1000 else str(tokens)
+
+
+def _cache_write(target: Target) -> float | None:
+    prices = target.prices
+    has_price = prices.HasField("cache_write_usd_nanos_per_million_tokens")
+    return prices.cache_write_usd_nanos_per_million_tokens / NANOS_PER_USD if has_price else None

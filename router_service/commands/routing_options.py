@@ -11,9 +11,9 @@ from signalbox.v1 import chat_pb2
 from signalbox.v1.router_pb2 import Routing
 
 from router_service.commands import options
+from router_service.core.prices import NANOS_PER_USD
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
 
-NANOS_PER_USD = 1_000_000_000
 MOST_USD = 1_000_000.0
 MOST_S = 86_400.0
 Command = TypeVar("Command", bound=Callable[..., object])

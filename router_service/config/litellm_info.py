@@ -27,6 +27,7 @@ PRICES: Mapping[str, str] = {
     "input_cost_per_token": "input",
     "output_cost_per_token": "output",
     "cache_read_input_token_cost": "cached_input",
+    "cache_creation_input_token_cost": "cache_write",
 }
 SIZES: Mapping[str, str] = {"max_input_tokens": "context", "max_output_tokens": "max_output"}
 CAPABILITIES: Mapping[str, str] = {

@@ -48,6 +48,9 @@ class LongContextEntry(Section):
     cached_input: UsdPerMillion | None = Field(
         default=None, description="Price of prompt tokens that the provider had cached.", examples=[0.2]
     )
+    cache_write: UsdPerMillion | None = Field(
+        default=None, description="Price of prompt tokens that the provider writes to its cache.", examples=[5]
+    )
 
 
 class PricesEntry(Section):
@@ -59,6 +62,11 @@ class PricesEntry(Section):
         default=None,
         description="Price of prompt tokens that the provider had cached; without it they cost as much as others.",
         examples=[0.075],
+    )
+    cache_write: UsdPerMillion | None = Field(
+        default=None,
+        description="Price of prompt tokens that the provider writes to its cache; else they cost as much as others.",
+        examples=[0.1875],
     )
     long_context: LongContextEntry | None = Field(
         default=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-NANOS_PER_USD = 1_000_000_000
+from router_service.core.prices import NANOS_PER_USD
 
 
 def usd_nanos(usd: float) -> int:

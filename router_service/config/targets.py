@@ -146,6 +146,7 @@ def _prices(entry: PricesEntry) -> Prices:
         input=entry.input,
         output=entry.output,
         cached_input=entry.cached_input,
+        cache_write=entry.cache_write,
         long_context=None
         if long is None
         else LongContextPrices(
@@ -153,6 +154,7 @@ def _prices(entry: PricesEntry) -> Prices:
             input=long.input,
             output=long.output,
             cached_input=long.cached_input,
+            cache_write=long.cache_write,
         ),
     )
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from enum import Enum
+from math import inf
 
+from router_service.core.decision import words
 from router_service.core.windows import Per
 
 WARN_AT = 0.8
@@ -74,7 +76,7 @@ class BudgetRules:
             *((Owner.TENANT, name, Per.DAY, b.daily_usd_nanos) for name, b in self.tenants.items()),
         ]
         return tuple(
-            BudgetLine(owner=owner, name=name, per=per, limit_usd_nanos=bound)
+            BudgetLine(owner=owner, name=name, per=per, limit_usd_nanos=bound, is_hard=self.is_hard)
             for owner, name, per, bound in bounds
             if bound is not None
         )
@@ -88,6 +90,12 @@ class BudgetLine:
     name: str
     per: Per
     limit_usd_nanos: int
+    is_hard: bool = False
+
+    @property
+    def subject(self) -> str:
+        """Whose it is, as errors tell it: `server`, `provider:NAME` or `tenant:NAME`."""
+        return f"{self.owner.value}:{self.name}" if self.name else self.owner.value
 
     def binds(self, provider: str, tenant: str) -> bool:
         """Whether a call to the provider for the tenant spends from it."""
@@ -120,6 +128,25 @@ class BudgetReading:
     def is_over(self) -> bool:
         return self.used_usd_nanos >= self.line.limit_usd_nanos
 
+    def refuses(self, usd_nanos: int) -> bool:
+        """Whether an attempt that holds so much is not to be paid from it. A soft bound lets one cross it."""
+        return self.is_over or (self.line.is_hard and usd_nanos > self.left_usd_nanos)
+
+    def wait_s(self, usd_nanos: int) -> float | None:
+        """Until its window turns; None where so much fits into no window of it."""
+        return None if self._is_too_large(usd_nanos) or not self.line.limit_usd_nanos else self.resets_in_s
+
+    def told(self, usd_nanos: int) -> str:
+        """Why it refuses so much, in words."""
+        if self._is_too_large(usd_nanos):
+            return f"the {self.line} is {words.usd(self.line.limit_usd_nanos)} in all{_needed(usd_nanos)}"
+        if self.is_over:
+            return f"the {self.line} is used up, with what is under way"
+        return f"the {self.line} has {words.usd(self.left_usd_nanos)} left{_needed(usd_nanos)}"
+
+    def _is_too_large(self, usd_nanos: int) -> bool:
+        return self.line.is_hard and usd_nanos > self.line.limit_usd_nanos
+
     def is_near(self, share: float) -> bool:
         """Whether so much of it is used that someone should know."""
         return self.used_usd_nanos >= share * self.line.limit_usd_nanos
@@ -129,29 +156,37 @@ class BudgetReading:
 class BudgetStanding:
     """What a decision for one tenant needs to know of the money. Money is in billionths of a dollar.
 
-    `is_over`: only free targets are left. `daily_left_usd_nanos` is the least that the server's and the tenant's day
-    still hold, None without a bound. `resets_in_s` is the time until more may be spent than now, None where there is
-    no bound or no time fills it. `request_limits` bound a single request by provider.
+    `readings` are those of the bounds that hold for the tenant, those of single providers among them; the rest says the
+    same in short. `is_over`: only free targets are left. `left_usd_nanos` is the least that the hard bounds on
+    everybody's calls still hold, and `provider_left` that of a provider's own; a soft bound refuses nobody before it is
+    used up. `request_limits` bound a single request by provider.
     """
 
+    readings: tuple[BudgetReading, ...] = ()
     is_over: bool = False
-    daily_left_usd_nanos: int | None = None
-    resets_in_s: float | None = None
+    left_usd_nanos: int | None = None
     over_providers: frozenset[str] = frozenset()
+    provider_left: Mapping[str, int] = field(default_factory=dict)
     request_limits: Mapping[str, int] = field(default_factory=dict)
     free_only: bool = False
     is_warning: bool = False
 
+    def refusing(self, provider: str, usd_nanos: int) -> BudgetReading | None:
+        """The bound that an attempt at the provider which holds so much is refused by; None where it may be paid."""
+        binding = (r for r in self.readings if r.line.owner is not Owner.PROVIDER or r.line.name == provider)
+        return longest([r for r in binding if r.refuses(usd_nanos)], usd_nanos)
+
 
 def budget_standing(rules: BudgetRules, tenant: str, readings: tuple[BudgetReading, ...]) -> BudgetStanding:
     """The standing for a tenant; readings of other tenants are left aside."""
-    general = [r for r in readings if _is_general(r.line, tenant)]
-    of_providers = [r for r in readings if r.line.owner is Owner.PROVIDER]
+    general = tuple(r for r in readings if _is_general(r.line, tenant))
+    of_providers = tuple(r for r in readings if r.line.owner is Owner.PROVIDER)
     return BudgetStanding(
+        readings=(*general, *of_providers),
         is_over=any(r.is_over for r in general),
-        daily_left_usd_nanos=min((r.left_usd_nanos for r in general if r.line.per is Per.DAY), default=None),
-        resets_in_s=_resets_in_s(general, of_providers),
+        left_usd_nanos=min((r.left_usd_nanos for r in general if r.line.is_hard), default=None),
         over_providers=frozenset(r.line.name for r in of_providers if r.is_over),
+        provider_left={r.line.name: r.left_usd_nanos for r in of_providers if r.line.is_hard},
         request_limits={
             name: budget.request_usd_nanos
             for name, budget in rules.providers.items()
@@ -162,14 +197,16 @@ def budget_standing(rules: BudgetRules, tenant: str, readings: tuple[BudgetReadi
     )
 
 
-def _resets_in_s(general: Sequence[BudgetReading], of_providers: Sequence[BudgetReading]) -> float | None:
-    """What is over for all has to refill whole; else the day that holds too little, or a provider's, is the next."""
-    if over := [r.resets_in_s for r in general if r.is_over]:
-        return None if None in over else max([wait for wait in over if wait is not None])
-    next_ones = [r for r in general if r.line.per is Per.DAY] + [r for r in of_providers if r.is_over]
-    return min((r.resets_in_s for r in next_ones if r.resets_in_s is not None), default=None)
+def longest(refusing: Sequence[BudgetReading], usd_nanos: int) -> BudgetReading | None:
+    """Of the bounds that refuse so much, the one that does so for the longest."""
+    waits = [(inf if (wait_s := r.wait_s(usd_nanos)) is None else wait_s) for r in refusing]
+    return refusing[waits.index(max(waits))] if refusing else None
 
 
 def _is_general(line: BudgetLine, tenant: str) -> bool:
     """Whether a bound holds for every provider alike."""
     return line.owner is Owner.SERVER or (line.owner is Owner.TENANT and line.name == tenant)
+
+
+def _needed(usd_nanos: int) -> str:
+    return f", and this request may cost {words.usd(usd_nanos)}"

@@ -37,15 +37,19 @@ class LongContextPrices:
     input: float | None = None
     output: float | None = None
     cached_input: float | None = None
+    cache_write: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """USD per million tokens. None is unknown, which is never the same as free."""
+    """USD per million tokens. None is unknown, which is never the same as free. Input that was read from the vendor's
+    cache or is written to it costs what other input does where nothing else is said.
+    """
 
     input: float | None = None
     output: float | None = None
     cached_input: float | None = None
+    cache_write: float | None = None
     long_context: LongContextPrices | None = None
 
     @property
@@ -60,7 +64,9 @@ class Prices:
         long = self.long_context
         if long is None or input_tokens < long.from_input_tokens:
             return self
-        return Prices(input=long.input, output=long.output, cached_input=long.cached_input)
+        return Prices(
+            input=long.input, output=long.output, cached_input=long.cached_input, cache_write=long.cache_write
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,7 +149,7 @@ class NoTarget(SignalboxError):
 
 
 class ProvidersBlocked(SignalboxError):
-    """`blocked` are the providers that said so themselves, `used_up` those whose own limits have no room left.
+    """`blocked` are the providers that said so themselves, `used_up` those whose limits have no room for it.
     `retry_after_s` is the shortest wait that may help; None when only money does.
     """
 
@@ -159,7 +159,7 @@ class ProvidersBlocked(SignalboxError):
         self, *, blocked: Mapping[str, BlockReason], used_up: Sequence[str] = (), retry_after_s: float | None
     ) -> None:
         said = [_blocks(blocked)] if blocked else []
-        said += [f"{provider} has no room left in its limits" for provider in used_up]
+        said += [f"{provider} has no room in its limits" for provider in used_up]
         super().__init__(f"nobody is left to ask: {', '.join(said)}")
         self.providers = tuple(dict.fromkeys((*blocked, *used_up)))
         self.retry_after_s = retry_after_s

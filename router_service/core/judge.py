@@ -16,6 +16,7 @@ monotonic seconds.
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from dataclasses import dataclass
 
@@ -132,9 +133,18 @@ class Judge:
         return 0.0 if is_doubtful else None
 
     def traffic(
-        self, *, good: int, bad: int, trailing_failures: int, now: float, streak_limit: int | None = None
+        self,
+        *,
+        good: int,
+        bad: int,
+        trailing_failures: int,
+        leading_failures: int = 0,
+        longest_failures: int = 0,
+        now: float,
+        streak_limit: int | None = None,
     ) -> None:
-        """Real calls that ended: how many of each, and how many failed since the last good one.
+        """Real calls that ended: how many of each, how many failed since the last good one, how many before the first,
+        and the most in a row.
 
         `streak_limit` bounds the failures in a row that this evidence may bring the target to.
         """
@@ -143,12 +153,15 @@ class Judge:
         if good:
             self._deep_failures = 0
             self._note_good(good, now)
-        streak = trailing_failures if good else self.traffic_failures(now) + bad
-        self._traffic_failures = streak if streak_limit is None else min(streak, streak_limit)
+        before, most = self.traffic_failures(now), sys.maxsize if streak_limit is None else streak_limit
+        streak = trailing_failures if good else before + bad
+        joined = before + leading_failures if leading_failures else 0
+        self._traffic_failures = min(most, max(streak, joined, longest_failures))
         self._traffic_failures_at = now
         self._window.add(good, bad, now)
         if bad:
             self._note_bad(now)
+        self._traffic_failures = min(most, streak)
 
     def probe(self, *, is_good: bool, now: float, may_bring_back: bool = True) -> None:
         """A probe that ended. A good one clears earlier probes' failures, never those of real traffic.

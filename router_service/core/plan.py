@@ -107,9 +107,9 @@ class Plan:
         """By target id, the first gate that each rejected target failed."""
         return explain.rejections(self.decision)
 
-    def refusal(self, target: str) -> str:
-        """The bound that the rejected target `target`, by id, has failed at, in words."""
-        return explain.detail(self.decision, self.view.catalog.by_id[target])
+    def refusal(self, target: str) -> Refusal:
+        """The bound that the rejected target `target`, by id, has failed at."""
+        return explain.refusal(self.decision, target)
 
     @cached_property
     def rejected_counts(self) -> Mapping[Rejection, int]:

@@ -15,14 +15,18 @@ NANOS_PER_TOKEN_AT_ONE_USD = 1_000
 def cost_usd_nanos(usage: Usage, prices: Prices) -> int:
     """The price of `usage`. An unknown price counts as nothing: a bill states what is known and invents nothing.
 
-    One token at 1 USD per million tokens costs a millionth of a dollar, which is exactly 1 000 nanos. More cached
-    tokens than input is a provider's nonsense: all of the input then counts as cached, and no more than that.
+    One token at 1 USD per million tokens costs a millionth of a dollar, which is exactly 1 000 nanos. Tokens that were
+    cached and those that were written to the cache are parts of the input. More of them than input is a provider's
+    nonsense: all of the input then counts as cached, what is left of it as written, and no more than that.
     """
     cached = min(usage.cached_input_tokens, usage.input_tokens)
-    fresh = usage.input_tokens - cached
+    written = min(usage.cache_write_tokens, usage.input_tokens - cached)
+    fresh = usage.input_tokens - cached - written
     input_price = prices.input or 0.0
     cached_price = input_price if prices.cached_input is None else prices.cached_input
-    total = fresh * input_price + cached * cached_price + usage.output_tokens * (prices.output or 0.0)
+    write_price = input_price if prices.cache_write is None else prices.cache_write
+    total = fresh * input_price + cached * cached_price + written * write_price
+    total += usage.output_tokens * (prices.output or 0.0)
     return round(total * NANOS_PER_TOKEN_AT_ONE_USD)
 
 

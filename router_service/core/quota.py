@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import Enum
+from math import inf
 from typing import NamedTuple
 
 from router_service.core.health import QuotaWindow
@@ -107,10 +108,13 @@ class RefusedBy(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """No room. `what` names the limit in words; `retry_in_s` is None where waiting does not help."""
+    """No room. `what` says why in words; `retry_in_s` is None where waiting does not help. `subject` is whose budget it
+    is: `server`, `provider:NAME` or `tenant:NAME`; empty where it is none.
+    """
 
     by: RefusedBy
     what: str
+    subject: str = ""
     retry_in_s: float | None = None
 
 
@@ -140,6 +144,19 @@ class WindowReading:
     def remaining_share(self) -> float:
         return self.remaining / self.limit if self.limit > 0 else 0.0
 
+    @property
+    def counts_bills(self) -> bool:
+        """Whether it counts what calls cost in the end, which is nothing for those that are free."""
+        return self.unit is Unit.USD_NANOS and not self.is_free
+
+    def lacks(self, amounts: Amounts) -> bool:
+        """Whether an attempt that is thought to take `amounts` does not fit."""
+        return least(self.unit, amounts.of(self.unit)) > self.remaining
+
+    def wait_s(self, amounts: Amounts) -> float | None:
+        """Until `amounts` may fit; None where no time makes room for them, because alone they are too large."""
+        return None if least(self.unit, amounts.of(self.unit)) > self.limit else self.resets_in_s
+
     def shown(self) -> QuotaWindow:
         """The same as others are told of it. A balance, which no time refills, has no time in its unit."""
         return QuotaWindow(
@@ -158,6 +175,9 @@ class QuotaStanding:
 
     `remaining_share` is None where nothing limits. `window_left_share` and `resets_in_s` are the tightest window's;
     without room, `resets_in_s` is the wait until every window has some again, None if no wait helps.
+
+    Whether a call fits that is larger than the least hangs on `windows`: those in tokens, neurons or money that bind.
+    `free_window` is one that calls overflow, and are then paid, which do not fit into it.
     """
 
     provider: str
@@ -166,6 +186,17 @@ class QuotaStanding:
     has_room: bool = True
     is_free: bool = False
     resets_in_s: float | None = None
+    windows: tuple[WindowReading, ...] = ()
+    free_window: WindowReading | None = None
+
+    def lacking(self, amounts: Amounts, *, is_free: bool) -> WindowReading | None:
+        """The window in which a call of this size has no room for the longest; None where it fits into all."""
+        lacking = [r for r in self.windows if r.lacks(amounts) and not (is_free and r.counts_bills)]
+        return max(lacking, key=lambda r: _endless(r.wait_s(amounts)), default=None)
+
+    def least_left(self, unit: Unit) -> int | None:
+        """Of the windows in that unit that are not free, what the tightest has left; None where there is none."""
+        return min((r.remaining for r in self.windows if r.unit is unit and not r.is_free), default=None)
 
 
 def standing(rules: QuotaRules, model: str, readings: Iterable[WindowReading]) -> QuotaStanding:
@@ -176,12 +207,15 @@ def standing(rules: QuotaRules, model: str, readings: Iterable[WindowReading]) -
     covering = [r for r in readings if not r.models or model in r.models]
     binding = [r for r in covering if not (r.is_free and rules.overflow is Overflow.PAID)]
     is_free = rules.is_unpriced or model in rules.free_models or any(r.is_free and r.remaining > 0 for r in covering)
-    if not binding:
-        return QuotaStanding(provider=rules.provider, is_free=is_free)
-    if full := [r for r in binding if r.remaining <= 0]:
-        tightest = max(full, key=_wait_s)
+    sized = tuple(r for r in binding if r.unit is not Unit.REQUESTS)
+    overflowing = next((r for r in covering if r.is_free and r not in binding and r.unit is not Unit.REQUESTS), None)
+    counting = [r for r in binding if not (is_free and r.counts_bills)]
+    if not counting:
+        return QuotaStanding(provider=rules.provider, is_free=is_free, windows=sized, free_window=overflowing)
+    if full := [r for r in counting if r.remaining <= 0]:
+        tightest = max(full, key=lambda r: _endless(r.resets_in_s))
     else:
-        tightest = min(binding, key=lambda r: r.remaining_share)
+        tightest = min(counting, key=lambda r: r.remaining_share)
     return QuotaStanding(
         provider=rules.provider,
         remaining_share=tightest.remaining_share,
@@ -189,6 +223,8 @@ def standing(rules: QuotaRules, model: str, readings: Iterable[WindowReading]) -
         has_room=not full,
         is_free=is_free,
         resets_in_s=tightest.resets_in_s,
+        windows=sized,
+        free_window=overflowing,
     )
 
 
@@ -197,5 +233,15 @@ def neurons(list_cost_usd_nanos: int) -> int:
     return -(-list_cost_usd_nanos // NANOS_PER_NEURON)
 
 
-def _wait_s(reading: WindowReading) -> float:
-    return float("inf") if reading.resets_in_s is None else reading.resets_in_s
+def amounts_of(tokens: int, list_usd_nanos: int) -> Amounts:
+    """One call's amounts by unit."""
+    return Amounts(requests=1, tokens=tokens, neurons=neurons(list_usd_nanos), usd_nanos=list_usd_nanos)
+
+
+def least(unit: Unit, amount: int) -> int:
+    """What must fit for a call that is thought to take `amount`: every one takes something, but maybe no money."""
+    return amount if unit is Unit.USD_NANOS else max(1, amount)
+
+
+def _endless(wait_s: float | None) -> float:
+    return inf if wait_s is None else wait_s

@@ -70,20 +70,38 @@ class TargetRecord:
             good=tally.good,
             bad=tally.bad,
             trailing_failures=tally.trailing_failures,
+            leading_failures=tally.leading_failures,
+            longest_failures=tally.longest_failures,
             now=now,
             streak_limit=streak_limit,
         )
         self.measure(tally, now)
 
     def judge_traffic(
-        self, *, good: int, bad: int, trailing_failures: int, now: float, streak_limit: int | None = None
+        self,
+        *,
+        good: int,
+        bad: int,
+        trailing_failures: int,
+        leading_failures: int = 0,
+        longest_failures: int = 0,
+        now: float,
+        streak_limit: int | None = None,
     ) -> None:
         """Only the state: for whoever must know at once and measures later."""
         if good or bad:
             self._last_call = max(self._last_call, now)
         if good:
             self._last_good_traffic = max(self._last_good_traffic, now)
-        self._judge.traffic(good=good, bad=bad, trailing_failures=trailing_failures, now=now, streak_limit=streak_limit)
+        self._judge.traffic(
+            good=good,
+            bad=bad,
+            trailing_failures=trailing_failures,
+            leading_failures=leading_failures,
+            longest_failures=longest_failures,
+            now=now,
+            streak_limit=streak_limit,
+        )
         self._start_afresh_on_trial(now)
 
     def measure(self, tally: Tally, now: float) -> None:

@@ -17,7 +17,9 @@ def _sketch() -> LatencySketch:
 
 @dataclass(slots=True, kw_only=True)
 class Tally:
-    """Grows by one attempt at a time. `trailing_failures` goes on from the tally before until a call succeeds."""
+    """Grows by one attempt at a time. `trailing_failures` goes on from the tally before until a call succeeds; of this
+    tally alone, `leading_failures` are those before the first success, and `longest_failures` the most in a row.
+    """
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     latency: LatencySketch = field(default_factory=_sketch)
@@ -25,6 +27,8 @@ class Tally:
     output_tokens: int = 0
     output_s: float = 0.0
     trailing_failures: int = 0
+    leading_failures: int = 0
+    longest_failures: int = 0
     in_flight: int = 0
     blocked_for_s: float = 0.0
     block_reason: BlockReason | None = None
@@ -53,6 +57,9 @@ class Tally:
             self.trailing_failures = 0
         elif outcome in FAILURES:
             self.trailing_failures += 1
+            self.leading_failures += not self.good
+            in_a_row = self.trailing_failures if self.good else self.leading_failures
+            self.longest_failures = max(self.longest_failures, in_a_row)
             self.last_error = error
         if outcome in (Outcome.OK, Outcome.TIMEOUT):
             self.latency.add(latency_s, 0.0)
@@ -77,6 +84,8 @@ class Tally:
             output_tokens=round(self.output_tokens * share),
             output_s=self.output_s * share,
             trailing_failures=self.trailing_failures,
+            leading_failures=self.leading_failures,
+            longest_failures=self.longest_failures,
             in_flight=self.in_flight,
             blocked_for_s=self.blocked_for_s,
             block_reason=self.block_reason,

@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 from signalbox.v1 import chat_pb2
 
 from router_service.core.chat import Image
+from router_service.core.settings import MIB
 from router_service.edge.complaints import Complaints
 
 MAX_IMAGE_MIB = 20
 MAX_URI = 8_192
 MEDIA_TYPE = re.compile(r"image/[a-z0-9][a-z0-9.+-]{0,63}")
-_MIB = 1024 * 1024
 _UNPRINTABLE = re.compile(r"[^!-~]")
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -39,7 +39,7 @@ def _media_type(pb: chat_pb2.Image, path: str, complaints: Complaints) -> str:
     """What the bytes are, whatever they are said to be: vendors refuse a picture under a wrong name."""
     if not pb.data:
         complaints.add(f"{path}.data", "must not be empty")
-    elif len(pb.data) > MAX_IMAGE_MIB * _MIB:
+    elif len(pb.data) > MAX_IMAGE_MIB * MIB:
         complaints.add(f"{path}.data", f"is {len(pb.data)} bytes; at most {MAX_IMAGE_MIB} MiB: send a smaller picture")
     if (found := _sniffed(pb.data)) is not None:
         return found

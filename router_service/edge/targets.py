@@ -14,9 +14,9 @@ from router_service.core.catalog import Kind
 from router_service.core.decision.statistics import UNKNOWN_STATISTICS
 from router_service.core.health import State
 from router_service.core.plan import View
+from router_service.core.prices import NANOS_PER_USD
 from router_service.edge.durations import duration
 
-NANOS_PER_USD = 1_000_000_000
 MOST_TOKENS = 2**31 - 1
 ETAG_DIGITS = 16
 EMBEDDING = "embedding"
@@ -84,6 +84,7 @@ def _prices(value: catalog.Target) -> admin_pb2.Prices:
         input_usd_nanos_per_million_tokens=_nanos(prices.input),
         output_usd_nanos_per_million_tokens=_nanos(prices.output),
         cached_input_usd_nanos_per_million_tokens=_nanos(prices.cached_input),
+        cache_write_usd_nanos_per_million_tokens=_nanos(prices.cache_write),
     )
 
 

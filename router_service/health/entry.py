@@ -50,7 +50,14 @@ class Entry:
     def replay(self, tally: Tally, now: float) -> None:
         """Tell the prober's finding of calls that it does not hold yet."""
         if self._told_judge is not None:
-            self._told_judge.traffic(good=tally.good, bad=tally.bad, trailing_failures=tally.trailing_failures, now=now)
+            self._told_judge.traffic(
+                good=tally.good,
+                bad=tally.bad,
+                trailing_failures=tally.trailing_failures,
+                leading_failures=tally.leading_failures,
+                longest_failures=tally.longest_failures,
+                now=now,
+            )
 
     def live(self, *, is_good: bool, now: float) -> None:
         """One call ended just now: both views hear of it at once, its latency follows with the tally."""

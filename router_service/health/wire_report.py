@@ -82,6 +82,8 @@ def _tally_to_message(target: str, tally: Tally) -> pb.TargetReport:
         output_seconds=tally.output_s,
         in_flight=tally.in_flight,
         trailing_failures=tally.trailing_failures,
+        leading_failures=tally.leading_failures,
+        longest_failures=tally.longest_failures,
         last_error=tally.last_error[: limits.MAX_ERROR_CHARACTERS],
     )
     if tally.block_reason is not None and tally.blocked_for_s > 0:
@@ -99,6 +101,8 @@ def _tally_from_message(message: pb.TargetReport, field: str) -> Tally:
         output_tokens=_count(message.output_tokens, f"{field}.output_tokens"),
         output_s=number(message.output_seconds, f"{field}.output_seconds", most=limits.MOST_CALLS),
         trailing_failures=_count(message.trailing_failures, f"{field}.trailing_failures"),
+        leading_failures=_count(message.leading_failures, f"{field}.leading_failures"),
+        longest_failures=_count(message.longest_failures, f"{field}.longest_failures"),
         in_flight=_count(message.in_flight, f"{field}.in_flight"),
         blocked_for_s=blocked_for_s,
         block_reason=block_reason_from_number(message.block_reason, f"{field}.block_reason") if blocked_for_s else None,

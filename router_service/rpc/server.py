@@ -12,13 +12,13 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from router_service.core.addresses import is_local
+from router_service.core.settings import MIB
 from router_service.rpc.call import CallFrame, Handler
 from router_service.rpc.health import HealthService
 
 HEALTH = "grpc.health.v1.Health"
 REFLECTION_V1ALPHA = "grpc.reflection.v1alpha.ServerReflection"
 REFLECTION_V1 = "grpc.reflection.v1.ServerReflection"
-MIB = 1024 * 1024
 MAX_METADATA_BYTES = 16 * 1024
 MAX_PENDING_CALLS = 100_000
 MAX_STREAMS = 20_000

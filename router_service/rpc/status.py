@@ -199,9 +199,7 @@ def _particulars(error: SignalboxError, *, room: int) -> Particulars | None:
             return _precondition_failure(error, room)
         case errors.ProvidersBlocked():
             return _quota_failure(error.providers, room)
-        case errors.BudgetSpent():
-            return _own_quota_failure(error.subject, "the budget is used up")
-        case errors.AllowanceSpent() | errors.StreamLimit():
+        case errors.BudgetSpent() | errors.AllowanceSpent() | errors.StreamLimit():
             return _own_quota_failure(error.subject, str(error))
         case errors.AttemptsFailed() if error.reason == errors.RateLimited.reason:
             return _quota_failure(tuple(dict.fromkeys(target.split("/")[0] for target, _ in error.causes)), room)
@@ -224,7 +222,7 @@ def _precondition_failure(error: errors.NoTarget, room: int) -> error_details_pb
 
 def _quota_failure(providers: tuple[str, ...], room: int) -> error_details_pb2.QuotaFailure:
     violation = error_details_pb2.QuotaFailure.Violation
-    text = "the provider's rate limit or credit is used up"
+    text = "the provider's rate limit or credit leaves no room"
     violations = (violation(subject=f"provider:{p}", description=text) for p in providers)
     return error_details_pb2.QuotaFailure(violations=_fitting(violations, room))
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from router_service.core.catalog import CONTINUES_TEXT, Target
-from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.errors import (
     AttemptsFailed,
     CallerDeadline,
@@ -27,7 +27,7 @@ from router_service.service.allowance import Allowance
 from router_service.service.hedging import BUSY, SHARE
 from router_service.service.refusals import no_room
 from router_service.service.retries import LONGEST_S, Retries
-from router_service.service.rooms import Rooms, Unroomed
+from router_service.service.rooms import Rooms
 from router_service.service.run import Run
 from router_service.service.tries import CLOCK_SLACK_S, Try
 
@@ -51,7 +51,7 @@ class Course:
         self._has_repeated = False
         self._asked: set[str] = set()
         self._again = ""
-        self._unroomed: dict[str, Unroomed] = {}
+        self._refused: dict[str, Refusal] = {}
         self._full: dict[str, int] = {}
         self._waits_until: float | None = None
 
@@ -103,12 +103,12 @@ class Course:
             self._retries.succeeded(attempt.target.id)
 
     def gave_up(self) -> SignalboxError:
-        """Everybody failed; or others took all the room since the plan was made."""
+        """Everybody failed; or nobody has room by now."""
         causes = [(attempt.target.id, error) for attempt, error in self._run.failures]
         if (broke := self._run.broke()) is not None:
             return _interrupted(broke)
         telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
-        return AttemptsFailed(telling) if telling else no_room(self._run.request, self._unroomed)
+        return AttemptsFailed(telling) if telling else no_room(self._run.request, self._refused)
 
     async def _taken_again(self, pause_s: float) -> Try | None:
         """The last target once more. What permits it is taken before the pause, or all who pause passed on the same."""
@@ -244,11 +244,11 @@ class Course:
             return None
         take = self._rooms.take_beside if has_slot else self._rooms.take
         room = take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
-        if isinstance(room, Unroomed):
+        if isinstance(room, Refusal):
             if is_further:
                 self._return_permission(target)
-            self._unroomed[target.id] = room
-            if room.refusal.reason is Rejection.CONCURRENCY:
+            self._refused[target.id] = room
+            if room.reason is Rejection.CONCURRENCY:
                 self._full[target.id] = place
             return None
         if not is_further and not run.attempts_begun:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from router_service.core.catalog import Catalog, Target
+from router_service.core.decision.rejection import Refusal
 from router_service.core.errors import (
     BudgetSpent,
     CredentialsRefused,
@@ -22,13 +24,12 @@ from router_service.core.errors import (
 from router_service.core.outcome import BlockReason
 from router_service.core.plan import Plan, Rejection
 from router_service.core.request import Request
-from router_service.service.rooms import Unroomed
 
 MOST_TOLD = 40
 """More would not fit into the details of a status."""
 FULL = "every target that may serve this request is full; try again in a moment"
 SERVER = "server"
-"""Whose budget it is where it is nobody's in particular."""
+"""Whose rule it is that a request may cost nothing, where it is no tenant's."""
 GATES = {reason: place for place, reason in enumerate(Rejection)}
 
 
@@ -46,26 +47,26 @@ def nobody(request: Request, found: Plan, among: Iterable[Target] | None = None)
     if reasons & {Rejection.BLOCKED, Rejection.QUOTA}:
         return _blocked(found, [t for t in targets if rejected.get(t.id) in (Rejection.BLOCKED, Rejection.QUOTA)])
     if Rejection.SPEND_LIMIT in reasons and not found.view.budget.free_only:
-        return _spent(request, found, [t for t in targets if rejected.get(t.id) is Rejection.SPEND_LIMIT])
+        return _spent(request, [found.refusal(t) for t, why in rejected.items() if why is Rejection.SPEND_LIMIT])
     counts = Counter(reason.value for reason in rejected.values())
     return NoTarget(_why(found, counts), rejected=counts, first=_first(found, rejected))
 
 
-def no_room(request: Request, unroomed: Mapping[str, Unroomed]) -> SignalboxError:
-    """The same where others took the last room between the plan and the attempts; by target id, what each lacked."""
-    reasons = {target: lacking.refusal.reason for target, lacking in unroomed.items()}
-    waits = [lacking.retry_in_s for lacking in unroomed.values() if lacking.retry_in_s is not None]
-    wait_s = min(waits, default=None)
-    if Rejection.CONCURRENCY in reasons.values():
+def no_room(request: Request, refused: Mapping[str, Refusal]) -> SignalboxError:
+    """The same where the decision found room and the attempts did not; by target id, what each lacked."""
+    of: dict[Rejection, dict[str, Refusal]] = {}
+    for target, refusal in refused.items():
+        of.setdefault(refusal.reason, {})[target] = refusal
+    if Rejection.CONCURRENCY in of:
         return TargetsSaturated(FULL)
-    if used_up := [target.partition("/")[0] for target, reason in reasons.items() if reason is Rejection.QUOTA]:
-        return ProvidersBlocked(blocked={}, used_up=tuple(dict.fromkeys(used_up)), retry_after_s=wait_s)
-    if Rejection.SPEND_LIMIT in reasons.values():
-        subject = f"tenant:{request.tenant}" if request.tenant else SERVER
-        return BudgetSpent("others spent the last of the budget meanwhile", subject=subject, retry_after_s=wait_s)
-    counts = Counter(reason.value for reason in reasons.values())
-    first = [Rejected(t, lacking.refusal.reason.value, lacking.refusal.detail) for t, lacking in unroomed.items()]
-    return NoTarget("others took the last room while this request was decided", rejected=counts, first=first)
+    if full := of.get(Rejection.QUOTA):
+        providers = dict.fromkeys(target.partition("/")[0] for target in full)
+        return ProvidersBlocked(blocked={}, used_up=tuple(providers), retry_after_s=_soonest(full.values()).retry_in_s)
+    if spent := of.get(Rejection.SPEND_LIMIT):
+        return _spent(request, spent.values(), said="by now ")
+    counts = Counter(refusal.reason.value for refusal in refused.values())
+    first = [Rejected(target, refusal.reason.value, refusal.detail) for target, refusal in refused.items()]
+    return NoTarget("by now no target of the decision may serve this request", rejected=counts, first=first)
 
 
 def unknown_target(request: Request, catalog: Catalog) -> UnknownTarget | None:
@@ -98,8 +99,8 @@ def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:
         provider, standing = target.provider.name, found.standing(target)
         if found.rejected[target.id] is Rejection.QUOTA:
             used_up.append(provider)
-            quota = found.view.quota(target)
-            waits += [] if quota is None or quota.resets_in_s is None else [quota.resets_in_s]
+            wait_s = found.refusal(target.id).retry_in_s
+            waits += [] if wait_s is None else [wait_s]
         elif standing.block_reason is not None:
             blocked[provider] = standing.block_reason
             waits += [standing.blocked_for_s] if standing.block_reason is BlockReason.RATE_LIMITED else []
@@ -110,24 +111,22 @@ def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:
     )
 
 
-def _spent(request: Request, found: Plan, targets: Iterable[Target]) -> BudgetSpent:
-    """The providers' own budgets only where it is those alone."""
-    budget = found.view.budget
-    providers = {target.provider.name for target in targets}
-    if not budget.is_over and providers <= budget.over_providers:
-        subject, whose = f"provider:{min(providers)}", f"budget of {', '.join(sorted(providers))}"
-    elif request.tenant:
-        subject, whose = f"tenant:{request.tenant}", f"budget of {request.tenant}"
-    else:
-        subject, whose = SERVER, "budget"
-    text = f"the {whose} does not allow this request any more, and nothing that is free may serve it"
-    return BudgetSpent(text, subject=subject, retry_after_s=budget.resets_in_s)
+def _spent(request: Request, refusals: Iterable[Refusal], *, said: str = "") -> BudgetSpent:
+    """By the bound that gives way first; others wait longer."""
+    refusal = _soonest(refusals)
+    whose = f"tenant:{request.tenant}" if request.tenant else SERVER
+    text = f"{said}{refusal.detail}, and nothing that is free may serve it"
+    return BudgetSpent(text, subject=refusal.subject or whose, retry_after_s=refusal.retry_in_s)
+
+
+def _soonest(refusals: Iterable[Refusal]) -> Refusal:
+    return min(refusals, key=lambda refusal: inf if refusal.retry_in_s is None else refusal.retry_in_s)
 
 
 def _first(found: Plan, rejected: Mapping[str, Rejection]) -> list[Rejected]:
     """Those that came furthest first: the least would have to change for them."""
     furthest = sorted(rejected.items(), key=lambda item: -GATES[item[1]])[:MOST_TOLD]
-    return [Rejected(target, reason.value, found.refusal(target)) for target, reason in furthest]
+    return [Rejected(target, reason.value, found.refusal(target).detail) for target, reason in furthest]
 
 
 def _why(found: Plan, counts: Mapping[str, int]) -> str:

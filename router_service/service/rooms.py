@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from router_service.core.catalog import Target
 from router_service.core.chat import Usage
-from router_service.core.decision.expectation import Expectation, amounts_of
+from router_service.core.decision.expectation import Expectation
 from router_service.core.decision.rejection import Refusal
 from router_service.core.plan import Plan, Rejection
 from router_service.core.prices import cost_usd_nanos
-from router_service.core.quota import Amounts, Refused, RefusedBy, Reservation
+from router_service.core.quota import Amounts, Refused, RefusedBy, Reservation, amounts_of
 from router_service.core.request import Request
 from router_service.service.slots import Slots
 from router_service.store.ports import Quotas
@@ -24,14 +23,6 @@ REASONS: Mapping[RefusedBy, Rejection] = {
     RefusedBy.FREE_ONLY: Rejection.SPEND_LIMIT,
     RefusedBy.REQUEST_LIMIT: Rejection.COST_PER_REQUEST,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Unroomed:
-    """Why a target has no room any more; `retry_in_s` is None where waiting does not help."""
-
-    refusal: Refusal
-    retry_in_s: float | None = None
 
 
 class Room:
@@ -64,7 +55,7 @@ class Rooms:
         self._quotas = quotas
         self.slots = Slots()
 
-    def take(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+    def take(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Refusal:
         """Room for an attempt at the plan's target in that place, or why there is none by now.
 
         A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
@@ -73,17 +64,17 @@ class Rooms:
         target = plan.targets[place]
         if not self.slots.take(target):
             running = self.slots.in_flight[target.id]
-            return Unroomed(Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now"))
+            return Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now")
         return self.take_beside(request, plan, place, spent_usd_nanos=spent_usd_nanos)
 
-    def take_beside(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+    def take_beside(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Refusal:
         """The same for who has a slot there already, and loses it where the rest is refused."""
         room = self._reserved(request, plan, place, spent_usd_nanos=spent_usd_nanos)
-        if isinstance(room, Unroomed):
+        if isinstance(room, Refusal):
             self.slots.give_back(plan.targets[place])
         return room
 
-    def _reserved(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Unroomed:
+    def _reserved(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Refusal:
         target, bound = plan.targets[place], request.routing.max_cost_usd_nanos
         payable = self._quotas.payable(target.provider.name, target.model.id, tenant=request.tenant)
         left = None if bound is None else max(0, bound - spent_usd_nanos)
@@ -96,14 +87,14 @@ class Rooms:
             worst_usd_nanos=expected.worst_usd_nanos,
         )
         if isinstance(reserved, Refused):
-            return Unroomed(Refusal(REASONS[reserved.by], reserved.what), reserved.retry_in_s)
+            return Refusal(REASONS[reserved.by], reserved.what, reserved.retry_in_s, reserved.subject)
         if not reserved.is_free and (refusal := plan.refusal_if_paid(place)):
             self._quotas.settle(reserved, NOTHING)
-            return Unroomed(refusal)
+            return refusal
         if left is not None and not reserved.is_free and expected.amounts.usd_nanos > left:
             self._quotas.settle(reserved, NOTHING)
             what = "with the attempts before it, it would cost more than the request may"
-            return Unroomed(Refusal(Rejection.COST_PER_REQUEST, what))
+            return Refusal(Rejection.COST_PER_REQUEST, what)
         return Room(self, target, reserved, expected)
 
     def settle(self, target: Target, reservation: Reservation, usage: Usage | None, *, was_sent: bool) -> int:

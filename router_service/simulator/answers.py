@@ -11,7 +11,8 @@ from zlib import crc32
 
 import msgspec
 
-_MIB = 1024 * 1024
+from router_service.core.settings import MIB
+
 _FRAGMENT = 8
 _BLOCK = b"x" * (16 * 1024)
 
@@ -81,13 +82,13 @@ def write_document(text: str, *, limit: int | None) -> Answer:
 
 def write_line(mebibytes: int) -> Answer:
     """Return an answer whose only token has that many MiB."""
-    line = (b"x" * (mebibytes * _MIB),)
+    line = (b"x" * (mebibytes * MIB),)
     return Answer(texts=line, quoted=line, finish_reason="stop")
 
 
 def write_bulk(mebibytes: int) -> Answer:
     """Return an answer of that many MiB in tokens of 16 KiB, which all share one block of memory."""
-    blocks = tuple(repeat(_BLOCK, mebibytes * _MIB // len(_BLOCK)))
+    blocks = tuple(repeat(_BLOCK, mebibytes * MIB // len(_BLOCK)))
     return Answer(texts=blocks, quoted=blocks, finish_reason="stop")
 
 

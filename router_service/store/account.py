@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import NamedTuple
 
+from router_service.core.decision import words
 from router_service.core.quota import (
     Amounts,
     Limit,
@@ -16,25 +17,33 @@ from router_service.core.quota import (
     RefusedBy,
     Unit,
     WindowReading,
+    least,
     standing,
 )
 from router_service.core.ratelimit_headers import AnnouncedLimit, announced_limits
 from router_service.core.windows import Moment, Per
-from router_service.store.counter import Charge, Counter, Hold, WindowCount, least
+from router_service.store.counter import Charge, Counter, Hold, Kept
+
+AnnouncedKey = tuple[str, Unit, Per | None]
+"""A model, empty for all of the provider's, a unit and a window."""
+Announced = dict[AnnouncedKey, Hold]
 
 
 class Account:
     """Says whether an attempt fits, charges it, and takes the provider's own word into account.
 
-    `counts_of` hands out the counts of a scope, which are the same ones for the account that takes this one's place.
+    `kept_of` hands out what is kept of a scope, and `announced` has what the provider says of limits that nobody
+    configured; both are the same for the account that takes this one's place.
     """
 
-    def __init__(self, rules: QuotaRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> None:
+    def __init__(self, rules: QuotaRules, kept_of: Callable[[str], Kept], announced: Announced) -> None:
         self.rules = rules
-        self._limits = tuple(_counter("limit", limit, rules, counts_of) for limit in _distinct(rules.limits))
-        self._free = _counter("free", rules.free, rules, counts_of) if rules.free else None
+        self._limits = tuple(
+            _counter("limit", limit, rules, kept_of, place) for limit, place in _placed(_distinct(rules.limits))
+        )
+        self._free = _counter("free", rules.free, rules, kept_of) if rules.free else None
         self._terms_of: dict[str, _Terms] = {}
-        self._announced: dict[tuple[str, Unit, Per | None], Hold] = {}
+        self._announced = announced
         self._own_standing = _models_with_own(rules)
 
     def free_window(self, model: str, amounts: Amounts, now: Moment) -> Counter | None:
@@ -52,12 +61,11 @@ class Account:
         full = [c for c in terms.limits if c.refuses(amounts.of(c.limit.unit), now)]
         if terms.free is not None and free_window is None and self.rules.overflow is Overflow.STOP:
             full.append(terms.free)
-        refusals = [_refused(str(c.limit), c.reading(now), amounts) for c in full]
-        for unit, hold in self._holds(model):
-            if hold.is_live(now) and least(unit, amounts.of(unit)) > hold.left:
-                what = f"{unit.value} by the provider's own word"
-                refusals.append(Refused(by=RefusedBy.QUOTA, what=what, retry_in_s=hold.until_s - now.steady_s))
-        return max(refusals, key=_wait_s) if refusals else None
+        readings = [c.reading(now) for c in full]
+        for key, hold in self._holds(model):
+            if hold.is_live(now) and least(key[1], amounts.of(key[1])) > hold.left:
+                readings.append(_announced_reading(key, hold, now))
+        return max([_refused(r, amounts) for r in readings], key=_wait_s) if readings else None
 
     def money_left(self, model: str, now: Moment) -> list[int]:
         """What is left of each limit in money, in billionths of a dollar."""
@@ -66,7 +74,7 @@ class Account:
     def charge(self, model: str, amounts: Amounts, now: Moment) -> list[Charge]:
         """Take the room of an attempt that was not refused, all but that of the free window."""
         charges = [charge for c in self._terms(model).limits for charge in c.charge(amounts.of(c.limit.unit), now)]
-        for unit, hold in self._holds(model):
+        for (_, unit, _), hold in self._holds(model):
             hold.take(amounts.of(unit))
         return charges
 
@@ -106,15 +114,15 @@ class Account:
             terms = self._terms_of[model] = _Terms(tuple(c for c in self._limits if c.limit.covers(model)), free)
         return terms
 
-    def _holds(self, model: str) -> list[tuple[Unit, Hold]]:
+    def _holds(self, model: str) -> list[tuple[AnnouncedKey, Hold]]:
         if not self._announced:
             return []
-        return [(unit, hold) for (name, unit, _), hold in self._announced.items() if name in ("", model)]
+        return [(key, hold) for key, hold in self._announced.items() if key[0] in ("", model)]
 
     def _counters(self) -> Iterator[Counter]:
         return chain(self._limits, () if self._free is None else (self._free,))
 
-    def _live_holds(self, now: Moment) -> list[tuple[tuple[str, Unit, Per | None], Hold]]:
+    def _live_holds(self, now: Moment) -> list[tuple[AnnouncedKey, Hold]]:
         for key in [key for key, hold in self._announced.items() if not hold.is_live(now)]:
             del self._announced[key]
         return list(self._announced.items())
@@ -125,9 +133,21 @@ class _Terms(NamedTuple):
     free: Counter | None
 
 
-def _counter(kind: str, limit: Limit, rules: QuotaRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> Counter:
-    scope = " ".join([kind, rules.provider, str(limit), *sorted(limit.models)])
-    return Counter(scope, limit, zone=rules.zone, counts=counts_of(scope))
+def _counter(
+    kind: str, limit: Limit, rules: QuotaRules, kept_of: Callable[[str], Kept], place: int | None = None
+) -> Counter:
+    """Which models share the limit is no part of its scope: the list may change, and the count stays."""
+    scope = " ".join([kind, rules.provider, str(limit), *([] if place is None else [str(place)])])
+    return Counter(scope, limit, zone=rules.zone, kept=kept_of(scope))
+
+
+def _placed(limits: Iterable[Limit]) -> Iterator[tuple[Limit, int | None]]:
+    """Each with its place among those of its unit and window that name models, from 1; None for one that names none."""
+    places: dict[str, int] = {}
+    for limit in limits:
+        if limit.models:
+            places[str(limit)] = places.get(str(limit), 0) + 1
+        yield limit, places[str(limit)] if limit.models else None
 
 
 def _distinct(limits: tuple[Limit, ...]) -> list[Limit]:
@@ -150,17 +170,15 @@ def _is_same(limit: Limit, stated: AnnouncedLimit) -> bool:
     return limit.max == stated.limit if stated.per is None else limit.per is stated.per
 
 
-def _refused(what: str, reading: WindowReading, amounts: Amounts) -> Refused:
-    """Waiting helps, unless the attempt alone is larger than the whole window."""
-    is_too_large = amounts.of(reading.unit) > reading.limit
-    return Refused(by=RefusedBy.QUOTA, what=what, retry_in_s=None if is_too_large else reading.resets_in_s)
+def _refused(reading: WindowReading, amounts: Amounts) -> Refused:
+    return Refused(by=RefusedBy.QUOTA, what=words.lack(reading, amounts), retry_in_s=reading.wait_s(amounts))
 
 
 def _wait_s(refused: Refused) -> float:
     return float("inf") if refused.retry_in_s is None else refused.retry_in_s
 
 
-def _announced_reading(key: tuple[str, Unit, Per | None], hold: Hold, now: Moment) -> WindowReading:
+def _announced_reading(key: AnnouncedKey, hold: Hold, now: Moment) -> WindowReading:
     model, unit, per = key
     resets_in_s = hold.until_s - now.steady_s
     return WindowReading(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple
 
-from router_service.core.quota import Amounts, Limit, Unit, WindowReading
+from router_service.core.quota import Amounts, Limit, Unit, WindowReading, least
 from router_service.core.ratelimit_headers import AnnouncedLimit
 from router_service.core.windows import Moment, Per, Span, WindowKey, span_at
 
@@ -94,34 +94,35 @@ class Hold:
         self.left = max(0, self.left - amount)
 
 
-def least(unit: Unit, amount: int) -> int:
-    """What must fit for an attempt that is thought to take `amount`: every one takes something, but maybe no money."""
-    return amount if unit is Unit.USD_NANOS else max(1, amount)
+@dataclass(slots=True)
+class Kept:
+    """What is known of one limit and outlives the settings: its counts by window, and what the provider says of it."""
+
+    counts: dict[str, WindowCount] = field(default_factory=dict)
+    hold: Hold | None = None
+    stated_limit: int | None = None
 
 
 class Counter:
-    """One limit's counts. `counts` is kept by whoever made the counter, and outlives it when settings are reloaded.
+    """One limit's counts. `kept` belongs to whoever made the counter, and outlives it when settings are reloaded.
 
     Close to an edge, what is charged counts in the windows on both sides, `guard_s` on each. Where the wall clock is
     set back into an earlier window, that window takes over what the later one held: a step back refills nothing.
     """
 
     __slots__ = (
-        *("ceiling", "hold", "limit", "scope"),
-        *("_counts", "_current", "_from_s", "_guard_s", "_is_calendar", "_until_s", "_zone"),
+        *("ceiling", "limit", "scope"),
+        *("_current", "_from_s", "_guard_s", "_is_calendar", "_kept", "_until_s", "_zone"),
     )
 
-    def __init__(
-        self, scope: str, limit: Limit, *, zone: tzinfo, counts: dict[str, WindowCount], guard_s: float | None = None
-    ) -> None:
+    def __init__(self, scope: str, limit: Limit, *, zone: tzinfo, kept: Kept, guard_s: float | None = None) -> None:
         self.scope = scope
         self.limit = limit
-        self.ceiling = limit.max
-        self.hold: Hold | None = None
+        self.ceiling = limit.max if kept.stated_limit is None else min(limit.max, kept.stated_limit)
         self._zone = zone
         self._is_calendar = limit.per.is_calendar
         self._guard_s = limit.per.guard_s if guard_s is None else guard_s
-        self._counts = counts
+        self._kept = kept
         self._current: tuple[WindowCount, ...] = ()
         self._from_s = self._until_s = 0.0
 
@@ -143,13 +144,14 @@ class Counter:
     def refuses(self, amount: int, now: Moment) -> bool:
         """Whether so much more does not fit, by our count or by the provider's word."""
         needed = least(self.limit.unit, amount)
-        if self.hold is not None and self.hold.is_live(now) and needed > self.hold.left:
+        hold = self._kept.hold
+        if hold is not None and hold.is_live(now) and needed > hold.left:
             return True
         return self.used(now) + needed > self.ceiling
 
     def charge(self, amount: int, now: Moment) -> list[Charge]:
-        if self.hold is not None:
-            self.hold.take(amount)
+        if self._kept.hold is not None:
+            self._kept.hold.take(amount)
         windows = self.windows(now)
         for count in windows:
             count.reserved += amount
@@ -164,9 +166,10 @@ class Counter:
         many we sent; tokens both ways, because ours are partly estimates. What is in flight comes on top.
         """
         if stated.resets_in_s is not None or stated.limit is None:
-            self.hold = Hold.of(stated, now, self.limit.per) or self.hold
+            self._kept.hold = Hold.of(stated, now, self.limit.per) or self._kept.hold
         if stated.limit is None:
             return
+        self._kept.stated_limit = stated.limit
         self.ceiling = min(self.limit.max, stated.limit)
         count = self.windows(now)[0]
         if stated.remaining is None or not self._is_in_step(stated, count, now):
@@ -184,7 +187,7 @@ class Counter:
         time_s = now.on(self.limit.per)
         used, left_share = max(0, tight.used), tight.span.left_share(time_s)
         resets_in_s = None if self.limit.per is Per.EVER else tight.span.ends_s + self._guard_s - time_s
-        if (hold := self.hold) is not None and hold.is_live(now) and hold.left < self.ceiling - used:
+        if (hold := self._kept.hold) is not None and hold.is_live(now) and hold.left < self.ceiling - used:
             used, resets_in_s = self.ceiling - hold.left, hold.until_s - now.steady_s
             left_share = min(1.0, resets_in_s / hold.length_s)
         return WindowReading(
@@ -223,9 +226,9 @@ class Counter:
         self._forget()
 
     def _count(self, span: Span) -> WindowCount:
-        count = self._counts.get(span.name)
+        count = self._kept.counts.get(span.name)
         if count is None:
-            count = self._counts[span.name] = WindowCount(WindowKey(self.scope, span.name), span)
+            count = self._kept.counts[span.name] = WindowCount(WindowKey(self.scope, span.name), span)
         count.span = span
         return count
 
@@ -233,7 +236,7 @@ class Counter:
         """Drop the oldest windows that nothing is in flight for. A day's count stays until the store has it; shorter
         windows are not worth that, once they are over.
         """
-        for name, count in list(self._counts.items())[: max(0, len(self._counts) - KEPT_WINDOWS)]:
+        for name, count in list(self._kept.counts.items())[: max(0, len(self._kept.counts) - KEPT_WINDOWS)]:
             is_due = count.unwritten and self.limit.per.is_calendar
             if not (count.reserved or is_due or count in self._current):
-                del self._counts[name]
+                del self._kept.counts[name]

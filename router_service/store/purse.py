@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from router_service.core.budget import BudgetLine, BudgetReading, BudgetRules, BudgetStanding, budget_standing
+from router_service.core.budget import BudgetLine, BudgetReading, BudgetRules, BudgetStanding, budget_standing, longest
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.quota import Limit, Refused, RefusedBy, Unit
 from router_service.core.windows import Moment
-from router_service.store.counter import Charge, Counter, WindowCount
+from router_service.store.counter import Charge, Counter, Kept
 
 
 class Purse:
@@ -17,11 +17,11 @@ class Purse:
     Our own clock alone decides when a budget's window ends, so there is no guard at its edges.
     """
 
-    def __init__(self, rules: BudgetRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> None:
+    def __init__(self, rules: BudgetRules, kept_of: Callable[[str], Kept]) -> None:
         self.rules = rules
         requests = (budget.request_usd_nanos for budget in rules.providers.values())
         self._is_strict = rules.is_hard or any(bound is not None for bound in requests)
-        self._lines = tuple((line, _counter(line, rules, counts_of)) for line in rules.lines())
+        self._lines = tuple((line, _counter(line, rules, kept_of)) for line in rules.lines())
 
     @property
     def is_strict(self) -> bool:
@@ -50,12 +50,19 @@ class Purse:
         if bound is not None and usd_nanos > bound:
             what = f"a request to {provider} may cost {_usd(bound)} USD, and this one may cost {_usd(usd_nanos)}"
             return Refused(by=RefusedBy.REQUEST_LIMIT, what=what)
-        refusals = [
-            Refused(by=RefusedBy.BUDGET, what=str(line), retry_in_s=counter.reading(now).resets_in_s)
+        readings = [
+            _reading(line, counter, now)
             for line, counter in self._binding(provider, tenant)
             if self._is_used_up(counter, usd_nanos, now)
         ]
-        return max(refusals, key=lambda r: r.retry_in_s or 0.0, default=None)
+        if (found := longest(readings, usd_nanos)) is None:
+            return None
+        return Refused(
+            by=RefusedBy.BUDGET,
+            what=found.told(usd_nanos),
+            subject=found.line.subject,
+            retry_in_s=found.wait_s(usd_nanos),
+        )
 
     def charge(self, provider: str, tenant: str, usd_nanos: int, now: Moment) -> Iterator[Charge]:
         """Hold the money of an attempt that was not refused."""
@@ -64,10 +71,7 @@ class Purse:
 
     def readings(self, now: Moment) -> tuple[BudgetReading, ...]:
         """How every bound stands, the server's first."""
-        return tuple(
-            BudgetReading(line=line, used_usd_nanos=counter.used(now), resets_in_s=counter.reading(now).resets_in_s)
-            for line, counter in self._lines
-        )
+        return tuple(_reading(line, counter, now) for line, counter in self._lines)
 
     def standing(self, tenant: str, now: Moment) -> BudgetStanding:
         return budget_standing(self.rules, tenant, self.readings(now))
@@ -81,10 +85,14 @@ class Purse:
         return self.rules.is_hard and counter.refuses(usd_nanos, now)
 
 
-def _counter(line: BudgetLine, rules: BudgetRules, counts_of: Callable[[str], dict[str, WindowCount]]) -> Counter:
+def _counter(line: BudgetLine, rules: BudgetRules, kept_of: Callable[[str], Kept]) -> Counter:
     limit = Limit(unit=Unit.USD_NANOS, per=line.per, max=line.limit_usd_nanos)
     scope = " ".join(["budget", line.owner.value, line.name or "*", str(limit)])
-    return Counter(scope, limit, zone=rules.zone, counts=counts_of(scope), guard_s=0.0)
+    return Counter(scope, limit, zone=rules.zone, kept=kept_of(scope), guard_s=0.0)
+
+
+def _reading(line: BudgetLine, counter: Counter, now: Moment) -> BudgetReading:
+    return BudgetReading(line=line, used_usd_nanos=counter.used(now), resets_in_s=counter.reading(now).resets_in_s)
 
 
 def _usd(nanos: int) -> str:

@@ -18,8 +18,8 @@ from router_service.core.quota import (
     WindowReading,
 )
 from router_service.core.windows import Moment
-from router_service.store.account import Account
-from router_service.store.counter import Charge, WindowCount
+from router_service.store.account import Account, Announced
+from router_service.store.counter import Charge, Kept, WindowCount
 from router_service.store.ports import QuotaStore
 from router_service.store.purse import Purse
 from router_service.store.write_through import WriteThrough
@@ -44,11 +44,12 @@ class QuotaBook:
         clock: Callable[[], Moment],
     ) -> None:
         self._clock = clock
-        self._counts: dict[str, dict[str, WindowCount]] = {}
+        self._kept: dict[str, Kept] = {}
+        self._announced: dict[str, Announced] = {}
         self._open: dict[int, _Open] = {}
         self._numbers = count(1)
         self._accounts: dict[str, Account] = {}
-        self._purse = Purse(BudgetRules(), self._counts_of)
+        self._purse = Purse(BudgetRules(), self._kept_of)
         self._standings: Mapping[str, QuotaStanding] = {}
         self._standings_of: dict[str, Mapping[str, QuotaStanding]] = {}
         self._standings_until_s = -inf
@@ -59,9 +60,11 @@ class QuotaBook:
         self.adopt(rules, budgets)
 
     def adopt(self, rules: Iterable[QuotaRules], budgets: BudgetRules) -> None:
-        """Go by other rules from now on. What has been counted stays counted where the same thing is still limited."""
-        self._accounts = {terms.provider: Account(terms, self._counts_of) for terms in rules}
-        self._purse = Purse(budgets, self._counts_of)
+        """Go by other rules from now on. What has been counted stays counted where the same thing is still limited, and
+        what a provider's headers said holds as long as they said.
+        """
+        self._accounts = {terms.provider: self._account(terms) for terms in rules}
+        self._purse = Purse(budgets, self._kept_of)
         self._touched.clear()
         self._forget_standings()
 
@@ -70,7 +73,7 @@ class QuotaBook:
     ) -> Reservation | Refused:
         """As Quotas.reserve. A provider that nobody configured has no limits of its own, and is not free."""
         now = self._clock()
-        account = self._accounts.get(provider) or Account(QuotaRules(provider=provider), self._counts_of)
+        account = self._accounts.get(provider) or self._account(QuotaRules(provider=provider))
         free_window = account.free_window(model, amounts, now)
         is_free = free_window is not None or account.is_unpriced(model)
         held = 0 if is_free else self._purse.held(amounts.usd_nanos, worst_usd_nanos)
@@ -186,11 +189,14 @@ class QuotaBook:
         """Write what is left and let the store go; once `run` has ended. Bounded in time, whatever the store does."""
         await self._writing.close()
 
-    def _counts_of(self, scope: str) -> dict[str, WindowCount]:
-        return self._counts.setdefault(scope, {})
+    def _account(self, rules: QuotaRules) -> Account:
+        return Account(rules, self._kept_of, self._announced.setdefault(rules.provider, {}))
+
+    def _kept_of(self, scope: str) -> Kept:
+        return self._kept.setdefault(scope, Kept())
 
     def _all_counts(self) -> list[WindowCount]:
-        return [each for windows in self._counts.values() for each in windows.values()]
+        return [count for kept in self._kept.values() for count in kept.counts.values()]
 
     def _touch(self, provider: str) -> None:
         self._budgets.clear()

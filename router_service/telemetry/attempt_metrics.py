@@ -10,9 +10,9 @@ from router_service.core.catalog import Target
 from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.outcome import Outcome
 from router_service.core.overhead import Overhead
+from router_service.core.prices import NANOS_PER_USD
 from router_service.telemetry.instruments import Family, Histogram, Instrument, Kind, Point, Spread
 
-NANOS_PER_USD = 1_000_000_000
 CHAT = "chat"
 ROUTER = "signalbox"
 """Who serves, as callers see it."""

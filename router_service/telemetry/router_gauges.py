@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from router_service.core.budget import BudgetReading
 from router_service.core.plan import Standing
+from router_service.core.prices import NANOS_PER_USD
 from router_service.core.quota import WindowReading
 from router_service.telemetry.instruments import Family, Instrument, Kind, Point
 
-NANOS_PER_USD = 1_000_000_000
 QUOTA_LABELS = ("provider", "unit", "per", "models", "kind")
 BUDGET_LABELS = ("owner", "name", "per")
 

@@ -19,7 +19,7 @@ def test_json_has_the_documented_shape(run: Run, played: Played) -> None:
         "provider": "groq",
         "model": "openai/gpt-oss-120b",
         "context": 131_072,
-        "prices": {"input": 0.15, "output": 0.6, "cached_input": None},
+        "prices": {"input": 0.15, "output": 0.6, "cached_input": None, "cache_write": None},
         "capabilities": ["tools"],
         "state": "ready",
         "reason": None,
@@ -42,7 +42,7 @@ def test_state_and_reason(run: Run, played: Played, availability: admin_pb2.Avai
     played.router.targets = [found]
     [item] = run("models", "--json", "--address", played.address).document()["items"]
     assert (item["state"], item["reason"], item["context"]) == (state, "for some reason", None)
-    assert item["prices"] == {"input": None, "output": None, "cached_input": None}
+    assert item["prices"] == {"input": None, "output": None, "cached_input": None, "cache_write": None}
     shown = run("models", "--address", played.address)
     assert state.replace("_", " ") in shown.out
     assert shown.err == "1 target, 0 ready\n"

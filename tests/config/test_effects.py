@@ -90,8 +90,14 @@ EFFECTS: Mapping[type[Section], Mapping[str, str]] = {
         "retires": "2028-01-01",
         "replacement": "small",
     },
-    PricesEntry: {"input": "7", "output": "7", "cached_input": "7", "long_context": "{from_input_tokens: 7}"},
-    LongContextEntry: {"from_input_tokens": "7", "input": "7", "output": "7", "cached_input": "7"},
+    PricesEntry: {
+        "input": "7",
+        "output": "7",
+        "cached_input": "7",
+        "cache_write": "7",
+        "long_context": "{from_input_tokens: 7}",
+    },
+    LongContextEntry: {"from_input_tokens": "7", "input": "7", "output": "7", "cached_input": "7", "cache_write": "7"},
     SpeedEntry: {"first_token_s": "7", "first_token_p90_s": "7", "tokens_per_s": "7"},
     DeviationsEntry: {
         "output_limit_field": "both",
@@ -283,7 +289,8 @@ def test_a_model_says_what_its_entry_says(tmp_path: Path) -> None:
         capabilities: [tools]
         context: 1000
         max_output: 100
-        prices: {input: 1, output: 2, long_context: {from_input_tokens: 500, input: 2, output: 3, cached_input: 0.1}}
+        prices: {input: 1, output: 2, cache_write: 1.25,
+          long_context: {from_input_tokens: 500, input: 2, output: 3, cached_input: 0.1, cache_write: 2.5}}
         retires: 2028-01-31
         replacement: small"""
     model = loaded(tmp_path, model=entry).catalog.targets[1].model
@@ -294,8 +301,8 @@ def test_a_model_says_what_its_entry_says(tmp_path: Path) -> None:
     )
     assert (model.tasks, model.quality, model.default_quality) == ({TaskType.RAG: 0.9}, {TaskType.RAG: 0.8}, 0.7)
     assert (model.context_tokens, model.max_output_tokens) == (1000, 100)
-    long = LongContextPrices(from_input_tokens=500, input=2, output=3, cached_input=0.1)
-    assert model.prices == Prices(input=1, output=2, long_context=long)
+    long = LongContextPrices(from_input_tokens=500, input=2, output=3, cached_input=0.1, cache_write=2.5)
+    assert model.prices == Prices(input=1, output=2, cache_write=1.25, long_context=long)
     assert (model.retires, model.replacement) == (date(2028, 1, 31), "small")
 
 

@@ -44,7 +44,7 @@ model_list:
   - model_name: gpt
     litellm_params: {model: azure/deployed, weight: 1, api_base: os.environ/MY_ENDPOINT, api_key: os.environ/MY_KEY}
     model_info: {mode: chat, input_cost_per_token: 2.5e-06, output_cost_per_token: 0.00001, max_input_tokens: 128000,
-      supports_vision: true, id: mine}
+      cache_read_input_token_cost: 2.5e-07, cache_creation_input_token_cost: 3.0e-06, supports_vision: true, id: mine}
   - model_name: big
     litellm_params: {model: together_ai/o/big}
   - model_name: local
@@ -69,6 +69,9 @@ general_settings:
 environment_variables: {SECRET: sk-canary-7f3a}
 callbacks: [x]
 """
+
+
+PRICES = Prices(input=2.5, output=10, cached_input=0.25, cache_write=3)
 
 
 def _imported(text: str) -> Imported:
@@ -141,7 +144,7 @@ def test_weights_rates_and_facts_are_carried(settings: Settings) -> None:
     )
     assert (known.model.prices, known.model.context_tokens) == (Prices(input=2, output=8), 1000)
     assert known.model.capabilities == {"tools", "vision"}
-    assert (told.model.prices, told.model.context_tokens) == (Prices(input=2.5, output=10), 128_000)
+    assert (told.model.prices, told.model.context_tokens) == (PRICES, 128_000)
     assert (told.model.capabilities, told.provider.dialect) == (frozenset({"vision"}), "azure")
     assert vectors.model.kind is Kind.EMBEDDING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -60,7 +61,7 @@ def test_every_bound_is_a_line() -> None:
         ({"day": 9.99}, "", False, 0.01),
         ({"day": 10}, "", True, 0),
         ({"day": 12}, "", True, 0),
-        ({"week": 40}, "", True, 10),
+        ({"week": 40}, "", True, 0),
         ({"anthropic": 5}, "", False, 10),
         ({"web": 2}, "", False, 10),
         ({"web": 2}, "web", True, 0),
@@ -71,8 +72,11 @@ def test_every_bound_is_a_line() -> None:
 def test_over_is_by_any_bound_that_holds_for_the_tenant(
     used: dict[str, float], tenant: str, is_over: bool, left_usd: float
 ) -> None:
-    found = budget_standing(RULES, tenant, readings(used))
-    assert (found.is_over, found.daily_left_usd_nanos) == (is_over, round(left_usd * USD))
+    hard = replace(RULES, is_hard=True)
+    found = budget_standing(hard, tenant, readings(used, hard))
+    assert (found.is_over, found.left_usd_nanos) == (is_over, round(left_usd * USD))
+    soft = budget_standing(RULES, tenant, readings(used))
+    assert (soft.is_over, soft.left_usd_nanos) == (is_over, None), "a soft bound lets one call cross it"
 
 
 def test_a_provider_over_its_budget_is_named_and_the_rest_goes_on() -> None:
@@ -119,3 +123,34 @@ def test_a_budget_of_nothing_is_over_from_the_start() -> None:
 )
 def test_a_line_binds_its_owner(owner: Owner, name: str, binds: bool) -> None:
     assert BudgetLine(owner=owner, name=name, per=Per.DAY, limit_usd_nanos=1).binds("groq", "web") is binds
+
+
+def test_of_the_bounds_that_refuse_a_call_the_longest_wait_is_told() -> None:
+    rules = replace(RULES, is_hard=True, monthly_usd_nanos=USD)
+    resets = {Per.DAY: 60.0, Per.WEEK: 900.0, Per.MONTH: 9000.0}
+    given = tuple(replace(r, resets_in_s=resets[r.line.per]) for r in readings({"day": 9.9, "week": 39.8}, rules))
+    found = budget_standing(rules, "", given)
+    told = [found.refusing("groq", nanos) for nanos in (USD // 20, USD // 8, USD // 4, 2 * USD)]
+    waits = [each and each.wait_s(nanos) for each, nanos in zip(told, (0, USD // 8, USD // 4, 2 * USD), strict=True)]
+    assert [each and str(each.line) for each in told] == [
+        None,
+        "budget of the server for a day",
+        "budget of the server for a week",
+        "budget of the server for a month",
+    ]
+    assert waits == [None, 60.0, 900.0, None], "no month is large enough for the last one"
+
+
+def test_a_providers_own_bound_refuses_calls_to_it_alone() -> None:
+    found = budget_standing(RULES, "", readings({"anthropic": 5}))
+    own = found.refusing("anthropic", 1)
+    assert own is not None
+    assert (own.line.subject, own.wait_s(1)) == ("provider:anthropic", 60.0)
+    assert found.refusing("groq", 1) is None
+
+
+def test_nobody_waits_for_a_budget_of_nothing() -> None:
+    rules = BudgetRules(daily_usd_nanos=0)
+    found = budget_standing(rules, "", readings({}, rules)).refusing("groq", 1)
+    assert found is not None
+    assert found.wait_s(1) is None

@@ -48,6 +48,21 @@ from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_
             100,
             id="more-cached-than-input",
         ),
+        pytest.param(
+            Usage(input_tokens=10, cached_input_tokens=4, cache_write_tokens=3),
+            Prices(input=1.0, output=1.0, cached_input=0.5, cache_write=1.25),
+            3 * 1_000 + 4 * 500 + 3 * 1_250,
+            id="writes-to-the-cache",
+        ),
+        pytest.param(
+            Usage(input_tokens=10, cache_write_tokens=3), Prices(input=1.0, output=1.0), 10_000, id="no-write-price"
+        ),
+        pytest.param(
+            Usage(input_tokens=5, cached_input_tokens=4, cache_write_tokens=4),
+            Prices(input=1.0, output=1.0, cached_input=0.0, cache_write=2.0),
+            2_000,
+            id="more-cached-and-written-than-input",
+        ),
         pytest.param(Usage(), Prices(input=1.0, output=1.0), 0, id="nothing"),
     ],
 )

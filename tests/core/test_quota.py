@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from router_service.core.quota import (
@@ -85,6 +87,12 @@ def test_what_has_no_price_is_free_without_a_window() -> None:
     assert standing(QuotaRules(provider="ollama", is_unpriced=True), "", []).is_free
     rules = QuotaRules(provider="openrouter", free_models=frozenset({"small:free"}))
     assert [standing(rules, model, []).is_free for model in ("small:free", "large")] == [True, False]
+
+
+def test_an_empty_balance_binds_nobody_who_is_free() -> None:
+    balance = replace(reading(100, resets_in_s=None), unit=Unit.USD_NANOS)
+    rules = QuotaRules(provider="openrouter", free_models=frozenset({"small:free"}))
+    assert [standing(rules, model, [balance]).has_room for model in ("small:free", "large")] == [True, False]
 
 
 def test_a_limit_of_nothing_leaves_nothing() -> None:

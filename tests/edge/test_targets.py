@@ -33,7 +33,7 @@ MODEL = Model(
     aliases=("large", "smart"),
     capabilities=frozenset({"tools", "vision"}),
     context_tokens=128_000,
-    prices=Prices(input=0.15, output=0.6, cached_input=0.075),
+    prices=Prices(input=0.15, output=0.6, cached_input=0.075, cache_write=0.1875),
     roles=frozenset({"default", "complex"}),
     tasks={TaskType.CHAT: 0.7},
     retires=date(2027, 3, 1),
@@ -56,7 +56,7 @@ def test_target_is_told_whole_and_without_its_key() -> None:
     assert message.prices.input_usd_nanos_per_million_tokens == 150_000_000
     assert message.prices.output_usd_nanos_per_million_tokens == 600_000_000
     assert message.prices.cached_input_usd_nanos_per_million_tokens == 75_000_000
-    assert not message.prices.HasField("cache_write_usd_nanos_per_million_tokens")
+    assert message.prices.cache_write_usd_nanos_per_million_tokens == 187_500_000
     assert (message.retirement_time.ToJsonString(), message.replacement) == ("2027-03-01T00:00:00Z", "alder/large/3")
     assert message.origin == admin_pb2.TARGET_ORIGIN_CONFIGURATION
     assert "k-secret" not in str(message)

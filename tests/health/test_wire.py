@@ -197,6 +197,7 @@ def test_a_report_goes_through_unchanged() -> None:
     assert back.latency.summary() == there.latency.summary()
     assert back.time_to_first_token.summary() == there.time_to_first_token.summary()
     assert (back.output_tokens, back.output_s) == (there.output_tokens, there.output_s)
+    assert (back.leading_failures, back.longest_failures) == (there.leading_failures, there.longest_failures)
     assert (back.trailing_failures, back.in_flight, back.last_error) == (1, 2, "TIMEOUT")
     assert (back.blocked_for_s, back.block_reason) == (2.5, BlockReason.RATE_LIMITED)
     assert found.windows == {"birch": WINDOWS}

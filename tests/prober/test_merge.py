@@ -32,11 +32,21 @@ class Rig:
     def report(
         self, reporter: str = "router-1", *, target: str = "alder/small", age_s: float = 0.0, **tally: int
     ) -> None:
+        self._report(reporter, target, outcomes(**tally), age_s)
+
+    def reported(self, reporter: str, calls: str, *, target: str = "alder/small") -> None:
+        """A report of these calls in this order."""
+        tally = Tally()
+        for call in calls.split():
+            _add(tally, Outcome.OK if call == "ok" else Outcome.SERVER_ERROR)
+        self._report(reporter, target, tally, 0.0)
+
+    def _report(self, reporter: str, target: str, tally: Tally, age_s: float) -> None:
         self._sequences[reporter] += 1
-        made = Report(
-            reporter_id=reporter, sequence=self._sequences[reporter], tallies={target: outcomes(**tally)}, age_s=age_s
+        sequence = self._sequences[reporter]
+        self.picture.reported(
+            Report(reporter_id=reporter, sequence=sequence, tallies={target: tally}, age_s=age_s), self.now
         )
-        self.picture.reported(made, self.now)
 
     def snapshot(self) -> Snapshot:
         return self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
@@ -58,8 +68,12 @@ def outcomes(*, ok: int = 0, failed: int = 0, in_flight: int = 0) -> Tally:
     """`failed` failures after `ok` successes."""
     made = Tally(in_flight=in_flight)
     for outcome in [Outcome.OK] * ok + [Outcome.SERVER_ERROR] * failed:
-        made.add(outcome, latency_s=0.5, time_to_first_token_s=None, output_tokens=0, error=outcome.name)
+        _add(made, outcome)
     return made
+
+
+def _add(tally: Tally, outcome: Outcome) -> None:
+    tally.add(outcome, latency_s=0.5, time_to_first_token_s=None, output_tokens=0, error=outcome.name)
 
 
 def test_a_probe_speaks_for_all_targets_of_its_provider() -> None:
@@ -98,6 +112,36 @@ def test_reports_of_two_reporters_add_up() -> None:
     assert rig.snapshot().targets["alder/small"].in_flight == 7
     rig.report("router-2")
     assert rig.snapshot().targets["alder/small"].in_flight == 2
+
+
+DOWN = "failed failed failed ok"
+
+
+@pytest.mark.parametrize(
+    ("reports", "state"),
+    [
+        ([f"ok {DOWN}"], State.UNHEALTHY),
+        (["ok failed failed", "failed ok"], State.UNHEALTHY),
+        (["ok failed failed", "ok failed ok"], State.DEGRADED),
+        (["ok failed ok failed failed ok"], State.DEGRADED),
+        (["ok", DOWN, "ok ok"], State.UNHEALTHY),
+    ],
+)
+def test_failures_in_a_row_count_wherever_a_report_begins_and_ends(reports: list[str], state: State) -> None:
+    rig = Rig()
+    for calls in reports:
+        rig.reported("router-1", calls)
+    assert rig.state() is state
+
+
+def test_two_of_three_who_saw_it_fail_in_a_row_are_believed_though_it_answers_again() -> None:
+    rig = Rig()
+    for reporter in ("router-1", "router-2", "router-3"):
+        rig.reported(reporter, "ok ok ok ok")
+    rig.reported("router-1", DOWN)
+    assert rig.state() is not State.UNHEALTHY, "it may be its own network"
+    rig.reported("router-2", DOWN)
+    assert rig.state() is State.UNHEALTHY
 
 
 def test_a_silent_reporter_is_forgotten() -> None:

@@ -78,3 +78,19 @@ def test_failed_calls_that_others_reported_count_on() -> None:
     pair.publish()
     pair.attempt(Outcome.SERVER_ERROR)
     assert pair.state() is State.UNHEALTHY
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_who_failed_three_times_in_a_row_stays_down_though_the_report_ends_well(is_told: bool) -> None:
+    pair = Pair()
+    pair.prober.probe(Finding.GOOD)
+    pair.publish()
+    for outcome in (Outcome.OK, *[Outcome.SERVER_ERROR] * 3, Outcome.OK):
+        pair.attempt(outcome)
+    assert pair.state() is State.UNHEALTHY
+    pair.after(1.0)
+    if is_told:
+        pair.report()
+        assert pair.prober.state() is State.UNHEALTHY
+    pair.publish()
+    assert pair.state() is State.UNHEALTHY, "the next snapshot does not bring it back"

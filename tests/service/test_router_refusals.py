@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from router_service.core.budget import BudgetStanding
+from router_service.core.budget import BudgetRules, BudgetStanding, ProviderBudget, TenantBudget
 from router_service.core.catalog import Provider, Retired, Target
 from router_service.core.decision.rejection import Refusal
 from router_service.core.errors import (
@@ -24,18 +24,21 @@ from router_service.core.errors import (
 )
 from router_service.core.outcome import BlockReason
 from router_service.core.plan import Rejection, Standing, View
-from router_service.core.quota import QuotaStanding
+from router_service.core.quota import QuotaRules, QuotaStanding, Unit, WindowReading, standing
 from router_service.core.request import Request, Routing
+from router_service.core.windows import Per
 from router_service.service.planning import Planning
 from router_service.service.refusals import no_room
-from router_service.service.rooms import Unroomed
-from tests.core.decision.making import asked, made, viewed
+from tests.core.decision.making import OVER, USD, asked, made, spent, viewed
 
 NARROW = Provider(name="", dialect="openai", base_url="", max_concurrency=2)
 A, B, C = made("a/x"), made("b/x"), made("c/x", provider=NARROW)
 LIMITED = Standing(blocked_for_s=7.0, block_reason=BlockReason.RATE_LIMITED)
 POOR = Standing(block_reason=BlockReason.MONEY)
 LOCKED = Standing(block_reason=BlockReason.CREDENTIALS)
+
+
+OWN = BudgetRules(providers={name: ProviderBudget(daily_usd_nanos=USD) for name in "ab"})
 
 
 def full(provider: str, resets_in_s: float | None) -> QuotaStanding:
@@ -91,10 +94,19 @@ def test_keys_that_are_refused_everywhere_are_the_operators_to_mend() -> None:
 @pytest.mark.parametrize(
     ("budget", "tenant", "subject", "retry_after_s"),
     [
-        (BudgetStanding(is_over=True, resets_in_s=60.0), "", "server", 60.0),
-        (BudgetStanding(is_over=True), "web", "tenant:web", None),
-        (BudgetStanding(daily_left_usd_nanos=1, resets_in_s=60.0), "", "server", 60.0),
-        (BudgetStanding(over_providers=frozenset({"a", "b"}), resets_in_s=9.0), "", "provider:a", 9.0),
+        (OVER, "", "server", 60.0),
+        (OVER, "web", "server", 60.0),
+        (
+            spent(BudgetRules(tenants={"web": TenantBudget(daily_usd_nanos=USD)}), {"web": 1}, "web"),
+            "web",
+            "tenant:web",
+            60.0,
+        ),
+        (spent(BudgetRules(daily_usd_nanos=0)), "", "server", None),
+        (spent(BudgetRules(weekly_usd_nanos=USD, is_hard=True), {"week": 0.9999}), "", "server", 60.0),
+        (spent(BudgetRules(monthly_usd_nanos=1, is_hard=True)), "", "server", None),
+        (spent(OWN, {"a": 1, "b": 1}), "", "provider:a", 60.0),
+        (spent(replace(OWN, daily_usd_nanos=0), {"a": 1, "b": 1}), "", "server", None),
     ],
 )
 def test_a_spent_budget_says_whose_it_is_and_when_it_is_filled(
@@ -106,7 +118,7 @@ def test_a_spent_budget_says_whose_it_is_and_when_it_is_filled(
 
 
 def test_a_caller_who_may_only_have_what_is_free_need_not_wait() -> None:
-    error = refusal(viewed(A, B, budget=BudgetStanding(free_only=True, resets_in_s=60.0)))
+    error = refusal(viewed(A, B, budget=BudgetStanding(free_only=True)))
     assert isinstance(error, NoTarget)
     assert error.rejected == {"spend_limit": 2}
 
@@ -165,8 +177,21 @@ def test_without_any_target_the_operator_is_told_what_to_do() -> None:
     assert "no target is configured" in str(error)
 
 
-def lacking(reason: Rejection, retry_in_s: float | None = None) -> Unroomed:
-    return Unroomed(Refusal(reason, "in words"), retry_in_s)
+@pytest.mark.parametrize(("limit", "retry_after_s"), [(6000, 30.0), (600, None)])
+def test_who_asks_for_more_tokens_than_a_window_holds_is_not_told_to_wait(
+    limit: int, retry_after_s: float | None
+) -> None:
+    window = WindowReading(
+        unit=Unit.TOKENS, per=Per.MINUTE, limit=limit, used=limit - 100, left_share=0.5, resets_in_s=30.0
+    )
+    quotas = {"a": standing(QuotaRules(provider="a"), "", [window])}
+    error = refusal(viewed(A, quotas=quotas))
+    assert isinstance(error, ProvidersBlocked)
+    assert error.retry_after_s == retry_after_s
+
+
+def lacking(reason: Rejection, retry_in_s: float | None = None, subject: str = "") -> Refusal:
+    return Refusal(reason, "in words", retry_in_s, subject)
 
 
 @pytest.mark.parametrize(
@@ -174,14 +199,23 @@ def lacking(reason: Rejection, retry_in_s: float | None = None) -> Unroomed:
     [
         ({"a/x": lacking(Rejection.QUOTA, 9.0), "b/x": lacking(Rejection.QUOTA, 4.0)}, ProvidersBlocked, 4.0),
         ({"a/x": lacking(Rejection.SPEND_LIMIT, 9.0)}, BudgetSpent, 9.0),
+        ({"a/x": lacking(Rejection.SPEND_LIMIT), "b/x": lacking(Rejection.SPEND_LIMIT, 9.0)}, BudgetSpent, 9.0),
+        ({"a/x": lacking(Rejection.SPEND_LIMIT), "b/x": lacking(Rejection.COST_PER_REQUEST, 9.0)}, BudgetSpent, None),
     ],
 )
 def test_room_that_others_took_meanwhile(
-    unroomed: Mapping[str, Unroomed], kind: type[ProvidersBlocked | BudgetSpent], retry_after_s: float
+    unroomed: Mapping[str, Refusal], kind: type[ProvidersBlocked | BudgetSpent], retry_after_s: float | None
 ) -> None:
     error = no_room(asked(), unroomed)
     assert isinstance(error, kind)
     assert error.retry_after_s == retry_after_s
+
+
+def test_what_has_no_room_by_now_is_told_as_it_is_and_not_whose_doing_it_was() -> None:
+    error = no_room(asked(tenant="web"), {"a/x": lacking(Rejection.SPEND_LIMIT, None, "provider:a")})
+    assert isinstance(error, BudgetSpent)
+    assert error.subject == "provider:a"
+    assert str(error) == "by now in words, and nothing that is free may serve it"
 
 
 def test_a_slot_or_a_bound_that_others_took_meanwhile() -> None:

@@ -29,7 +29,10 @@ def test_a_soft_budget_lets_the_call_through_that_crosses_it(clock: HandClock) -
     for _ in range(2):
         quotas.settle(reserved(quotas.reserve("anthropic", "opus", call(0.6))), call(0.6))
     found = refused(quotas.reserve("anthropic", "opus", call(0.01)))
-    assert (found.by, found.what) == (RefusedBy.BUDGET, "budget of the server for a day")
+    assert (found.by, found.what) == (
+        RefusedBy.BUDGET,
+        "the budget of the server for a day is used up, with what is under way",
+    )
     assert found.retry_in_s == 12 * 3600 - 30
     assert quotas.budget().is_over
 
@@ -38,9 +41,9 @@ def test_a_hard_budget_is_never_crossed(clock: HandClock) -> None:
     quotas = book(ANTHROPIC, clock=clock, budgets=BudgetRules(daily_usd_nanos=USD, is_hard=True))
     held = [quotas.reserve("anthropic", "opus", call(0.1), worst_usd_nanos=round(0.4 * USD)) for _ in range(3)]
     assert [type(each).__name__ for each in held] == ["Reservation", "Reservation", "Refused"]
-    assert quotas.budget().daily_left_usd_nanos == round(0.2 * USD)
+    assert quotas.budget_readings()[0].left_usd_nanos == round(0.2 * USD)
     quotas.settle(reserved(held[0]), call(0.1))
-    assert quotas.budget().daily_left_usd_nanos == round(0.5 * USD)
+    assert quotas.budget_readings()[0].left_usd_nanos == round(0.5 * USD)
 
 
 def test_money_in_flight_counts(clock: HandClock) -> None:
@@ -48,7 +51,7 @@ def test_money_in_flight_counts(clock: HandClock) -> None:
     held = reserved(quotas.reserve("anthropic", "opus", call(1)))
     assert (quotas.budget().is_over, quotas.budget().is_warning) == (True, True)
     quotas.settle(held, call(0.25))
-    assert (quotas.budget().is_over, quotas.budget().daily_left_usd_nanos) == (False, round(0.75 * USD))
+    assert (quotas.budget().is_over, quotas.budget_readings()[0].left_usd_nanos) == (False, round(0.75 * USD))
 
 
 def test_over_the_budget_what_is_free_goes_on(clock: HandClock) -> None:
@@ -77,7 +80,7 @@ def test_a_provider_has_a_day_of_its_own_and_a_bound_on_each_request(clock: Hand
     assert found.what == "a request to anthropic may cost 0.5000 USD, and this one may cost 0.6000"
     for _ in range(2):
         quotas.settle(reserved(quotas.reserve("anthropic", "opus", call(0.5))), call(0.5))
-    assert refused(quotas.reserve("anthropic", "opus", call(0.1))).what == "budget of the provider anthropic for a day"
+    assert refused(quotas.reserve("anthropic", "opus", call(0.1))).subject == "provider:anthropic"
     assert (quotas.budget().over_providers, quotas.budget().is_over) == (frozenset({"anthropic"}), False)
 
 
@@ -94,7 +97,7 @@ def test_a_tenant_spends_its_own(clock: HandClock) -> None:
 def test_a_call_that_was_never_sent_costs_nothing(clock: HandClock) -> None:
     quotas = book(ANTHROPIC, clock=clock, budgets=BudgetRules(daily_usd_nanos=USD))
     quotas.settle(reserved(quotas.reserve("anthropic", "opus", call(0.9))), Amounts())
-    assert quotas.budget().daily_left_usd_nanos == USD
+    assert quotas.budget_readings()[0].left_usd_nanos == USD
 
 
 def test_a_budgets_day_ends_at_midnight_of_its_zone_without_a_guard(clock: HandClock) -> None:

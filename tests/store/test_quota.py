@@ -41,11 +41,12 @@ def test_a_refusal_says_what_is_full_and_until_when(clock: HandClock) -> None:
     quotas = book(QuotaRules(provider="groq", limits=(limit(1, Per.MINUTE), limit(2))), clock=clock)
     admitted(quotas, 1)
     found = refused(quotas.reserve("groq", "small", ONE))
-    assert (found.by, found.what, found.retry_in_s) == (RefusedBy.QUOTA, "requests/minute", 31.0)
+    assert found.what == "nothing is left of its requests for a minute"
+    assert (found.by, found.retry_in_s) == (RefusedBy.QUOTA, 31.0)
     clock.pass_s(31)
     admitted(quotas, 1)
     found = refused(quotas.reserve("groq", "small", ONE))
-    assert found.what == "requests/day"
+    assert found.what == "nothing is left of its requests for a day"
     assert found.retry_in_s == 12 * 3600 - 30 - 31 + 1
 
 
@@ -282,6 +283,25 @@ def test_other_rules_keep_what_was_counted(clock: HandClock) -> None:
     assert quotas.standings()["groq"].remaining_share == 0.25
     quotas.settle(held, Amounts())
     assert admitted(quotas, 9) == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(("a", "b"), ("a", "b", "c")), (("a", "b"), ("a",)), (("b",), ("a",)), (("a",), ("a", "z"))]
+)
+def test_a_list_of_models_that_changes_refills_nothing(
+    before: tuple[str, ...], after: tuple[str, ...], clock: HandClock
+) -> None:
+    def rules(models: tuple[str, ...]) -> QuotaRules:
+        other = limit(9, models=("other",))
+        return QuotaRules(
+            provider="groq", limits=(limit(50), limit(3, models=models), other), free=limit(5, models=models)
+        )
+
+    quotas = book(rules(before), clock=clock)
+    assert admitted(quotas, 2, model=before[0]) == 2
+    quotas.adopt([rules(after)], BudgetRules())
+    assert admitted(quotas, 9, model=after[0]) == 1
+    assert admitted(quotas, 20, model="other") == 9, "another limit of its kind has a count of its own"
 
 
 def test_terms_come_from_the_catalogue() -> None:

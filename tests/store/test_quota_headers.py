@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from router_service.core.budget import BudgetRules
 from router_service.core.quota import Amounts, QuotaRules, Unit
 from router_service.core.windows import Per
 from tests.store.making import ONE, HandClock, admitted, book, limit, refused, reserved, used
@@ -146,7 +147,10 @@ def test_a_limit_that_nobody_configured_is_announced(clock: HandClock) -> None:
 def test_a_probe_without_a_model_speaks_for_all(clock: HandClock) -> None:
     quotas = book(QuotaRules(provider="openai"), clock=clock)
     quotas.observe_headers("openai", requests(500, 0, "6s"))
-    assert refused(quotas.reserve("openai", "small", ONE)).what == "requests by the provider's own word"
+    assert (
+        refused(quotas.reserve("openai", "small", ONE)).what
+        == "nothing is left of its requests by the provider's own word"
+    )
     assert not quotas.standings()["openai"].has_room
 
 
@@ -155,3 +159,29 @@ def test_headers_that_say_nothing_change_nothing(clock: HandClock) -> None:
     before = quotas.standings()
     quotas.observe_headers("groq", {"content-type": "application/json", "retry-after": "2"})
     assert quotas.standings() is before
+
+
+def test_a_reload_keeps_what_the_headers_said(clock: HandClock) -> None:
+    quotas = book(RULES, clock=clock)
+    quotas.observe_headers("groq", requests(20, 2, "45s", per="minute"))
+    assert admitted(quotas, 1) == 1
+    quotas.adopt([RULES], BudgetRules())
+    found = quotas.standings()["groq"]
+    assert found.remaining_share == pytest.approx(1 / 20), "the lower limit is still believed"
+    assert admitted(quotas, 9) == 1, "and so is what it says is left"
+    assert refused(quotas.reserve("groq", "small", ONE)).retry_in_s == 45.0
+
+
+def test_a_reload_keeps_a_limit_that_only_the_headers_know(clock: HandClock) -> None:
+    quotas = book(QuotaRules(provider="openai"), clock=clock)
+    quotas.observe_headers("openai", requests(5_000, 0, "6s"), model="large")
+    quotas.adopt([QuotaRules(provider="openai")], BudgetRules())
+    assert refused(quotas.reserve("openai", "large", ONE)).retry_in_s == 6.0
+    assert not quotas.standings()["openai/large"].has_room
+
+
+def test_a_lower_limit_that_was_learnt_holds_whatever_a_reload_configures(clock: HandClock) -> None:
+    quotas = book(QuotaRules(provider="llm7", limits=(limit(8, Per.MINUTE),)), clock=clock)
+    quotas.observe_headers("llm7", requests(3, 3, per="minute"))
+    quotas.adopt([QuotaRules(provider="llm7", limits=(limit(40, Per.MINUTE),))], BudgetRules())
+    assert admitted(quotas, 9, provider="llm7") == 3

@@ -78,7 +78,7 @@ async def test_money_and_tokens_survive_too(open_store: Callable[[], QuotaStore]
     again = book(paid, clock=clock, store=open_store(), budgets=BUDGETS)
     await again.load()
     assert [reading.used for reading in again.readings("groq")] == [1, 300, USD // 4]
-    assert again.budget().daily_left_usd_nanos == USD * 3 // 4
+    assert again.budget_readings()[0].left_usd_nanos == USD * 3 // 4
 
 
 async def test_what_is_in_flight_is_written_as_well_and_taken_back_when_it_was_not_sent(

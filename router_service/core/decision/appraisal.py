@@ -10,8 +10,8 @@ from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlook
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import Question
-
-NANOS_PER_USD = 1_000_000_000
+from router_service.core.prices import NANOS_PER_USD
+from router_service.core.quota import Amounts, amounts_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +83,16 @@ def terms(offer: Offer, question: Question, outlook: Outlook, paid_tokens: float
     input_nanos, answer_nanos = 1_000 * (prices.input or 0.0) * scale, 1_000 * (prices.output or 0.0) * paid_tokens
     blended = prices.blended if is_known else None
     return Terms(input_nanos=input_nanos, answer_nanos=answer_nanos, blended=blended, is_known=is_known)
+
+
+def amounts(offer: Offer, question: Question, policy: Policy, outlook: Outlook) -> Amounts:
+    """What windows are asked to hold before an attempt: tokens by the usual length of an answer, and money for all that
+    the caller allows, at list prices.
+    """
+    length = lengths(offer, question, policy, outlook)
+    nanos = terms(offer, question, outlook, length.paid, is_free=False).nanos(question.input_tokens)
+    input_tokens = math.ceil(question.input_tokens * outlook.statistics.input_token_scale)
+    return amounts_of(input_tokens + math.ceil(length.usual), estimates.whole_nanos(nanos))
 
 
 def room(offer: Offer, outlook: Outlook, paid_tokens: float) -> float:

@@ -10,7 +10,7 @@ from router_service.core.decision import appraisal
 from router_service.core.decision.decide import Decision
 from router_service.core.decision.offer import Offer
 from router_service.core.prices import NANOS_PER_TOKEN_AT_ONE_USD, cost_usd_nanos
-from router_service.core.quota import Amounts, neurons
+from router_service.core.quota import Amounts
 
 INPUT_MARGIN = 1.25
 """How many times its estimate an input may come to, where a bound on money has to hold."""
@@ -40,7 +40,8 @@ def expect(decision: Decision, offer: Offer, most_usd_nanos: int | None = None) 
     length = appraisal.lengths(offer, question, decision.prepared.policy, outlook)
     input_tokens = math.ceil(question.input_tokens * outlook.statistics.input_token_scale)
     paid_tokens, most_input = math.ceil(length.paid), math.ceil(input_tokens * INPUT_MARGIN)
-    nanos = _cost(input_tokens, paid_tokens, offer)
+    amounts = appraisal.amounts(offer, question, decision.prepared.policy, outlook)
+    nanos = amounts.usd_nanos
     longest = paid_tokens if question.output_limit is not None else _longest(offer, input_tokens)
     limit = None
     if most_usd_nanos is not None and question.output_limit is None:
@@ -50,13 +51,7 @@ def expect(decision: Decision, offer: Offer, most_usd_nanos: int | None = None) 
     worst = nanos if longest is None else _cost(most_input, longest, offer)
     if most_usd_nanos is not None:
         worst = min(worst, most_usd_nanos)
-    amounts = amounts_of(input_tokens + math.ceil(length.usual), nanos)
     return Expectation(input_tokens, amounts, max(nanos, worst), limit)
-
-
-def amounts_of(tokens: int, list_usd_nanos: int) -> Amounts:
-    """One call's amounts by unit."""
-    return Amounts(requests=1, tokens=tokens, neurons=neurons(list_usd_nanos), usd_nanos=list_usd_nanos)
 
 
 def _longest(offer: Offer, input_tokens: int) -> int | None:
@@ -78,5 +73,8 @@ def _limit(most_usd_nanos: int, input_tokens: int, longest: int | None, offer: O
 
 
 def _cost(input_tokens: int, output_tokens: int, offer: Offer) -> int:
-    usage = Usage(input_tokens=input_tokens, output_tokens=output_tokens)
-    return cost_usd_nanos(usage, offer.rank_prices.at(input_tokens))
+    """The most that so many tokens cost: a vendor may charge more for input that it writes to its cache."""
+    prices = offer.rank_prices.at(input_tokens)
+    written = input_tokens if (prices.cache_write or 0.0) > (prices.input or 0.0) else 0
+    usage = Usage(input_tokens=input_tokens, cache_write_tokens=written, output_tokens=output_tokens)
+    return cost_usd_nanos(usage, prices)

@@ -80,9 +80,9 @@ def _refused(decision: Decision) -> list[tuple[int, Rejection]]:
     return dropped + decision.scan.refused()
 
 
-def detail(decision: Decision, target: Target) -> str:
-    """Why a target is rejected, in words."""
-    return _refusal(decision, next(o for o in decision.prepared.offers if o.target is target)).detail
+def refusal(decision: Decision, target: str) -> Refusal:
+    """Why the target of that id is rejected."""
+    return _refusal(decision, decision.prepared.offer_of[target])
 
 
 def estimate(decision: Decision, offer: Offer) -> Estimate:
@@ -187,7 +187,7 @@ def _refusal(decision: Decision, offer: Offer) -> Refusal:
     if (refusal := lasting(offer, question.profile, policy, rule, is_free=is_free)) is not None:
         return refusal
     outlook, in_flight = decision.outlooks.of[offer.index], decision.view.in_flight
-    found = passing(offer, question, policy, outlook, estimate(decision, offer), moment, in_flight)
+    found = passing(offer, question, policy, rule, outlook, estimate(decision, offer), moment, in_flight)
     return found or UNHEALTHY
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from router_service.core.catalog import Kind
-from router_service.core.decision import words
+from router_service.core.decision import appraisal, words
 from router_service.core.decision.appraisal import Estimate
-from router_service.core.decision.estimates import NANO_DUST
+from router_service.core.decision.estimates import NANO_DUST, whole_nanos
 from router_service.core.decision.moment import Moment
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlook
@@ -38,6 +38,7 @@ def passing(
     offer: Offer,
     question: Question,
     policy: Policy,
+    rule: Rule | None,
     outlook: Outlook,
     estimate: Estimate,
     moment: Moment,
@@ -50,12 +51,60 @@ def passing(
         (Rejection.COST_PER_REQUEST, _cost(offer, question, moment, estimate)),
         (Rejection.LATENCY, _latency(question, estimate)),
         (Rejection.DEADLINE, _deadline(question, policy, estimate)),
-        (Rejection.SPEND_LIMIT, _spend(offer, moment, estimate)),
-        (Rejection.QUOTA, _quota(offer, moment)),
-        (Rejection.BLOCKED, _block(outlook)),
-        (Rejection.CONCURRENCY, _concurrency(offer, in_flight)),
     )
-    return next((Refusal(reason, detail) for reason, detail in checks if detail), None)
+    if found := next((Refusal(reason, detail) for reason, detail in checks if detail), None):
+        return found
+    if found := _spend(offer, moment, estimate):
+        return found
+    if found := without_room(offer, question, policy, rule, outlook, moment, is_free=estimate.is_free):
+        return found
+    if detail := _block(outlook):
+        return Refusal(Rejection.BLOCKED, detail)
+    detail = _concurrency(offer, in_flight)
+    return Refusal(Rejection.CONCURRENCY, detail) if detail else None
+
+
+def without_room(
+    offer: Offer,
+    question: Question,
+    policy: Policy,
+    rule: Rule | None,
+    outlook: Outlook,
+    moment: Moment,
+    *,
+    is_free: bool,
+) -> Refusal | None:
+    """What windows keep away: those that are full, and those in tokens, neurons or money that hold no call so large.
+
+    A call that does not fit into its free window has a price, and may be kept away by that.
+    """
+    standing = moment.quota(offer)
+    if standing is None:
+        return None
+    amounts = appraisal.amounts(offer, question, policy, outlook)
+    if is_free and not offer.is_always_free and standing.free_window and standing.free_window.lacks(amounts):
+        is_free = False
+        if refusal := _at_its_price(offer, question, policy, rule, outlook, moment):
+            return refusal
+    lacking = standing.lacking(amounts, is_free=is_free)
+    if not standing.has_room:
+        wait_s = standing.resets_in_s
+        wait = "" if wait_s is None else f" for another {words.seconds(wait_s)}"
+        is_vain = lacking is not None and lacking.wait_s(amounts) is None
+        said = f"a window of {standing.provider} has no room left{wait}"
+        return Refusal(Rejection.QUOTA, said, retry_in_s=None if is_vain else wait_s)
+    if lacking is None:
+        return None
+    return Refusal(Rejection.QUOTA, words.lack(lacking, amounts), retry_in_s=lacking.wait_s(amounts))
+
+
+def _at_its_price(
+    offer: Offer, question: Question, policy: Policy, rule: Rule | None, outlook: Outlook, moment: Moment
+) -> Refusal | None:
+    if refusal := lasting(offer, question.profile, policy, rule, is_free=False):
+        return refusal
+    estimate = appraisal.appraise(offer, question, policy, outlook, is_free=False)
+    return unaffordable(offer, question, moment, estimate) or _spend(offer, moment, estimate)
 
 
 def unaffordable(offer: Offer, question: Question, moment: Moment, estimate: Estimate) -> Refusal | None:
@@ -184,28 +233,16 @@ def _deadline(question: Question, policy: Policy, estimate: Estimate) -> str:
     return f"a chance of {chance} to finish within {left} is under the floor of {words.percent(policy.deadline_floor)}"
 
 
-def _spend(offer: Offer, moment: Moment, estimate: Estimate) -> str:
+def _spend(offer: Offer, moment: Moment, estimate: Estimate) -> Refusal | None:
     if estimate.is_free:
-        return ""
-    budget, name = moment.budget, offer.target.provider.name
-    if budget.free_only:
-        return "only free targets may be called"
-    if budget.is_over:
-        return "the budget is used up, and only free targets may be called"
-    if name in budget.over_providers:
-        return f"the budget of {name} is used up"
-    left = budget.daily_left_usd_nanos
-    if left is None or estimate.rank_nanos <= left + NANO_DUST:
-        return ""
-    return f"an estimated {words.usd(estimate.rank_nanos)} is over the {words.usd(left)} that are left of the budget"
-
-
-def _quota(offer: Offer, moment: Moment) -> str:
-    standing = moment.quota(offer)
-    if standing is None or standing.has_room:
-        return ""
-    wait = "" if standing.resets_in_s is None else f" for another {words.seconds(standing.resets_in_s)}"
-    return f"a window of {standing.provider} has no room left{wait}"
+        return None
+    if moment.budget.free_only:
+        return Refusal(Rejection.SPEND_LIMIT, "only free targets may be called")
+    nanos = whole_nanos(estimate.rank_nanos)
+    bound = moment.budget.refusing(offer.target.provider.name, nanos)
+    if bound is None:
+        return None
+    return Refusal(Rejection.SPEND_LIMIT, bound.told(nanos), retry_in_s=bound.wait_s(nanos), subject=bound.line.subject)
 
 
 def _block(outlook: Outlook) -> str:

@@ -67,7 +67,7 @@ class Prepared:
         self.offers = offers_of(catalog)
         self.slots = Slots(self.offers, catalog.providers)
         self._shortlists: dict[Key, Shortlist] = {}
-        self._offer_of = {offer.id: offer for offer in self.offers}
+        self.offer_of = {offer.id: offer for offer in self.offers}
         self._tables: dict[Key, tuple[int, Table]] = {}
         self._rankings: dict[Key, tuple[int, Ranking]] = {}
         self._age = 0
@@ -83,7 +83,7 @@ class Prepared:
         last = self._outlooks
         if last is not None and last.standings is standings and last.statistics is statistics:
             return last
-        return self._took(finish(outlooks(self._offer_of, self.policy, standings, statistics, last)))
+        return self._took(finish(outlooks(self.offer_of, self.policy, standings, statistics, last)))
 
     def working_out(self, question: Question, view: Sight) -> Slices[None]:
         """What a decision on `question` shares with others of its kind, as far as it is not known yet. A decision made
@@ -91,7 +91,7 @@ class Prepared:
         """
         last = self._outlooks
         if last is None or last.standings is not view.standings or last.statistics is not view.statistics:
-            found = yield from outlooks(self._offer_of, self.policy, view.standings, view.statistics, last)
+            found = yield from outlooks(self.offer_of, self.policy, view.standings, view.statistics, last)
             if self._outlooks is last:
                 self._took(found)
         if self._outlooks is not None:

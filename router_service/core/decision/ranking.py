@@ -32,6 +32,8 @@ class Extremes:
     most_input_nanos: float
     most_answer_nanos: float
     least_in_flight: float
+    most_scale: float
+    most_usual: float
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Ranking:
             most_input_nanos=max([row[1] for row in rows], default=0.0),
             most_answer_nanos=max([row[2] for row in rows], default=0.0),
             least_in_flight=min([bound for bound in bounds if bound is not None], default=math.inf),
+            most_scale=max([row[8] for row in rows], default=0.0),
+            most_usual=max([row[9] for row in rows], default=0.0),
         )
 
 

@@ -37,7 +37,13 @@ class Rejection(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The first gate that a target failed, with the bound and the value that broke it, in words."""
+    """The first gate that a target failed, with the bound and the value that broke it, in words.
+
+    `retry_in_s` is when a quota or a budget may have room, None where no waiting helps. `subject` is whose budget it
+    is: `server`, `provider:NAME` or `tenant:NAME`; empty where it is none.
+    """
 
     reason: Rejection
     detail: str
+    retry_in_s: float | None = None
+    subject: str = ""

@@ -8,13 +8,14 @@ from enum import Enum, auto
 from random import Random
 
 from router_service.core.decision import appraisal, estimates, points
-from router_service.core.decision.moment import CLOSED, OPEN, Moment
+from router_service.core.decision.gates import without_room
+from router_service.core.decision.moment import OPEN, Moment
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlooks
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.question import Question
 from router_service.core.decision.ranking import Ranked, Ranking
-from router_service.core.decision.rejection import Rejection
+from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.table import Row
 
 SURELY_IN_TIME = 4.0
@@ -77,7 +78,7 @@ class Scan:
         self._late: list[Score] = []
         self._most_s = math.inf if question.max_latency_s is None else question.max_latency_s
         self._surely_in_s = _surely_in_s(question, policy)
-        bounds = (question.max_cost_usd_nanos, moment.budget.daily_left_usd_nanos)
+        bounds = (question.max_cost_usd_nanos, moment.budget.left_usd_nanos)
         self._most_nanos = min((b + estimates.NANO_DUST for b in bounds if b is not None), default=math.inf)
 
     def fit(self, wanted: int) -> list[Score]:
@@ -118,7 +119,10 @@ class Scan:
         nanos = extremes.most_input_nanos * question.input_tokens + extremes.most_answer_nanos
         if question.input_tokens > extremes.least_room or nanos > self._most_nanos or extremes.most_s > self._most_s:
             return True
-        if extremes.most_s > self._surely_in_s or any(bound < nanos for _, bound in self._moment.states.values()):
+        if extremes.most_s > self._surely_in_s or self._moment.sized:
+            return True
+        count = extremes.most_scale * question.input_tokens + extremes.most_usual + 1
+        if any(money < nanos or tokens < count for _, money, tokens in self._moment.states.values()):
             return True
         if self._policy.excludes_unhealthy and self._ranking.unfit:
             return True
@@ -130,11 +134,12 @@ class Scan:
 
     def _refusal(self, row: Row) -> Rejection | None:
         """The gates in their order, as `gates.passing` has them in words."""
-        _, input_nanos, answer_nanos, _, room, time_s, slot, index = row
+        _, input_nanos, answer_nanos, _, room, time_s, slot, index, scale, usual = row
         question, offer, budget = self._question, self._offers[index], self._moment.budget
         nanos = input_nanos * question.input_tokens + answer_nanos
-        bounds = (question.max_cost_usd_nanos, budget.request_limits.get(offer.target.provider.name))
-        _, bound_nanos = self._moment.states.get(slot, OPEN)
+        provider = offer.target.provider.name
+        bounds = (question.max_cost_usd_nanos, budget.request_limits.get(provider))
+        _, most_nanos, most_tokens = self._moment.states.get(slot, OPEN)
         if question.input_tokens > room:
             return Rejection.CONTEXT_WINDOW
         if nanos > 0.0 and any(bound is not None and nanos > bound + estimates.NANO_DUST for bound in bounds):
@@ -143,9 +148,12 @@ class Scan:
             return Rejection.LATENCY
         if time_s > self._surely_in_s and self._lateness(offer) is Lateness.LATE:
             return Rejection.DEADLINE
-        if nanos > self._most_nanos:
+        left = min(self._most_nanos, budget.provider_left.get(provider, math.inf) + estimates.NANO_DUST)
+        if nanos > 0.0 and nanos > left:
             return Rejection.SPEND_LIMIT
-        if bound_nanos == CLOSED:
+        if slot in self._moment.sized and (refusal := self._too_large(offer)) is not None:
+            return refusal.reason
+        if nanos > most_nanos or question.input_tokens * scale > most_tokens - usual:
             return Rejection.QUOTA
         is_full = offer.max_in_flight is not None and self._in_flight.get(offer.id, 0) >= offer.max_in_flight
         return Rejection.CONCURRENCY if is_full else None
@@ -163,6 +171,7 @@ class Scan:
         of one of the `lacking` providers that are still looked for.
         """
         question, offers, demoted, state_of = self._question, self._offers, self._demoted, self._moment.states.get
+        sized = self._moment.sized
         in_flight, left_s = self._in_flight, self._surely_in_s
         tokens, most_nanos = question.input_tokens, self._most_nanos
         most_s = self._most_s
@@ -173,15 +182,17 @@ class Scan:
         best: dict[int, float] = {}
         floor = -math.inf
         place = 0
-        for negated, index, (known, input_nanos, answer_nanos, output, room, time_s, slot, _) in ranked:
+        for negated, index, (known, input_nanos, answer_nanos, output, room, time_s, slot, _, scale, usual) in ranked:
             place += 1
             if not place % STRIDE:
                 floor = _floor(found, best, seen, lacking, wanted)
             if -negated < floor:
                 break
-            quota, bound_nanos = state_of(slot, OPEN)
+            quota, bound_nanos, bound_tokens = state_of(slot, OPEN)
             nanos = input_nanos * tokens + answer_nanos
             if nanos > bound_nanos or nanos > most_nanos or tokens > room or time_s > most_s:
+                continue
+            if tokens * scale > bound_tokens - usual or (sized and slot in sized and self._too_large(offers[index])):
                 continue
             score = known + quota_weight * quota
             if nanos > 0.0:
@@ -202,6 +213,19 @@ class Scan:
             if slot not in best or score > best[slot]:
                 best[slot] = score
         return found
+
+    def _too_large(self, offer: Offer) -> Refusal | None:
+        """What windows keep away, by all that can be said of them."""
+        shortlist = self._ranking.table.shortlist
+        return without_room(
+            offer,
+            self._question,
+            self._policy,
+            shortlist.rule,
+            self._outlooks.of[offer.index],
+            self._moment,
+            is_free=shortlist.entry_of[offer.index].is_free,
+        )
 
     def _lateness(self, offer: Offer) -> Lateness | None:
         """None for a target that will probably answer before the deadline."""

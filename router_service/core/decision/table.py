@@ -5,6 +5,7 @@ It is worked out once for all requests of a profile and an output limit; `rankin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -21,10 +22,11 @@ from router_service.core.decision.shortlist import Entry, Shortlist
 from router_service.core.health import State
 from router_service.core.slices import SLICE, Slices
 
-Row = tuple[float, float, float, float, float, float, int, int]
+Row = tuple[float, float, float, float, float, float, int, int, float, float]
 """The points without quota and price; what an input token costs and what the answer does, in billionths of a dollar;
 the answer's tokens; the most input tokens that fit; the expected time in seconds; the slot of its quota; the target's
-index. A plain tuple, because a decision reads dozens of them."""
+index; how many of its tokens one of the request's is, and the tokens of a usual answer. A plain tuple, because a
+decision reads dozens of them."""
 
 
 UNFIT, DROPPED = -1, -2
@@ -150,7 +152,8 @@ def _row(
     known = _known_points(entry, question, policy, outlook, weights, length)
     room, time_s = appraisal.room(offer, outlook, length.paid), outlook.pace.p50_s(length.usual)
     slot = slots.of(offer, moment.quotas)
-    return (known, price.input_nanos, price.answer_nanos, length.paid, room, time_s, slot, offer.index)
+    scale, usual = outlook.statistics.input_token_scale, float(math.ceil(length.usual))
+    return (known, price.input_nanos, price.answer_nanos, length.paid, room, time_s, slot, offer.index, scale, usual)
 
 
 def _known_points(

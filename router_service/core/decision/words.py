@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-NANOS_PER_USD = 1_000_000_000
+from router_service.core.prices import NANOS_PER_USD
+from router_service.core.quota import Amounts, Unit, WindowReading
+from router_service.core.windows import Per
 
 
 def usd(nanos: float) -> str:
@@ -28,3 +30,20 @@ def percent(share: float) -> str:
 
 def listed(names: frozenset[str]) -> str:
     return ", ".join(sorted(names))
+
+
+def lack(window: WindowReading, amounts: Amounts) -> str:
+    """Why a call that may take `amounts` does not fit into a window."""
+    unit, needed = window.unit, amounts.of(window.unit)
+    what = "money" if unit is Unit.USD_NANOS else unit.value
+    what += "" if window.is_announced or window.per is Per.EVER else f" for a {window.per.value}"
+    whose = " by the provider's own word" if window.is_announced else ""
+    if window.remaining <= 0:
+        return f"nothing is left of its {what}{whose}"
+    told, there = ("in all", window.limit) if needed > window.limit else ("left", window.remaining)
+    takes = f"this request may take {_counted(unit, needed)}"
+    return f"of its {what} there are {_counted(unit, there)} {told}{whose}, and {takes}"
+
+
+def _counted(unit: Unit, count: int) -> str:
+    return usd(count) if unit is Unit.USD_NANOS else f"{count:,}".replace(",", " ")

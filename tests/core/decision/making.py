@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
 
-from router_service.core.budget import BudgetStanding
+from router_service.core.budget import BudgetReading, BudgetRules, BudgetStanding, budget_standing
 from router_service.core.catalog import Catalog, LongContextPrices, Model, Prices, Provider, Speed, Target
 from router_service.core.chat import Generation, Message, Prompt, Role
 from router_service.core.decision.explain import Candidate
@@ -20,6 +20,7 @@ from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
 from router_service.core.task import TaskType
 
+USD = 1_000_000_000
 STILL = Policy(exploration=0.0)
 """No experiments, all else as shipped."""
 FRESH = TargetStatistics(success_rate_lower=0.95, has_fresh_evidence=True)
@@ -119,6 +120,20 @@ def viewed(
         in_flight=in_flight or {},
         turns=turns or Turns(),
     )
+
+
+def spent(rules: BudgetRules, used_usd: Mapping[str, float] | None = None, tenant: str = "") -> BudgetStanding:
+    """How the money stands where so much is used, by `day`, `week`, `month`, or the name of a provider or tenant."""
+    used = used_usd or {}
+    readings = (
+        BudgetReading(line=line, used_usd_nanos=round(used.get(line.name or line.per.value, 0) * USD), resets_in_s=60.0)
+        for line in rules.lines()
+    )
+    return budget_standing(rules, tenant, tuple(readings))
+
+
+OVER = spent(BudgetRules(daily_usd_nanos=USD), {"day": 1})
+"""The server's budget is used up."""
 
 
 def decided(request: Request, view: View, seed: int = 0) -> Plan:

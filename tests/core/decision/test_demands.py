@@ -94,7 +94,7 @@ def test_whoever_cannot_be_forced_and_whoever_fetches_nothing_is_turned_away() -
     found = plan_for(targets, forced)
     assert [t.id for t in found.targets] == ["a/m"]
     assert set(found.rejected.values()) == {Rejection.CAPABILITY}
-    assert found.refusal("b/m") == "it lacks forced_tool_choice"
+    assert found.refusal("b/m").detail == "it lacks forced_tool_choice"
 
     lookers = (able("a/m", "vision"), able("b/m", "vision", deviations=Deviations(fetches_images=False)))
     assert [t.id for t in plan_for(lookers, showing(Image(uri="https://x/y"))).targets] == ["a/m"]
@@ -106,7 +106,7 @@ def test_whoever_takes_no_prefill_is_not_sent_words_to_go_on_with() -> None:
     begun = Prompt(messages=(HELLO, Message(role=Role.ASSISTANT, content="Once")))
     found = plan_for(targets, begun)
     assert [t.id for t in found.targets] == ["a/m"]
-    assert found.refusal("b/m") == "it lacks assistant_prefill"
+    assert found.refusal("b/m").detail == "it lacks assistant_prefill"
     answered = Prompt(messages=(*begun.messages, HELLO))
     assert len(plan_for(targets, answered).targets) == 2
 
@@ -117,8 +117,8 @@ def test_a_setting_that_is_not_taken_turns_away_only_where_that_is_the_policy() 
     assert len(plan_for(targets, set_both).targets) == 3
     found = plan_for(targets, set_both, refuses=True)
     assert [t.id for t in found.targets] == ["b/m"]
-    assert found.refusal("a/m") == "it does not take temperature"
-    assert found.refusal("c/m") == "it does not take reasoning_effort"
+    assert found.refusal("a/m").detail == "it does not take temperature"
+    assert found.refusal("c/m").detail == "it does not take reasoning_effort"
     assert len(plan_for(targets, Prompt(messages=(HELLO,)), refuses=True).targets) == 3
 
 

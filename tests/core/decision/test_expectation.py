@@ -68,3 +68,11 @@ def test_the_callers_own_limit_is_never_moved() -> None:
 
 def test_answers_that_cost_nothing_are_not_held_to_anything() -> None:
     assert expected(target(price=0.0), most=0).output_limit is None
+
+
+def test_the_worst_case_writes_all_of_the_input_to_a_cache_that_costs_more() -> None:
+    plain = target(most_output=4_000)
+    prices = replace(plain.model.prices, cache_write=1.5)
+    found = expected(replace(plain, model=replace(plain.model, prices=prices)), most=10**12)
+    assert found.worst_usd_nanos == (MARGIN_TOKENS * 3 // 2 + 4_000) * NANOS
+    assert found.amounts.usd_nanos == (INPUT_TOKENS + USUAL_TOKENS) * NANOS, "usually nothing is written"

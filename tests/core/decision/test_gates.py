@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from signalbox.v1 import router_pb2
 
-from router_service.core.budget import BudgetStanding
+from router_service.core.budget import BudgetRules, BudgetStanding, ProviderBudget
 from router_service.core.catalog import Kind, LongContextPrices, Model, Provider, Target
 from router_service.core.chat import Image, Part, Prompt, ResponseFormat, ResponseKind, Tool
 from router_service.core.decision.policy import Policy
@@ -16,10 +17,11 @@ from router_service.core.decision.rules import Conditions, Rule
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
 from router_service.core.plan import Standing, View
-from router_service.core.quota import QuotaStanding
+from router_service.core.quota import Overflow, QuotaRules, QuotaStanding, Unit, WindowReading, standing
 from router_service.core.request import Request, Routing
 from router_service.core.task import BudgetTier, TaskType
-from tests.core.decision.making import FRESH, asked, decided, ids, made, refused, speed, viewed
+from router_service.core.windows import Per
+from tests.core.decision.making import FRESH, OVER, asked, decided, ids, made, refused, speed, spent, viewed
 
 PROVIDER = Provider(name="a", dialect="openai", base_url="")
 USD = 1_000_000_000
@@ -29,6 +31,17 @@ LOCAL_ALONE = Policy(exploration=0, rules=(Rule(name="home", when=Conditions(), 
 OFF = replace(PROVIDER, is_enabled=False)
 EMBEDDER = Model(id="x", kind=Kind.EMBEDDING)
 FREE_ONLY = BudgetStanding(free_only=True)
+OWN = BudgetRules(providers={"a": ProviderBudget(daily_usd_nanos=USD)})
+
+
+def windowed(
+    unit: Unit, limit: int, used: int, *, is_free: bool = False, overflow: Overflow = Overflow.STOP
+) -> Mapping[str, QuotaStanding]:
+    """The provider has this one window."""
+    window = WindowReading(
+        unit=unit, per=Per.MINUTE, limit=limit, used=used, left_share=0.5, resets_in_s=30.0, is_free=is_free
+    )
+    return {"a": standing(QuotaRules(provider="a", overflow=overflow), "", [window])}
 
 
 def test_every_reason_of_the_wire_contract_has_its_gate() -> None:
@@ -165,21 +178,61 @@ def test_every_reason_of_the_wire_contract_has_its_gate() -> None:
         ),
         pytest.param(asked(), viewed(made("a/x"), budget=FREE_ONLY), "SPEND_LIMIT", "only free", id="free-only"),
         pytest.param(
-            asked(), viewed(made("a/x"), budget=BudgetStanding(is_over=True)), "SPEND_LIMIT", "used up", id="over"
+            asked(),
+            viewed(made("a/x"), budget=OVER),
+            "SPEND_LIMIT",
+            "budget of the server for a day is used up",
+            id="over",
         ),
         pytest.param(
             asked(),
-            viewed(made("a/x"), budget=BudgetStanding(over_providers=frozenset({"a"}))),
+            viewed(made("a/x"), budget=spent(OWN, {"a": 1})),
             "SPEND_LIMIT",
-            "the budget of a is used up",
+            "the budget of the provider a for a day is used up",
             id="provider-over",
+        ),
+        *(
+            pytest.param(
+                asked(tokens=10_000),
+                viewed(made("a/x", price=10), budget=spent(replace(rules, is_hard=True), {name: 0.95})),
+                "SPEND_LIMIT",
+                f"the {whose} has 0.05 USD left, and this request may cost 0.10 USD",
+                id=f"not-enough-left-{name}",
+            )
+            for name, rules, whose in (
+                ("day", BudgetRules(daily_usd_nanos=USD), "budget of the server for a day"),
+                ("week", BudgetRules(weekly_usd_nanos=USD), "budget of the server for a week"),
+                ("month", BudgetRules(monthly_usd_nanos=USD), "budget of the server for a month"),
+                ("a", OWN, "budget of the provider a for a day"),
+            )
         ),
         pytest.param(
             asked(tokens=10_000),
-            viewed(made("a/x", price=10), budget=BudgetStanding(daily_left_usd_nanos=USD // 20)),
+            viewed(made("a/x", price=10), budget=spent(BudgetRules(weekly_usd_nanos=USD // 20, is_hard=True))),
             "SPEND_LIMIT",
-            "0.10 USD is over the 0.05 USD that are left",
-            id="not-enough-left",
+            "the budget of the server for a week is 0.05 USD in all, and this request may cost 0.10 USD",
+            id="never-enough",
+        ),
+        *(
+            pytest.param(
+                asked(tokens=10_000),
+                viewed(made("a/x", price=10), quotas=windowed(unit, 10**9, 10**9 - left)),
+                "QUOTA",
+                f"{told}, and this request may take {needed}",
+                id=f"too-little-of-{unit.value}",
+            )
+            for unit, left, told, needed in (
+                (Unit.TOKENS, 10_299, "of its tokens for a minute there are 10 299 left", "10 300"),
+                (Unit.USD_NANOS, 90_000_000, "of its money for a minute there are 0.09 USD left", "0.10 USD"),
+                (Unit.NEURONS, 9363, "of its neurons for a minute there are 9 363 left", "9 364"),
+            )
+        ),
+        pytest.param(
+            asked(tokens=10_000),
+            viewed(made("a/x"), quotas=windowed(Unit.TOKENS, 6000, 0)),
+            "QUOTA",
+            "of its tokens for a minute there are 6 000 in all, and this request may take 10 300",
+            id="larger-than-the-whole-window",
         ),
         pytest.param(asked(), viewed(made("a/x"), quotas=EMPTY), "QUOTA", "no room left for another 90 s", id="quota"),
         pytest.param(
@@ -233,7 +286,19 @@ def test_refusal(request_: Request, view: View, reason: str, detail: str) -> Non
         pytest.param(asked(time_left_s=2.3), viewed(made("a/x", paced=speed(2.0))), id="even-odds"),
         pytest.param(asked(), viewed(made("l/x", tier="local"), budget=FREE_ONLY), id="local-is-free"),
         pytest.param(
-            asked(), viewed(made("a/x", price=None), budget=BudgetStanding(daily_left_usd_nanos=USD)), id="unknown"
+            asked(),
+            viewed(made("a/x", price=None), budget=spent(BudgetRules(daily_usd_nanos=USD, is_hard=True))),
+            id="unknown",
+        ),
+        pytest.param(
+            asked(tokens=500_000),
+            viewed(made("a/x", price=2), budget=spent(BudgetRules(daily_usd_nanos=USD), {"day": 0.99})),
+            id="a-soft-budget-lets-one-call-cross-it",
+        ),
+        pytest.param(
+            asked(tokens=10_000),
+            viewed(made("a/x"), quotas=windowed(Unit.TOKENS, 10_300, 0)),
+            id="it-just-fits-a-window",
         ),
         pytest.param(
             asked(),
@@ -334,3 +399,25 @@ def test_a_refusal_counts_each_target_by_its_first_gate() -> None:
         "c/z": "CONTEXT_WINDOW",
     }
     assert found.reason == "No target may serve this request: 2 by region, 1 by context window."
+
+
+@pytest.mark.parametrize(
+    ("overflow", "routing", "budget", "reason"),
+    [
+        (Overflow.STOP, Routing(), None, "QUOTA"),
+        (Overflow.PAID, Routing(), None, ""),
+        (Overflow.PAID, Routing(), OVER, "SPEND_LIMIT"),
+        (Overflow.PAID, Routing(max_cost_usd_nanos=1), None, "COST_PER_REQUEST"),
+        (Overflow.PAID, Routing(budget_tier=BudgetTier.FREE), None, "BUDGET_TIER"),
+    ],
+)
+def test_a_call_that_is_too_large_for_its_free_window_has_a_price(
+    overflow: Overflow, routing: Routing, budget: BudgetStanding | None, reason: str
+) -> None:
+    quotas = windowed(Unit.TOKENS, 10_000, 0, is_free=True, overflow=overflow)
+    small, large = (
+        decided(asked(routing, tokens=n), viewed(made("a/x"), quotas=quotas, budget=budget)) for n in (1, 10_000)
+    )
+    assert ids(small) == ["a/x"]
+    assert refused(large, "a/x")[0] == reason
+    assert ids(large) == ([] if reason else ["a/x"])

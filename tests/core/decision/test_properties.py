@@ -44,7 +44,7 @@ def test_no_target_that_a_gate_excludes_is_planned_and_everyone_else_is_eligible
             assert refusal is None
             moment, in_flight = decision.moment, view.in_flight
             question, estimate = decision.question, candidate.estimate
-            assert passing(offer, question, view.policy, outlook, estimate, moment, in_flight) is None
+            assert passing(offer, question, view.policy, rule, outlook, estimate, moment, in_flight) is None
             assert offer.id not in found.rejected
         else:
             assert candidate.refusal is not None

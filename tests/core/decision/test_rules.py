@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from router_service.core.budget import BudgetStanding
 from router_service.core.catalog import Provider, Target
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import Conditions, Rule, selects
@@ -15,7 +14,7 @@ from router_service.core.plan import Plan, View
 from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
-from tests.core.decision.making import asked, decided, ids, made, refused, viewed
+from tests.core.decision.making import OVER, asked, decided, ids, made, refused, viewed
 
 CHEAP, DEAR = made("a/cheap", price=0.1, region="eu"), made("b/dear", price=40, region="eu")
 LOCAL = made("l/local", tier="local")
@@ -27,7 +26,7 @@ def ruled(when: Conditions, *, only: tuple[str, ...] = (), prefer: tuple[str, ..
 
 
 def view(policy: Policy, *, is_over: bool = False) -> View:
-    return viewed(CHEAP, DEAR, policy=policy, budget=BudgetStanding(is_over=is_over))
+    return viewed(CHEAP, DEAR, policy=policy, budget=OVER if is_over else None)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +130,7 @@ def test_only_without_anybody_left_refuses() -> None:
 def test_only_what_is_free_follows_the_windows() -> None:
     policy = ruled(Conditions(is_over_budget=True), only=("tier:local", "free"), prefer=())
     quotas = {"b": QuotaStanding(provider="b", is_free=True)}
-    over = BudgetStanding(is_over=True)
+    over = OVER
     found = decided(asked(), viewed(CHEAP, DEAR, LOCAL, policy=policy, budget=over, quotas=quotas))
     assert set(ids(found)) == {"b/dear", "l/local"}
 

@@ -10,11 +10,11 @@ from router_service.core.quota import QuotaStanding
 from router_service.core.request import Request, Routing
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
 from tests.core.decision.default_rules import POLICY, RULES, catalogue
-from tests.core.decision.making import asked, candidate, decided, ids, refused, viewed
+from tests.core.decision.making import OVER, asked, candidate, decided, ids, refused, viewed
 
 TARGETS = catalogue()
 USD = 1_000_000_000
-CAPS = BudgetStanding(daily_left_usd_nanos=10 * USD, request_limits={"anthropic": USD // 2, "openai": USD // 2})
+CAPS = BudgetStanding(request_limits={"anthropic": USD // 2, "openai": USD // 2})
 WINDOWS = {
     name: QuotaStanding(provider=name, remaining_share=1.0, is_free=True) for name in ("groq", "mistral", "openrouter")
 }
@@ -162,7 +162,7 @@ def test_embeddings_are_local_or_refused_unless_paid_ones_are_allowed() -> None:
 
 
 def test_over_budget_only_what_is_free_is_left() -> None:
-    view = viewed(*TARGETS, policy=POLICY, budget=BudgetStanding(is_over=True))
+    view = viewed(*TARGETS, policy=POLICY, budget=OVER)
     found = decided(asked(Routing(task_type=TaskType.CHAT)), view)
     assert found.rule == "1 over budget"
     assert {t.provider.name for t in found.targets} == {"ollama", "openrouter"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeVar
 
-from router_service.core.budget import BudgetStanding
+from router_service.core.budget import BudgetRules, BudgetStanding, ProviderBudget
 from router_service.core.catalog import Kind, LongContextPrices, Model, Prices, Provider, Speed, Target
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import Conditions, Rule
@@ -18,10 +18,12 @@ from router_service.core.decision.turns import Turns
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
 from router_service.core.plan import Standing, View
-from router_service.core.quota import QuotaStanding
+from router_service.core.quota import Overflow, QuotaRules, QuotaStanding, Unit, WindowReading
+from router_service.core.quota import standing as stand
 from router_service.core.request import Request, Routing
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
-from tests.core.decision.making import asked, viewed
+from router_service.core.windows import Per
+from tests.core.decision.making import asked, spent, viewed
 
 Value = TypeVar("Value")
 NAMES = "abcdefgh"
@@ -161,23 +163,39 @@ def statistics(rng: Random) -> TargetStatistics:
 
 
 def quota(rng: Random, provider: str) -> QuotaStanding:
-    return QuotaStanding(
-        provider=provider,
-        remaining_share=rng.choice((None, 1.0, rng.random(), rng.uniform(0, 0.05))),
-        window_left_share=rng.random(),
-        has_room=rng.random() < 0.8,
-        is_free=rng.random() < 0.5,
+    rules = QuotaRules(provider=provider, overflow=rng.choice((*Overflow,)))
+    return stand(rules, "", [window(rng, is_free=n == 0) for n in range(rng.randint(0, 3))])
+
+
+def window(rng: Random, *, is_free: bool) -> WindowReading:
+    unit = rng.choice((Unit.REQUESTS, *Unit))
+    limit = rng.choice((10, 1500, 6000, 10**6, 10**9))
+    return WindowReading(
+        unit=unit,
+        per=Per.DAY,
+        limit=limit,
+        used=rng.choice((0, rng.randint(0, limit), limit - 1, limit)),
+        left_share=rng.random(),
+        resets_in_s=rng.choice((None, 30.0)),
+        is_free=is_free,
     )
 
 
 def budget(rng: Random) -> BudgetStanding:
-    return BudgetStanding(
-        is_over=rng.random() < 0.1,
-        daily_left_usd_nanos=rng.choice((None, None, 0, 1_000_000, 10**10)),
-        over_providers=some(rng, NAMES, 0.1),
-        request_limits={name: rng.choice((0, 100_000, 10**9)) for name in sorted(some(rng, NAMES, 0.1))},
+    def bound() -> int | None:
+        return rng.choice((None, None, 0, 1_000_000, 10**8, 10**10))
+
+    rules = BudgetRules(
+        daily_usd_nanos=bound(),
+        monthly_usd_nanos=bound(),
+        providers={
+            name: ProviderBudget(daily_usd_nanos=bound(), request_usd_nanos=rng.choice((None, 0, 100_000, 10**9)))
+            for name in sorted(some(rng, NAMES, 0.2))
+        },
+        is_hard=rng.random() < 0.5,
         free_only=rng.random() < 0.1,
     )
+    return spent(rules, {name: rng.choice((0.0, 0.0, 0.0009, 0.09, 9.0)) for name in ("day", "month", *NAMES)})
 
 
 def policy(rng: Random) -> Policy:

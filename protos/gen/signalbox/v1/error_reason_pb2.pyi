@@ -70,8 +70,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     limit.
     """
     ERROR_REASON_CALLER_QUOTA: _ErrorReason.ValueType  # 13
-    """RESOURCE_EXHAUSTED with QuotaFailure, and RetryInfo where the limit refills: the caller's own quota or budget is
-    used up. Example: a tenant with 60 requests a minute sends the 61st.
+    """RESOURCE_EXHAUSTED with QuotaFailure, and RetryInfo where the limit refills: the caller's own quota, or a budget,
+    has no room. Example: a tenant with 60 requests a minute sends the 61st.
     """
     ERROR_REASON_ROUTER_OVERLOADED: _ErrorReason.ValueType  # 14
     """UNAVAILABLE with a short pushback: this replica sheds load; another may take the call. Example: more calls in
@@ -252,8 +252,8 @@ candidates, the call ends as PROVIDERS_RATE_LIMITED without RetryInfo. Example: 
 limit.
 """
 ERROR_REASON_CALLER_QUOTA: ErrorReason.ValueType  # 13
-"""RESOURCE_EXHAUSTED with QuotaFailure, and RetryInfo where the limit refills: the caller's own quota or budget is
-used up. Example: a tenant with 60 requests a minute sends the 61st.
+"""RESOURCE_EXHAUSTED with QuotaFailure, and RetryInfo where the limit refills: the caller's own quota, or a budget,
+has no room. Example: a tenant with 60 requests a minute sends the 61st.
 """
 ERROR_REASON_ROUTER_OVERLOADED: ErrorReason.ValueType  # 14
 """UNAVAILABLE with a short pushback: this replica sheds load; another may take the call. Example: more calls in

@@ -669,6 +669,8 @@ class TargetReport(_message.Message):
     BLOCKED_FOR_FIELD_NUMBER: _builtins.int
     BLOCK_REASON_FIELD_NUMBER: _builtins.int
     LAST_ERROR_FIELD_NUMBER: _builtins.int
+    LEADING_FAILURES_FIELD_NUMBER: _builtins.int
+    LONGEST_FAILURES_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     """The target's id, `provider/model`. An unknown one is INVALID_ARGUMENT."""
     output_tokens: _builtins.int
@@ -687,6 +689,10 @@ class TargetReport(_message.Message):
     """The class and status of the last failure, for example `TIMEOUT` or `SERVER_ERROR 503`. Never a vendor's text. Up to
     128 characters. Empty when there was none.
     """
+    leading_failures: _builtins.int
+    """Failures before the first success in this report, or all of them where there was none; 0 or more."""
+    longest_failures: _builtins.int
+    """The most failures in this report without a success in between, 0 or more."""
     @_builtins.property
     def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___OutcomeCount]:
         """How many calls ended how. Outcomes without a call are left out."""
@@ -717,10 +723,12 @@ class TargetReport(_message.Message):
         blocked_for: _duration_pb2.Duration | None = ...,
         block_reason: Global___BlockReason.ValueType = ...,
         last_error: _builtins.str = ...,
+        leading_failures: _builtins.int = ...,
+        longest_failures: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["blocked_for", b"blocked_for", "latency", b"latency", "time_to_first_token", b"time_to_first_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_reason", b"block_reason", "blocked_for", b"blocked_for", "in_flight", b"in_flight", "last_error", b"last_error", "latency", b"latency", "outcomes", b"outcomes", "output_seconds", b"output_seconds", "output_tokens", b"output_tokens", "target", b"target", "time_to_first_token", b"time_to_first_token", "trailing_failures", b"trailing_failures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_reason", b"block_reason", "blocked_for", b"blocked_for", "in_flight", b"in_flight", "last_error", b"last_error", "latency", b"latency", "leading_failures", b"leading_failures", "longest_failures", b"longest_failures", "outcomes", b"outcomes", "output_seconds", b"output_seconds", "output_tokens", b"output_tokens", "target", b"target", "time_to_first_token", b"time_to_first_token", "trailing_failures", b"trailing_failures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -78,9 +78,11 @@ class _RejectionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Rejec
     REJECTION_REASON_COST_PER_REQUEST: _RejectionReason.ValueType  # 11
     """The estimated cost lies above the bound of the request or of the provider for one request, or is unknown."""
     REJECTION_REASON_SPEND_LIMIT: _RejectionReason.ValueType  # 12
-    """The budget of the server, the tenant or the provider is used up, or only free targets may be called."""
+    """The budget of the server, the tenant or the provider is used up, or a hard one holds less than the call may cost; or
+    only free targets may be called.
+    """
     REJECTION_REASON_QUOTA: _RejectionReason.ValueType  # 13
-    """A window of the provider's limits has no room left for the request."""
+    """A window of the provider's limits has no room for a request of this size."""
     REJECTION_REASON_BLOCKED: _RejectionReason.ValueType  # 14
     """The provider said itself that it is not to be called for a while: its rate limit, its credit or the router's key."""
     REJECTION_REASON_CONCURRENCY: _RejectionReason.ValueType  # 15
@@ -124,9 +126,11 @@ REJECTION_REASON_BUDGET_TIER: RejectionReason.ValueType  # 10
 REJECTION_REASON_COST_PER_REQUEST: RejectionReason.ValueType  # 11
 """The estimated cost lies above the bound of the request or of the provider for one request, or is unknown."""
 REJECTION_REASON_SPEND_LIMIT: RejectionReason.ValueType  # 12
-"""The budget of the server, the tenant or the provider is used up, or only free targets may be called."""
+"""The budget of the server, the tenant or the provider is used up, or a hard one holds less than the call may cost; or
+only free targets may be called.
+"""
 REJECTION_REASON_QUOTA: RejectionReason.ValueType  # 13
-"""A window of the provider's limits has no room left for the request."""
+"""A window of the provider's limits has no room for a request of this size."""
 REJECTION_REASON_BLOCKED: RejectionReason.ValueType  # 14
 """The provider said itself that it is not to be called for a while: its rate limit, its credit or the router's key."""
 REJECTION_REASON_CONCURRENCY: RejectionReason.ValueType  # 15
