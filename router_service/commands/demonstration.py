@@ -17,14 +17,16 @@ DEMONSTRATION_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where everything came to serve; the simulator's is empty where there is none."""
+    """Where everything came to serve; empty where there is none. `metrics` are the router's."""
 
     simulator: str
     prober: str
     router: str
+    metrics: str = ""
 
     def named(self) -> list[tuple[str, str]]:
-        pairs = [("router", self.router), ("prober", self.prober), ("simulator", self.simulator)]
+        pairs = [("router", self.router), ("prober", self.prober)]
+        pairs += [("metrics", self.metrics), ("simulator", self.simulator)]
         return [(name, address) for name, address in pairs if address]
 
 

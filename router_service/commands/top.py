@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 from google.protobuf.duration_pb2 import Duration
 from rich.console import Console
 from rich.live import Live
@@ -23,7 +22,6 @@ from signalbox.v1.health_feed_pb2 import (
 )
 from signalbox_client import DeadlineExceeded, HealthClient, StreamInterrupted, Unreachable
 
-from router_service.commands import options
 from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.documents import write_message
 from router_service.commands.figures import MISSING, duration, seconds
@@ -39,15 +37,10 @@ SILENT_AFTER_S = 3.0
 PLAIN_WIDTH = 140
 
 
-@click.command
-@click.option("--json", "as_json", is_flag=True, help="Snapshots as JSON, one a line.")
-@click.option("--once", is_flag=True, help="Show the current snapshot and end.")
-@options.prober
-@options.data_dir
-def command(*, as_json: bool, once: bool, prober_address: str | None, data_dir: Path) -> None:
-    """Watch the health of all targets. A prober that goes away is waited for."""
-    address = find_prober(prober_address, data_dir)
-    if once or not (as_json or sys.stdout.isatty()):
+def watch(flag: str | None, data_dir: Path, *, as_json: bool, is_once: bool) -> None:
+    """Show the snapshots of the prober at `flag`, else at its usual place, until Ctrl-C or, once, the current one."""
+    address = find_prober(flag, data_dir)
+    if is_once or not (as_json or sys.stdout.isatty()):
         with prober_client(address) as client:
             snapshot = client.get_snapshot()
         _show_once(snapshot, as_json=as_json)
