@@ -32,6 +32,7 @@ SUBCOMMANDS: Mapping[str, str] = MappingProxyType(
         "keys": "Make keys for callers.",
         "demo": "Play scenarios with simulated providers and check them.",
         "top": "Watch the health of all targets.",
+        "completion": "Write the script that lets a shell complete commands, options and names.",
     }
 )
 """What the list of commands says about each; what it takes is in a module of its name."""
