@@ -27,6 +27,7 @@ import pytest
 from router_service.cli import SUBCOMMANDS, main
 from router_service.commands.figures import seconds, usd
 from router_service.commands.invocation import program
+from router_service.commands.metrics_page import read
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
 
@@ -341,12 +342,19 @@ def test_broken_configuration_names_every_mistake(run: Run, tmp_path: Path) -> N
 
 def test_top_once_shows_each_target(run: Run, router: str) -> None:
     output = run("top", "--once", "--prober-address", router)
-    heading, well, ill = output.out.splitlines()
+    heading, ill, well = output.out.splitlines()
     assert output.code == 0
     assert heading.split("  ")[0].strip() == "target"
     for word in (TARGET, "healthy", "100%", "99.5%", "120 ms", "480 ms", "40 ms", "6 ms, 2 s ago"):
         assert word in well
-    for word in ("birch/chat-small", "unhealthy", "0%", "SERVER_ERROR 503, 1 s ago", "rate_limited, 1.5 s"):
+    for word in (
+        "birch/chat-small",
+        "unhealthy",
+        "0%",
+        "SERVER_ERROR 503",
+        "failed, 1 s ago",
+        "rate limited for 1.5 s",
+    ):
         assert word in ill
 
 
@@ -369,10 +377,21 @@ def test_top_goes_on_after_the_feed_broke_until_it_is_interrupted(router: str) -
 
 
 def test_top_on_a_terminal_is_a_table_that_changes(router: str) -> None:
-    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    addresses = ["--prober-address", router, "--metrics-address", NOBODY]
+    code, shown = _on_a_terminal(["top", *addresses], interrupt_at=f"no figures from {NOBODY}")
     assert code == 130
     assert TARGET in shown
+    assert "snapshot 2" in shown
+    assert "the prober is gone" in shown
+    assert "\x1b[31m" in shown, "what is unhealthy is red"
     assert "Traceback" not in shown
+
+
+def test_top_on_a_terminal_without_colours(router: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    assert code == 130
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)
 
 
 def test_complete_on_a_terminal_streams_and_defuses_escapes(router: str) -> None:
@@ -438,8 +457,6 @@ def test_times_are_shown_in_a_fitting_unit(value_s: float, text: str) -> None:
 def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_path: Path) -> None:
     with _up(tmp_path) as up:
         assert set(up.ready) == {"pid", "router", "prober", "metrics", "simulator"}
-        with urllib.request.urlopen(f"http://{up.ready['metrics']}/metrics", timeout=PATIENCE_S) as page:
-            assert b"signalbox_in_flight" in page.read()
         assert up.ready["pid"] == up.process.pid
         _wait_until(lambda: "Ctrl-C stops everything." in up.said())
         pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
@@ -449,6 +466,11 @@ def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_p
         output = run("complete", "hello", "--json", "--address", up.ready["router"])
         assert output.code == 0, output.out
         assert output.document()["model"] == "chat-small"
+        reading = read(up.ready["metrics"], at_s=0.0)  # the router that was started again is there, too
+        assert reading.requests["OK"] >= 1
+        assert {target for target, _ in reading.attempts} == {output.document()["target"]}
+        assert reading.durations[float("inf")] >= 1
+        assert reading.cost_usd > 0
         known = ["--address", up.ready["router"], "--data-dir", str(tmp_path / "data")]
         rows = run("providers", "--json", *known)
         assert {item["health"] for item in rows.document()["items"]} <= {"healthy", "unknown"}

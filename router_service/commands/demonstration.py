@@ -10,6 +10,7 @@ from signalbox_client import AsyncClient, SignalboxError
 from signalbox_client.endpoint import PROBER_ADDRESS, ROUTER_ADDRESS
 
 from router_service.commands.figures import summary
+from router_service.core.settings import ROUTER_METRICS
 
 PROMPT = "Why do trains wait at signals?"
 DEMONSTRATION_S = 30.0
@@ -66,11 +67,12 @@ def what_next(addresses: Addresses, provider: str, program: str, door: Door) -> 
     """Lines that can be typed as they stand, where `program` runs this program."""
     router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
     prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
+    metrics = "" if addresses.metrics in ("", ROUTER_METRICS) else f" --metrics-address {addresses.metrics}"
     message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
     lines = [
         "\nIn another terminal:",
         f'  {program} complete{router} "{PROMPT}"',
-        f"  {program} top{prober}",
+        f"  {program} top{prober}{metrics}",
         f"  {door.grpcurl} {addresses.router} list",
         f"  {door.grpcurl} -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
     ]

@@ -26,7 +26,7 @@ from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
-from router_service.supervisor import Part, PartFailed, Supervisor
+from router_service.supervisor import Part, PartFailed, Port, Supervisor
 
 STOP_S = 5.0
 """For the parts that have nothing to finish; the router's time is its drain and a little more."""
@@ -165,18 +165,19 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
         )
     )
     router_stop_s = wishes.settings.server.drain_s + STOP_S
-    serve = ["serve", *common, "--lame-duck", "0", *_given("--metrics-address", wishes.given.metrics_address)]
+    metrics = wishes.given.metrics_address
     router = await supervisor.start(
         Part(
             name="router",
-            command=tethered_command("router_service", serve, stop_s=router_stop_s),
+            command=tethered_command("router_service", ["serve", *common, "--lame-duck", "0"], stop_s=router_stop_s),
             address_flag="--router-address",
             address=wishes.router_address,
             stop_s=router_stop_s,
+            further=(Port(name="metrics", flag="--metrics-address", address=metrics),) if metrics else (),
         )
     )
-    metrics = supervisor.address_of("router", "metrics")
-    return Addresses(simulator=simulator, prober=prober, router=router, metrics=metrics)
+    page = supervisor.address_of("router", "metrics")
+    return Addresses(simulator=simulator, prober=prober, router=router, metrics=page)
 
 
 def _simulator(wishes: _Wishes, directory: Path) -> Part:
