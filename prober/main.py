@@ -167,6 +167,7 @@ def _feed(settings: Settings, options: ProberOptions, picture: Picture) -> Feed:
 def _gauges(picture: Picture, feed: Feed) -> ProberGauges:
     return ProberGauges(
         verdicts=lambda: picture.verdicts(time.monotonic()),
+        blocks=lambda: picture.blocks(time.monotonic()),
         published=lambda: feed.published,
         watchers=lambda: feed.watchers,
     )

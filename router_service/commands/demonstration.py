@@ -80,7 +80,7 @@ def what_next(addresses: Addresses, provider: str, program: str, door: Door) -> 
         faults = f"http://{addresses.simulator}/_sim/faults"
         rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
         lines += [
-            f"\nBreak {provider}, watch it being left in `{program} top{prober}`, and mend it:",
+            f"\nBreak {provider}, watch it being left in `{program} top{prober}{metrics}`, and mend it:",
             f"  curl -X POST {faults} -d '{rules}'",
             f"  curl -X DELETE {faults}",
         ]
