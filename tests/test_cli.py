@@ -30,6 +30,8 @@ from router_service.commands.invocation import program
 from router_service.commands.metrics_page import read
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
+from tests.harness import keys
+from tests.harness.stack import routing
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
@@ -183,7 +185,27 @@ def test_failed_completion_as_json_is_an_error_document(
     assert (output.code, output.err) == (code, "")
     assert set(error) == {"code", "reason", "message", "request_id", "field", "violations"}
     assert (error["code"], error["reason"]) == (status, reason)
+    assert reason not in error["message"] or not reason, "it has a field of its own"
     assert error["request_id"] == ("" if reason in ("", "UNREACHABLE") else "r-1")
+
+
+@pytest.mark.parametrize(
+    ("key", "command", "told"),
+    [
+        ("", "route", "$SIGNALBOX_API_KEY; `signalbox keys new` makes one"),
+        (keys.key("web"), "models", "does not allow it; `signalbox keys new --role`"),
+    ],
+)
+def test_missing_key_and_wrong_role_are_exit_4_with_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, key: str, command: str, told: str
+) -> None:
+    with routing(names=("alder",), tenants=[keys.tenant("web")]) as stack:  # type: ignore[arg-type]
+        if key:
+            monkeypatch.setenv("SIGNALBOX_API_KEY", key)
+        arguments = [command, *(["hello"] if command == "route" else []), "--address", stack.address]
+        output = run(*arguments)
+    assert (output.code, output.out) == (4, "")
+    assert told in output.err
 
 
 def test_error_document_names_the_field(run: Run, router: str) -> None:
@@ -343,6 +365,7 @@ def test_broken_configuration_names_every_mistake(run: Run, tmp_path: Path) -> N
 def test_top_once_shows_each_target(run: Run, router: str) -> None:
     output = run("top", "--once", "--prober-address", router)
     heading, ill, well = output.out.splitlines()
+    assert max(map(len, output.out.splitlines())) < 160, "a pipe is not filled with blanks"
     assert output.code == 0
     assert heading.split("  ")[0].strip() == "target"
     for word in (TARGET, "healthy", "100%", "99.5%", "120 ms", "480 ms", "40 ms", "6 ms, 2 s ago"):

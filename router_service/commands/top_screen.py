@@ -59,10 +59,10 @@ class View:
         room = max(1, height - wrapped - 1)
         targets = worst_first(self.snapshot)
         yield from heading
-        if len(targets) <= room:
-            yield table(targets, self, width=options.max_width)
-        else:
-            yield table(targets[: room - 1], self, width=options.max_width)
+        shown = table(targets if len(targets) <= room else targets[: room - 1], self, width=options.max_width)
+        shown.expand = True  # so that columns keep their place while words come and go
+        yield shown
+        if len(targets) > room:
             yield Text(f"and {_counts(targets[room - 1 :])} more", style="dim")
 
 
@@ -91,7 +91,6 @@ def table(targets: Sequence[TargetHealth], view: View, *, width: int) -> Table:
                 shown.add_column(column, no_wrap=True, overflow="ellipsis", ratio=1)
             case _:
                 shown.add_column(column, justify="right", no_wrap=True)
-    shown.expand = True
     providers = {provider.provider: provider for provider in view.snapshot.providers}
     for target in targets:
         cells = _cells(target, view, providers.get(_provider(target)))
