@@ -10,6 +10,11 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 # The C core of gRPC, which looks when it is imported, writes to stderr in a form of its own what we tell in ours.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
+from prober.options import ProberOptions  # noqa: E402
+
+# It ends here for `--help`, before what takes long to load.
+options = ProberOptions.parsed(sys.argv[1:])
+
 from prober.main import main  # noqa: E402
 
-sys.exit(main(sys.argv[1:]))
+sys.exit(main(options))

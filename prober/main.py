@@ -7,7 +7,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +73,8 @@ Job = Callable[[], Coroutine[None, None, None]]
 """Something that goes on until it is cancelled."""
 
 
-def main(argv: Sequence[str]) -> int:
+def main(options: ProberOptions) -> int:
     """Run the prober until it is told to stop; returns the process's exit code."""
-    options = ProberOptions.parsed(argv)
     lines = logs.setup(options.log_level)
     try:
         settings = options.origin.load()
@@ -168,6 +167,7 @@ def _feed(settings: Settings, options: ProberOptions, picture: Picture) -> Feed:
 def _gauges(picture: Picture, feed: Feed) -> ProberGauges:
     return ProberGauges(
         verdicts=lambda: picture.verdicts(time.monotonic()),
+        blocks=lambda: picture.blocks(time.monotonic()),
         published=lambda: feed.published,
         watchers=lambda: feed.watchers,
     )

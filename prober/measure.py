@@ -14,8 +14,9 @@ from prober.schedule import Probe
 from router_service.core.catalog import Provider, Target
 from router_service.core.health import State
 from router_service.core.judge import Verdict
+from router_service.core.outcome import BlockReason
 from router_service.telemetry.instruments import Family, Histogram, Instrument, Kind, Point
-from router_service.telemetry.router_gauges import TRAFFIC_SHARE
+from router_service.telemetry.router_gauges import BLOCKED, TRAFFIC_SHARE, blocked_points
 
 CHEAP, DEEP = "cheap", "deep"
 PROBE_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -58,7 +59,7 @@ SNAPSHOTS = Instrument(
 WATCHERS = Instrument(
     name="signalbox.watchers", kind=Kind.GAUGE, unit="{watcher}", meaning="Routers, and others, that take snapshots."
 )
-INSTRUMENTS = (PROBES, PROBE_DURATION, PROBE_PHASE, TARGET_STATE, TRAFFIC_SHARE, SNAPSHOTS, WATCHERS)
+INSTRUMENTS = (PROBES, PROBE_DURATION, PROBE_PHASE, TARGET_STATE, TRAFFIC_SHARE, BLOCKED, SNAPSHOTS, WATCHERS)
 
 
 class ProbeMetrics:
@@ -104,9 +105,10 @@ class ProbeMetrics:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProberGauges:
-    """Where each figure is known. `verdicts` are by target id."""
+    """Where each figure is known. `verdicts` are by target id, `blocks` by provider."""
 
     verdicts: Callable[[], Mapping[str, Verdict]]
+    blocks: Callable[[], Mapping[str, BlockReason | None]]
     published: Callable[[], int]
     watchers: Callable[[], int]
 
@@ -116,5 +118,6 @@ class ProberGauges:
         states = [Point((t, s.value), int(verdict.state is s)) for t, verdict in verdicts.items() for s in State]
         yield Family(TARGET_STATE, states)
         yield Family(TRAFFIC_SHARE, [Point((t,), verdict.traffic_share) for t, verdict in verdicts.items()])
+        yield Family(BLOCKED, blocked_points(self.blocks()))
         yield Family(SNAPSHOTS, [Point((), self.published())])
         yield Family(WATCHERS, [Point((), self.watchers())])

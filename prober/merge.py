@@ -147,11 +147,14 @@ class Picture:
         """How each target stands, by its id."""
         return {target: record.verdict(now) for target, record in self._records.items()}
 
+    def blocks(self, now: float) -> dict[str, BlockReason | None]:
+        """Why each provider is not to be called for a while; None where it may be."""
+        return {p: block.reason if (block := self._block(p, now)) else None for p in self._of_provider}
+
     def what_matters(self, now: float) -> tuple[object, ...]:
         """What routers must hear of at once when it differs from the last time: states, shares, blocks."""
         verdicts = tuple(record.verdict(now) for record in self._records.values())
-        blocks = tuple(block.reason if block else None for block in (self._block(p, now) for p in self._of_provider))
-        return (verdicts, blocks)
+        return (verdicts, tuple(self.blocks(now).values()))
 
     def snapshot(self, now: float, *, epoch: int, sequence: int, prober_id: str, wall_time: float) -> Snapshot:
         return Snapshot(

@@ -7,10 +7,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from router_service.config import Origin
 from router_service.core.simulation import SimulatorSettings
 from router_service.telemetry import logs
+
+if TYPE_CHECKING:
+    from router_service.config import Origin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,8 @@ class ProberOptions:
 
     @property
     def origin(self) -> Origin:
+        from router_service.config import Origin  # here, because `--help` needs none of it
+
         return Origin(flag=self.config, environ=os.environ, simulator_address=self.simulator_address)
 
 

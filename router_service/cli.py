@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType, ModuleType
+from types import MappingProxyType
 
 import click
 
@@ -20,30 +18,24 @@ from router_service.interrupt import Interrupt
 _LOGGER = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Subcommand:
-    """Where a subcommand is defined, as `module:name`, and what the list of commands says about it."""
-
-    place: str
-    summary: str
-
-
-SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
+SUBCOMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "up": Subcommand("up:command", "Run everything here: simulator, prober and router, with a demonstration."),
-        "serve": Subcommand("serve:command", "Run the router."),
-        "prober": Subcommand("modules:prober", "Run the prober."),
-        "simulate": Subcommand("simulate:command", "Run the simulated providers."),
-        "complete": Subcommand("complete:command", "Run one prompt through the router."),
-        "route": Subcommand("route:command", "Ask where a request would go, and why."),
-        "models": Subcommand("models:command", "List the models, their prices and their health."),
-        "providers": Subcommand("providers:command", "List the providers, their keys and their health."),
-        "config": Subcommand("config:command", "Check, show, export and import configurations."),
-        "keys": Subcommand("keys:command", "Make keys for callers."),
-        "demo": Subcommand("demo.command:command", "Play scenarios with simulated providers and check them."),
-        "top": Subcommand("top:command", "Watch the health of all targets."),
+        "up": "Run everything here: simulator, prober and router, with a demonstration.",
+        "serve": "Run the router.",
+        "prober": "Run the prober.",
+        "simulate": "Run the simulated providers.",
+        "complete": "Run one prompt through the router.",
+        "route": "Ask where a request would go, and why.",
+        "models": "List the models, their prices and their health.",
+        "providers": "List the providers, their keys and their health.",
+        "config": "Check, show, export and import configurations.",
+        "keys": "Make keys for callers.",
+        "demo": "Play scenarios with simulated providers and check them.",
+        "top": "Watch the health of all targets.",
+        "completion": "Write the script that lets a shell complete commands, options and names.",
     }
 )
+"""What the list of commands says about each; what it takes is in a module of its name."""
 
 
 class Subcommands(click.Group):
@@ -55,23 +47,12 @@ class Subcommands(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in SUBCOMMANDS:
             return None
-        module, _, name = SUBCOMMANDS[cmd_name].place.partition(":")
-        found: click.Command = getattr(_loaded(f"router_service.commands.{module}"), name)
+        found: click.Command = importlib.import_module(f"router_service.commands.grammar.{cmd_name}").command
         return found
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, subcommand.summary) for name, subcommand in SUBCOMMANDS.items()])
-
-
-def _loaded(module: str) -> ModuleType:
-    """With the garbage collector at rest: code is loaded to stay, and looking through it took a quarter of a start."""
-    gc.disable()
-    try:
-        return importlib.import_module(module)
-    finally:
-        gc.freeze()
-        gc.enable()
+            formatter.write_dl(list(SUBCOMMANDS.items()))
 
 
 @click.group(cls=Subcommands)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 EXIT_CODE = 130
@@ -35,3 +38,21 @@ class Interrupt:
     def _come(self, _number: int, _frame: FrameType | None) -> None:
         self.has_come = True
         raise KeyboardInterrupt
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """The body imports what a command works with, which Ctrl-C ends together with the process, as at its beginning.
+
+    The garbage collector rests: code is loaded to stay, and looking through it took a quarter of a start.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_CODE))
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+        signal.signal(signal.SIGINT, before)

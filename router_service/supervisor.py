@@ -25,6 +25,15 @@ STEADY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """A further address of a part: the flag that sets it, and its name in the ready file."""
+
+    name: str
+    flag: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """A process to run. `command` gets `address_flag address --ready-file PATH` added; its ready file, a JSON object,
     must hold the address under the part's name. After SIGTERM it has `stop_s` seconds.
@@ -35,6 +44,7 @@ class Part:
     address_flag: str
     address: str
     stop_s: float
+    further: tuple[Port, ...] = ()
 
 
 class PartFailed(Exception):
@@ -64,8 +74,13 @@ class Supervisor:
         self._running[part.name] = running
         address = await self._serving(running)
         # Whoever knows the address by now must find the part there after a restart too, also where the port was 0.
-        running.part = replace(part, address=address)
+        further = [replace(port, address=running.address(port.name) or port.address) for port in part.further]
+        running.part = replace(part, address=address, further=tuple(further))
         return address
+
+    def address_of(self, part: str, name: str) -> str:
+        """What else a part that serves named in its ready file, empty where it named none."""
+        return self._running[part].address(name) or ""
 
     async def keep(self) -> None:
         """Restart each part that dies, until cancelled."""
@@ -112,7 +127,8 @@ class Supervisor:
     async def _spawn(self, part: Part) -> _Running:
         ready_file = self._directory / f"{part.name}.json"
         ready_file.unlink(missing_ok=True)
-        arguments = (*part.command, part.address_flag, part.address, "--ready-file", str(ready_file))
+        further = [word for port in part.further for word in (port.flag, port.address)]
+        arguments = (*part.command, part.address_flag, part.address, *further, "--ready-file", str(ready_file))
         process = await asyncio.create_subprocess_exec(
             *arguments,
             start_new_session=True,
@@ -128,7 +144,7 @@ class Supervisor:
         try:
             async with asyncio.timeout(READY_S):
                 while running.process.returncode is None:
-                    if (address := running.address()) is not None:
+                    if (address := running.address(name)) is not None:
                         return address
                     await asyncio.sleep(LOOK_AGAIN_S)
         except TimeoutError as error:
@@ -143,13 +159,13 @@ class _Running:
     process: Process
     ready_file: Path
 
-    def address(self) -> str | None:
-        """The address from the ready file, which is written in one step; None while there is none."""
+    def address(self, name: str) -> str | None:
+        """The address of that name in the ready file, which is written in one step; None while there is none."""
         try:
             document = json.loads(self.ready_file.read_bytes())
         except FileNotFoundError:
             return None
-        return str(document[self.part.name])
+        return str(document[name]) if name in document else None
 
 
 def _ending(code: int) -> str:

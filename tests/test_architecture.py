@@ -58,6 +58,7 @@ STUB_PLACES = (
     "router_service/main.py",
     "router_service/commands/*.py",
     "router_service/commands/demo/*.py",
+    "router_service/commands/grammar/*.py",
     "prober/publish.py",
     "prober/main.py",
     "clients/python/signalbox_client/*.py",

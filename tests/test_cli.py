@@ -27,8 +27,11 @@ import pytest
 from router_service.cli import SUBCOMMANDS, main
 from router_service.commands.figures import seconds, usd
 from router_service.commands.invocation import program
+from router_service.commands.metrics_page import read
 from router_service.supervisor import Part, PartFailed, Supervisor
 from tests.clients.playing_router import ANSWER, ESCAPES, TARGET, PlayingRouter, serving
+from tests.harness import keys
+from tests.harness.stack import routing
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE_S = 30.0
@@ -182,7 +185,27 @@ def test_failed_completion_as_json_is_an_error_document(
     assert (output.code, output.err) == (code, "")
     assert set(error) == {"code", "reason", "message", "request_id", "field", "violations"}
     assert (error["code"], error["reason"]) == (status, reason)
+    assert reason not in error["message"] or not reason, "it has a field of its own"
     assert error["request_id"] == ("" if reason in ("", "UNREACHABLE") else "r-1")
+
+
+@pytest.mark.parametrize(
+    ("key", "command", "told"),
+    [
+        ("", "route", "$SIGNALBOX_API_KEY; `signalbox keys new` makes one"),
+        (keys.key("web"), "models", "does not allow it; `signalbox keys new --role`"),
+    ],
+)
+def test_missing_key_and_wrong_role_are_exit_4_with_what_to_do(
+    run: Run, monkeypatch: pytest.MonkeyPatch, key: str, command: str, told: str
+) -> None:
+    with routing(names=("alder",), tenants=[keys.tenant("web")]) as stack:  # type: ignore[arg-type]
+        if key:
+            monkeypatch.setenv("SIGNALBOX_API_KEY", key)
+        arguments = [command, *(["hello"] if command == "route" else []), "--address", stack.address]
+        output = run(*arguments)
+    assert (output.code, output.out) == (4, "")
+    assert told in output.err
 
 
 def test_error_document_names_the_field(run: Run, router: str) -> None:
@@ -244,12 +267,6 @@ def test_help_names_every_subcommand_and_each_explains_itself(run: Run) -> None:
         assert f"\n  {name} " in overview.out
     for name in ("complete", "models", "providers", "route", "serve", "top", "up"):
         assert f"signalbox {name} [OPTIONS]" in run(name, "--help").out
-
-
-def test_help_needs_none_of_the_slow_imports() -> None:
-    program = "import sys; from router_service.cli import main; main(['--help']); print(*sys.modules)"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert not {"grpc", "google.protobuf", "rich", "pydantic", "signalbox_client"} & set(finished.stdout.split())
 
 
 def test_version_is_told(run: Run) -> None:
@@ -347,12 +364,20 @@ def test_broken_configuration_names_every_mistake(run: Run, tmp_path: Path) -> N
 
 def test_top_once_shows_each_target(run: Run, router: str) -> None:
     output = run("top", "--once", "--prober-address", router)
-    heading, well, ill = output.out.splitlines()
+    heading, ill, well = output.out.splitlines()
+    assert max(map(len, output.out.splitlines())) < 160, "a pipe is not filled with blanks"
     assert output.code == 0
     assert heading.split("  ")[0].strip() == "target"
     for word in (TARGET, "healthy", "100%", "99.5%", "120 ms", "480 ms", "40 ms", "6 ms, 2 s ago"):
         assert word in well
-    for word in ("birch/chat-small", "unhealthy", "0%", "SERVER_ERROR 503, 1 s ago", "rate_limited, 1.5 s"):
+    for word in (
+        "birch/chat-small",
+        "unhealthy",
+        "0%",
+        "SERVER_ERROR 503",
+        "failed, 1 s ago",
+        "rate limited for 1.5 s",
+    ):
         assert word in ill
 
 
@@ -375,10 +400,21 @@ def test_top_goes_on_after_the_feed_broke_until_it_is_interrupted(router: str) -
 
 
 def test_top_on_a_terminal_is_a_table_that_changes(router: str) -> None:
-    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    addresses = ["--prober-address", router, "--metrics-address", NOBODY]
+    code, shown = _on_a_terminal(["top", *addresses], interrupt_at=f"no figures from {NOBODY}")
     assert code == 130
     assert TARGET in shown
+    assert "snapshot 2" in shown
+    assert "the prober is gone" in shown
+    assert "\x1b[31m" in shown, "what is unhealthy is red"
     assert "Traceback" not in shown
+
+
+def test_top_on_a_terminal_without_colours(router: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    assert code == 130
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)
 
 
 def test_complete_on_a_terminal_streams_and_defuses_escapes(router: str) -> None:
@@ -443,7 +479,7 @@ def test_times_are_shown_in_a_fitting_unit(value_s: float, text: str) -> None:
 
 def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_path: Path) -> None:
     with _up(tmp_path) as up:
-        assert set(up.ready) == {"pid", "router", "prober", "simulator"}
+        assert set(up.ready) == {"pid", "router", "prober", "metrics", "simulator"}
         assert up.ready["pid"] == up.process.pid
         _wait_until(lambda: "Ctrl-C stops everything." in up.said())
         pids = {name: _part(tmp_path, name)["pid"] for name in ("simulator", "prober", "router")}
@@ -453,6 +489,11 @@ def test_up_shows_a_demonstration_survives_a_death_and_stops_all(run: Run, tmp_p
         output = run("complete", "hello", "--json", "--address", up.ready["router"])
         assert output.code == 0, output.out
         assert output.document()["model"] == "chat-small"
+        reading = read(up.ready["metrics"], at_s=0.0)  # the router that was started again is there, too
+        assert reading.requests["OK"] >= 1
+        assert {target for target, _ in reading.attempts} == {output.document()["target"]}
+        assert reading.durations[float("inf")] >= 1
+        assert reading.cost_usd > 0
         known = ["--address", up.ready["router"], "--data-dir", str(tmp_path / "data")]
         rows = run("providers", "--json", *known)
         assert {item["health"] for item in rows.document()["items"]} <= {"healthy", "unknown"}
@@ -472,7 +513,7 @@ def test_up_starts_no_simulator_that_nobody_needs(run: Run, tmp_path: Path, numb
     file = tmp_path / "real.yaml"
     file.write_text(CONFIG.replace("simulator:/alder/v1", f"http://{NOBODY}/v1"))
     with _up(tmp_path, "--no-demo", "--log-level", "info", "--config", str(file)) as up:
-        assert set(up.ready) == {"pid", "router", "prober"}
+        assert set(up.ready) == {"pid", "router", "prober", "metrics"}
         assert run("complete", "hello", "--address", up.ready["router"]).code != 0
         _wait_until(lambda: "request finished" in up.said())
         assert "--log-level info" in up.said(), "it says how to see them"
@@ -555,7 +596,7 @@ def test_program_that_is_not_installed_is_named_as_a_module(tmp_path: Path) -> N
 def test_up_that_is_killed_takes_its_parts_along(tmp_path: Path) -> None:
     with _up(tmp_path, "--no-demo") as up:
         addresses = [address for name, address in up.ready.items() if name != "pid"]
-        assert len(addresses) == 3
+        assert len(addresses) == 4
         assert all(map(_is_served, addresses))
         up.process.kill()
         up.process.wait(PATIENCE_S)
@@ -695,7 +736,7 @@ def _read_terminal(terminal: int) -> bytes:
 def _up_command(directory: Path) -> list[str]:
     free = "127.0.0.1:0"
     flags = ["--prober-address", free, "--simulator-address", free, "--data-dir", str(directory / "data")]
-    return [*COMMAND, "up", "--router-address", free, *flags]
+    return [*COMMAND, "up", "--router-address", free, "--metrics-address", free, *flags]
 
 
 @contextmanager

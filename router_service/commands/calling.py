@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
 from signalbox_client import (
     AdminClient,
     Client,
@@ -87,7 +88,7 @@ def _as_failures(whom: str, remedy: str) -> Iterator[None]:
 def _failure(error: SignalboxError) -> Failure:
     fields = [v for v in error.violations if v.kind is ViolationKind.FIELD]
     return Failure(
-        f"{error.message} [{error.reason or error.code.name}]",
+        error.message,
         ending=ExitCode.REFUSED if isinstance(error, Refused) else ExitCode.UPSTREAM,
         code=error.code.name,
         reason=error.reason,
@@ -100,6 +101,11 @@ def _failure(error: SignalboxError) -> Failure:
 def _advice(error: SignalboxError) -> str:
     if error.retry_after_s is not None:
         return f"trying again makes sense after {error.retry_after_s:g} s"
+    match error.code:
+        case grpc.StatusCode.UNAUTHENTICATED:
+            return "put a key into $SIGNALBOX_API_KEY; `signalbox keys new` makes one for the configuration"
+        case grpc.StatusCode.PERMISSION_DENIED:
+            return "the key in $SIGNALBOX_API_KEY does not allow it; `signalbox keys new --role` makes one that does"
     if isinstance(error, DeadlineExceeded):
         return "give it more time with --timeout SECONDS"
     return ""

@@ -8,72 +8,43 @@ from collections.abc import Callable
 
 import click
 from signalbox.v1.chat_pb2 import Message
-from signalbox.v1.router_pb2 import Delta, Done
-from signalbox_client import Client, CompletionStream, Prompt, put_together
+from signalbox.v1.router_pb2 import CompleteRequest, Delta, Done
+from signalbox_client import Client, CompletionStream, put_together
 from signalbox_client.client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
 from signalbox_client.request import completion
 
-from router_service.commands import options
 from router_service.commands.calling import router_client
-from router_service.commands.content_options import Content, content_options
+from router_service.commands.content import Content
 from router_service.commands.documents import write_message
 from router_service.commands.failure import usage_failure
 from router_service.commands.figures import summary
 from router_service.commands.streams import say
 
-MAX_OUTPUT_TOKENS = 2**31 - 1
-"""What the request's field holds."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What could move the cursor or retitle the window: a model's answer may not work the terminal that shows it."""
 
 
-@click.command
-@click.argument("prompt")
-@click.option(
-    "--model",
-    default="",
-    callback=options.utf8,
-    metavar="NAME",
-    help="A model, an alias or a target; else the router chooses.",
-)
-@click.option(
-    "--max-output-tokens", type=click.IntRange(1, MAX_OUTPUT_TOKENS), metavar="N", help="The most tokens to write."
-)
-@content_options
-@click.option("--stream/--no-stream", "is_stream", default=None, help="By default a terminal gets a stream.")
-@click.option("--json", "as_json", is_flag=True, help="A CompleteResponse as JSON; with --stream its events.")
-@click.option(
-    "--timeout",
-    "timeout_s",
-    type=click.FloatRange(min=0, max=86_400, min_open=True),
-    callback=options.finite,
-    metavar="SECONDS",
-    help=f"How long it may take: {UNARY_TIMEOUT_S:g} by default, {STREAM_TIMEOUT_S:g} for a stream.",
-)
-@options.router
-def command(
-    prompt: str,
+def request_of(prompt: str, *, model: str, max_output_tokens: int | None, content: Content) -> CompleteRequest:
+    """The request that the options and the prompt make; `-` reads the prompt from standard input."""
+    return content.added_to(completion(read_prompt(prompt), model=model, max_output_tokens=max_output_tokens))
+
+
+def show(
+    request: CompleteRequest,
+    address: str | None,
     *,
-    model: str,
-    max_output_tokens: int | None,
-    content: Content,
     is_stream: bool | None,
     as_json: bool,
     timeout_s: float | None,
-    address: str | None,
 ) -> None:
-    """Run PROMPT through the router and write the answer; `-` reads the prompt from standard input.
-
-    The answer goes to stdout; what it took (target, time, cost, attempts) goes to stderr.
-    """
-    request = content.added_to(completion(read_prompt(prompt), model=model, max_output_tokens=max_output_tokens))
+    """Run a request and write its answer. A terminal gets a stream, unless `is_stream` says otherwise."""
     if is_stream is None:
         is_stream = sys.stdout.isatty() and not as_json
-    show: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
+    show_stream: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
     with router_client(address) as client:
         if is_stream:
             with client.stream(request, timeout_s=timeout_s or STREAM_TIMEOUT_S) as stream:
-                show(stream)
+                show_stream(stream)
         else:
             _show_whole(client, request, timeout_s=timeout_s or UNARY_TIMEOUT_S, as_json=as_json)
 
@@ -91,7 +62,7 @@ def read_prompt(prompt: str) -> str:
     return prompt
 
 
-def _show_whole(client: Client, request: Prompt, *, timeout_s: float, as_json: bool) -> None:
+def _show_whole(client: Client, request: CompleteRequest, *, timeout_s: float, as_json: bool) -> None:
     response = client.complete(request, timeout_s=timeout_s)
     if as_json:
         write_message(response)

@@ -11,36 +11,21 @@ from pathlib import Path
 import click
 
 from router_service import config
-from router_service.commands import options
 from router_service.commands.chains import table
 from router_service.commands.configuration import as_failures, find_config
 from router_service.commands.failure import ExitCode, usage_failure
 from router_service.commands.streams import say
 from router_service.commands.tables import console, counted
-from router_service.config import Checked, Form, Imported, Problem
+from router_service.config import Checked, Form, Problem
 from router_service.files import read_file
 
-FOREIGN = click.Choice(["litellm"])
 PLAIN_WIDTH = 160
 """Where no terminal says otherwise: chains of several targets stand in a line or two."""
-FORMS = click.Choice([form.value for form in Form])
 
 
-@click.group("config")
-def command() -> None:
-    """Check, show, export and import configurations. None of it needs a running router."""
-
-
-@command.command("check")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@options.config
-def check_command(*, as_json: bool, config: str | None) -> int:
-    """Name every mistake in a configuration, what of it is in vain, and the targets that each task gets.
-
-    The table has a line for each chain: the targets in the order to try them for a typical request of that task and
-    those budget tiers, as if all of them were healthy. Exit code 2 says that there are mistakes.
-    """
-    path = find_config(config)
+def check(flag: str | None, *, as_json: bool) -> ExitCode:
+    """Write every mistake, what is in vain, and the chains of the configuration that `flag` stands for."""
+    path = find_config(flag)
     checked = _check(path)
     if as_json:
         click.echo(json.dumps(_document(checked), ensure_ascii=False))
@@ -58,38 +43,33 @@ def check_command(*, as_json: bool, config: str | None) -> int:
     return ExitCode.GOOD
 
 
-@command.command("show")
-@click.option("--format", "form", type=FORMS, default=Form.YAML.value, show_default=True)
-@options.config
-def show_command(*, form: str, config: str | None) -> None:
-    """Write the configuration in force, every default spelt out. Keys are never part of it, only where they lie."""
-    click.echo(_shown(find_config(config), Form(form)), nl=False)
+def show(flag: str | None, form: str) -> None:
+    """Write the configuration in force."""
+    with as_failures():
+        text = config.shown(find_config(flag), environ=os.environ, form=Form(form))
+    click.echo(text, nl=False)
 
 
-@command.command("schema")
-def schema_command() -> None:
-    """Write the JSON schema of the file, for editors that complete and check while one types."""
+def schema() -> None:
+    """Write the JSON schema."""
     click.echo(json.dumps(config.schema(), indent=2, ensure_ascii=False))
 
 
-@command.command("export")
-@click.option("--format", "form", type=FORMS, default=Form.YAML.value, show_default=True)
-@options.config
-def export_command(*, form: str, config: str | None) -> None:
-    """Write the configuration as one file that stands alone: what it extends is in it, defaults are left out."""
-    click.echo(_exported(find_config(config), Form(form)), nl=False)
+def export(flag: str | None, form: str) -> None:
+    """Write the configuration as one file."""
+    with as_failures():
+        text = config.exported(find_config(flag), form=Form(form))
+    click.echo(text, nl=False)
 
 
-@command.command("import")
-@click.option("--from", "origin", type=FOREIGN, required=True, help="Whose configuration it is.")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-def import_command(*, origin: str, file: Path) -> None:
-    """Turn another program's configuration FILE into one of ours, on stdout; what has no place in it is named."""
+def carry_over(file: Path, *, origin: str) -> None:
+    """Write another program's configuration as one of ours, and name what has no place in it."""
     try:
         content = read_file(file)
     except OSError as error:
         raise usage_failure(f"{file} cannot be read: {error.strerror}", field="FILE") from error
-    imported = _imported(content, file)
+    with as_failures():
+        imported = config.imported(content, file=str(file))
     click.echo(imported.text, nl=False)
     for line in imported.left_out:
         say(str(line))
@@ -105,21 +85,6 @@ def told(problem: Problem) -> str:
 
 def _check(path: Path | None) -> Checked:
     return config.check(path, environ=os.environ, today=datetime.now(UTC).date())
-
-
-def _shown(path: Path | None, form: Form) -> str:
-    with as_failures():
-        return config.shown(path, environ=os.environ, form=form)
-
-
-def _exported(path: Path | None, form: Form) -> str:
-    with as_failures():
-        return config.exported(path, form=form)
-
-
-def _imported(content: bytes, file: Path) -> Imported:
-    with as_failures():
-        return config.imported(content, file=str(file))
 
 
 def _document(checked: Checked) -> dict[str, object]:

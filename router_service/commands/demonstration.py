@@ -10,6 +10,7 @@ from signalbox_client import AsyncClient, SignalboxError
 from signalbox_client.endpoint import PROBER_ADDRESS, ROUTER_ADDRESS
 
 from router_service.commands.figures import summary
+from router_service.core.settings import ROUTER_METRICS
 
 PROMPT = "Why do trains wait at signals?"
 DEMONSTRATION_S = 30.0
@@ -17,14 +18,16 @@ DEMONSTRATION_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where everything came to serve; the simulator's is empty where there is none."""
+    """Where everything came to serve; empty where there is none. `metrics` are the router's."""
 
     simulator: str
     prober: str
     router: str
+    metrics: str = ""
 
     def named(self) -> list[tuple[str, str]]:
-        pairs = [("router", self.router), ("prober", self.prober), ("simulator", self.simulator)]
+        pairs = [("router", self.router), ("prober", self.prober)]
+        pairs += [("metrics", self.metrics), ("simulator", self.simulator)]
         return [(name, address) for name, address in pairs if address]
 
 
@@ -64,11 +67,12 @@ def what_next(addresses: Addresses, provider: str, program: str, door: Door) -> 
     """Lines that can be typed as they stand, where `program` runs this program."""
     router = "" if addresses.router == ROUTER_ADDRESS else f" --address {addresses.router}"
     prober = "" if addresses.prober == PROBER_ADDRESS else f" --prober-address {addresses.prober}"
+    metrics = "" if addresses.metrics in ("", ROUTER_METRICS) else f" --metrics-address {addresses.metrics}"
     message = '{"messages": [{"role": "ROLE_USER", "content": "Hello"}]}'
     lines = [
         "\nIn another terminal:",
         f'  {program} complete{router} "{PROMPT}"',
-        f"  {program} top{prober}",
+        f"  {program} top{prober}{metrics}",
         f"  {door.grpcurl} {addresses.router} list",
         f"  {door.grpcurl} -d '{message}' {addresses.router} signalbox.v1.Router/Complete",
     ]
@@ -76,7 +80,7 @@ def what_next(addresses: Addresses, provider: str, program: str, door: Door) -> 
         faults = f"http://{addresses.simulator}/_sim/faults"
         rules = f'{{"rules": [{{"provider": "{provider}", "model": "*", "path": "*", "fault": "status=503"}}]}}'
         lines += [
-            f"\nBreak {provider}, watch it being left in `{program} top{prober}`, and mend it:",
+            f"\nBreak {provider}, watch it being left in `{program} top{prober}{metrics}`, and mend it:",
             f"  curl -X POST {faults} -d '{rules}'",
             f"  curl -X DELETE {faults}",
         ]

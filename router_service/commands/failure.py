@@ -126,7 +126,9 @@ def _tell_people(failure: Failure) -> None:
     """Who interrupted a command knows that already."""
     if failure.ending is ExitCode.INTERRUPTED:
         return
-    say(f"signalbox: {failure.message}")
+    by_another = failure.ending in (ExitCode.REFUSED, ExitCode.UPSTREAM)
+    reason = f" [{failure.reason or failure.code}]" if by_another else ""
+    say(f"signalbox: {failure.message}{reason}")
     if failure.advice:
         say(f"  {failure.advice}")
 

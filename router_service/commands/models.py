@@ -16,7 +16,6 @@ from signalbox.v1.admin_pb2 import (
     Target,
 )
 
-from router_service.commands import options
 from router_service.commands.calling import admin_client
 from router_service.commands.figures import MISSING
 from router_service.commands.providers import STATE_STYLES, state_name
@@ -38,17 +37,8 @@ STATES = {
 }
 
 
-@click.command
-@click.option("--provider", default="", callback=options.utf8, metavar="NAME", help="Only those of one provider.")
-@click.option(
-    "--task",
-    type=click.Choice([task.value for task in TaskType], case_sensitive=False),
-    help="Only those that suit the task, the best first.",
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@options.router
-def command(*, provider: str, task: str | None, as_json: bool, address: str | None) -> None:
-    """List the models of the router's providers: by target, with windows, prices, capabilities and health."""
+def tell(address: str | None, *, provider: str, task: str | None, as_json: bool) -> None:
+    """Write the targets of the router at `address`: those of one provider, where one is named, that suit the task."""
     with admin_client(address) as client:
         targets = list(client.list_targets(provider=provider))
     if task is not None:

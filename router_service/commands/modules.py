@@ -1,19 +1,10 @@
-"""`signalbox prober`: a program of its own, which takes this process over."""
+"""Programs of ours that run by themselves: their command lines, and how this process becomes one."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-
-import click
-
-
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def prober(arguments: Sequence[str]) -> None:
-    """Run the prober. All arguments are its own."""
-    become("prober", arguments)
 
 
 def become(module: str, arguments: Sequence[str]) -> None:

@@ -20,7 +20,6 @@ from signalbox.v1.health_feed_pb2 import (
 )
 from signalbox_client.endpoint import router_address
 
-from router_service.commands import options
 from router_service.commands.calling import admin_client, find_prober, prober_client
 from router_service.commands.configuration import config_or_simulated, load_settings
 from router_service.commands.failure import ExitCode, Failure
@@ -40,19 +39,8 @@ STATE_STYLES = {
 }
 
 
-@click.command
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-@options.router
-@click.option("--config", metavar="FILE", help="List what this file says instead, and ask no router.")
-@options.prober
-@options.data_dir
-def command(
-    *, as_json: bool, address: str | None, config: str | None, prober_address: str | None, data_dir: Path
-) -> None:
-    """List the providers of the running router, and what the prober says of them.
-
-    Without a router it is those of the configuration here, which is said.
-    """
+def tell(address: str | None, config: str | None, prober_address: str | None, data_dir: Path, *, as_json: bool) -> None:
+    """Write the providers of the running router, or of a configuration, with what the prober knows of them."""
     rows = _rows(address, config, prober_address, data_dir)
     if as_json:
         click.echo(json.dumps({"items": [_item(row) for row in rows]}, ensure_ascii=False))

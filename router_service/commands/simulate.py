@@ -1,32 +1,17 @@
-"""`signalbox simulate`: the simulated providers, as the configuration has them."""
+"""Runs the simulated providers as the configuration has them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import click
+from argparse import Namespace
 
 from router_service.commands.configuration import config_or_simulated, load_settings
-from router_service.commands.options import check_ready
+from router_service.commands.ready import check_ready
 from router_service.rpc.process import raise_open_files
 from router_service.simulator import program
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def command(arguments: Sequence[str]) -> int:
-    """Run the simulated providers. The arguments are the simulator's own, but for the configuration."""
-    parser = program.command_line("signalbox simulate")
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="its `simulator` section holds unless options say otherwise; else $SIGNALBOX_CONFIG, else "
-        "./signalbox.yaml, else what ships",
-    )
-    try:
-        options = parser.parse_args(arguments)
-    except SystemExit as ending:  # The parser has said what is wrong, or what was asked for.
-        return ending.code if isinstance(ending.code, int) else 0
+def run(options: Namespace) -> int:
+    """Serve as the options say, and as configured where they say nothing, and return the exit code."""
     if options.ready_file is not None:
         check_ready(options.ready_file)
     settings = load_settings(config_or_simulated(options.config))

@@ -8,76 +8,51 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
-from google.protobuf.duration_pb2 import Duration
-from rich.console import Console
 from rich.live import Live
-from rich.table import Table
-from rich.text import Text
-from signalbox.v1.health_feed_pb2 import (
-    BlockReason,
-    HealthState,
-    ProviderHealth,
-    Snapshot,
-    TargetHealth,
-)
+from signalbox.v1.health_feed_pb2 import Snapshot
 from signalbox_client import DeadlineExceeded, HealthClient, StreamInterrupted, Unreachable
 
-from router_service.commands import options
 from router_service.commands.calling import find_prober, prober_client
 from router_service.commands.documents import write_message
-from router_service.commands.figures import MISSING, duration, seconds
 from router_service.commands.interruptible import Interruptible
-from router_service.commands.providers import STATE_STYLES, state_name
 from router_service.commands.streams import say
+from router_service.commands.tables import console
+from router_service.commands.top_screen import View, table, worst_first
+from router_service.commands.traffic import TrafficWatch
+from router_service.core.settings import ROUTER_METRICS
 
 PAUSE_S = 0.5
 """Between two attempts to reach a prober that went away."""
 REDRAWS_PER_S = 2
-SILENT_AFTER_S = 3.0
-"""A prober publishes at least once a second; from this age on, a snapshot is shown with it."""
-PLAIN_WIDTH = 140
+PLAIN_WIDTH = 200
+"""Where no terminal says otherwise: what went wrong is not cut."""
 
 
-@click.command
-@click.option("--json", "as_json", is_flag=True, help="Snapshots as JSON, one a line.")
-@click.option("--once", is_flag=True, help="Show the current snapshot and end.")
-@options.prober
-@options.data_dir
-def command(*, as_json: bool, once: bool, prober_address: str | None, data_dir: Path) -> None:
-    """Watch the health of all targets. A prober that goes away is waited for."""
-    address = find_prober(prober_address, data_dir)
-    if once or not (as_json or sys.stdout.isatty()):
+def watch(flag: str | None, metrics: str | None, data_dir: Path, *, as_json: bool, is_once: bool) -> None:
+    """Show what the prober at `flag` says, else that at its usual place, until Ctrl-C or, once, what it says now.
+
+    A terminal also gets what the router does, by its page of metrics at `metrics`, else at the usual place of that.
+    """
+    address = find_prober(flag, data_dir)
+    if is_once or not (as_json or sys.stdout.isatty()):
         with prober_client(address) as client:
             snapshot = client.get_snapshot()
         _show_once(snapshot, as_json=as_json)
         return
     with Interruptible[Snapshot | Silence]() as reading, prober_client(address) as client:
-        show = _write_documents if as_json else _show
-        show(reading.items(_events(client)))
-
-
-def table(snapshot: Snapshot, note: str = "") -> Table:
-    """One row for each target; `note` stands beneath."""
-    shown = Table(box=None, header_style="bold", caption=note or None, caption_justify="left")
-    for heading in ("target", "state"):
-        shown.add_column(heading)
-    for heading in ("share", "success", "p50", "p95", "first token", "in flight"):
-        shown.add_column(heading, justify="right")
-    for heading in ("last probe", "blocked"):
-        shown.add_column(heading)
-    providers = {provider.provider: provider for provider in snapshot.providers}
-    for target in snapshot.targets:
-        shown.add_row(*_cells(target, snapshot, providers.get(target.target.partition("/")[0])))
-    return shown
+        events = reading.items(_events(client))
+        if as_json:
+            _write_documents(events)
+        else:
+            _show(events, TrafficWatch(metrics or ROUTER_METRICS))
 
 
 def _show_once(snapshot: Snapshot, *, as_json: bool) -> None:
     if as_json:
         write_message(snapshot)
-    else:
-        width = None if sys.stdout.isatty() else PLAIN_WIDTH
-        Console(width=width).print(table(snapshot))
+        return
+    shown = console(plain_width=PLAIN_WIDTH)
+    shown.print(table(worst_first(snapshot), View(snapshot=snapshot), width=shown.width))
 
 
 def _write_documents(events: Iterator[Snapshot | Silence]) -> None:
@@ -89,9 +64,11 @@ def _write_documents(events: Iterator[Snapshot | Silence]) -> None:
                 say(f"signalbox: {event.why}; trying again")
 
 
-def _show(events: Iterator[Snapshot | Silence]) -> None:
-    screen = _Screen()
-    with Live(get_renderable=screen.table, refresh_per_second=REDRAWS_PER_S, screen=False) as live:
+def _show(events: Iterator[Snapshot | Silence], router: TrafficWatch) -> None:
+    """On the terminal's other page, so that what stood there before is there again afterwards."""
+    router.start()
+    screen = _Screen(router)
+    with Live(get_renderable=screen.view, refresh_per_second=REDRAWS_PER_S, screen=True, console=console()) as live:
         for event in events:
             screen.take(event)
             live.refresh()
@@ -122,56 +99,27 @@ def _events(client: HealthClient) -> Iterator[Snapshot | Silence]:
 
 
 class _Screen:
-    """What is on show: the newest snapshot, and how old it is."""
+    """What is on show: the newest snapshot, how old it is, and what the router does."""
 
-    def __init__(self) -> None:
+    def __init__(self, router: TrafficWatch) -> None:
+        self._router = router
         self._snapshot = Snapshot()
         self._arrived_at = time.monotonic()
-        self._silence: Silence | None = None
+        self._silence = ""
 
     def take(self, event: Snapshot | Silence) -> None:
         match event:
             case Snapshot():
-                self._snapshot, self._silence, self._arrived_at = event, None, time.monotonic()
+                self._snapshot, self._silence, self._arrived_at = event, "", time.monotonic()
             case Silence():
-                self._silence = event
+                self._silence = event.why
 
-    def table(self) -> Table:
-        age_s = time.monotonic() - self._arrived_at
-        if self._silence is not None:
-            return table(self._snapshot, f"{self._silence.why}; this is {age_s:.0f} s old")
-        if age_s >= SILENT_AFTER_S:
-            return table(self._snapshot, f"the prober is silent; this is {age_s:.0f} s old")
-        return table(self._snapshot, f"epoch {self._snapshot.epoch}, snapshot {self._snapshot.sequence}")
-
-
-def _cells(target: TargetHealth, snapshot: Snapshot, provider: ProviderHealth | None) -> tuple[str | Text, ...]:
-    has_samples = target.samples > 0
-    return (
-        target.target,
-        Text(state_name(target.state or HealthState.HEALTH_STATE_UNKNOWN), style=STATE_STYLES.get(target.state, "")),
-        f"{target.traffic_share:.0%}",
-        f"{target.success_rate:.1%}" if has_samples else MISSING,
-        duration(target.latency.p50) if target.latency.HasField("p50") else MISSING,
-        duration(target.latency.p95) if target.latency.HasField("p95") else MISSING,
-        duration(target.time_to_first_token.p50) if target.time_to_first_token.HasField("p50") else MISSING,
-        str(target.in_flight),
-        _last_probe(target, snapshot),
-        _block(provider),
-    )
-
-
-def _last_probe(target: TargetHealth, snapshot: Snapshot) -> str:
-    """Both times are the prober's, so that clocks may differ."""
-    if not target.HasField("last_probe_time"):
-        return MISSING
-    age_s = (snapshot.produced_time.ToNanoseconds() - target.last_probe_time.ToNanoseconds()) / 1e9
-    outcome = duration(target.last_probe.total) if target.last_probe.ok else target.last_error or "failed"
-    return f"{outcome}, {max(0.0, age_s):.0f} s ago"
-
-
-def _block(provider: ProviderHealth | None) -> str:
-    if provider is None or provider.blocked_for == Duration():
-        return ""
-    reason = BlockReason.Name(provider.block_reason).removeprefix("BLOCK_REASON_").lower()
-    return f"{reason}, {seconds(provider.blocked_for.ToNanoseconds() / 1e9)}"
+    def view(self) -> View:
+        why = self._router.why_lost
+        return View(
+            snapshot=self._snapshot,
+            age_s=time.monotonic() - self._arrived_at,
+            silence=self._silence,
+            traffic=self._router.traffic(),
+            router=f"no figures from {self._router.address}, {why}" if why else "",
+        )

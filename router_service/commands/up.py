@@ -13,12 +13,10 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import msgspec
 from signalbox.v1.router_pb2 import CompleteResponse
 
 from router_service import config as configuration
-from router_service.commands import options
 from router_service.commands.configuration import config_or_simulated, find_config, load_settings, needs_simulator
 from router_service.commands.demonstration import Addresses, Door, demonstrate, what_next
 from router_service.commands.failure import ExitCode, Failure, usage_failure
@@ -28,72 +26,14 @@ from router_service.commands.streams import say
 from router_service.core.settings import Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.rpc.process import CannotSayReady, exit_code, raise_open_files, write_ready_file
-from router_service.supervisor import Part, PartFailed, Supervisor
-from router_service.telemetry.logs import LEVELS
+from router_service.supervisor import Part, PartFailed, Port, Supervisor
 
-QUIET = "warning"
-"""A line for each request would bury what is shown here."""
 STOP_S = 5.0
 """For the parts that have nothing to finish; the router's time is its drain and a little more."""
 
 
-@click.command
-@options.config
-@click.option(
-    "--simulated", "wants_simulated", is_flag=True, help="Run three simulated providers, whatever is configured."
-)
-@click.option(
-    "--llm7", "wants_llm7", is_flag=True, help="Run what ships with LLM7.io on: no key, and strangers read prompts."
-)
-@click.option("--router-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
-@click.option("--prober-address", metavar="HOST:PORT", help="Else the configuration's; port 0 takes a free one.")
-@click.option("--simulator-address", metavar="HOST:PORT", help="Else 127.0.0.1:8790; port 0 takes a free one.")
-@options.data_dir
-@options.ready_file
-@click.option(
-    "--log-level",
-    type=click.Choice(LEVELS, case_sensitive=False),
-    envvar="SIGNALBOX_LOG_LEVEL",
-    default=QUIET,
-    show_default=True,
-    help="What router and prober log here; info shows a line for each request. Else $SIGNALBOX_LOG_LEVEL.",
-)
-@click.option("--demo/--no-demo", "has_demo", default=True, help="Whether to show a completion and a stream.")
-def command(
-    *,
-    config: str | None,
-    wants_simulated: bool,
-    wants_llm7: bool,
-    router_address: str | None,
-    prober_address: str | None,
-    simulator_address: str | None,
-    data_dir: Path,
-    ready_file: Path | None,
-    log_level: str,
-    has_demo: bool,
-) -> int:
-    """Run everything on this machine until Ctrl-C. The simulator runs only where the configuration asks for it."""
-    raise_open_files()  # for the parts, which inherit it
-    chosen = _Chosen(config=config, wants_simulated=wants_simulated, wants_llm7=wants_llm7)
-    with _run_directory(data_dir) as directory:
-        path = _configuration(chosen, directory)
-        settings = load_settings(path)
-        wishes = _Wishes(
-            config=path,
-            settings=settings,
-            router_address=router_address or settings.server.address,
-            prober_address=prober_address or settings.prober.address,
-            simulator_address=simulator_address or SimulatorSettings().address,
-            data_dir=data_dir,
-            ready_file=ready_file,
-            log_level=log_level,
-            has_demo=has_demo,
-        )
-        return asyncio.run(_up(wishes, directory))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Chosen:
+class Chosen:
     """What the command line says about which configuration runs."""
 
     config: str | None
@@ -101,7 +41,30 @@ class _Chosen:
     wants_llm7: bool
 
 
-def _configuration(chosen: _Chosen, directory: Path) -> Path | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line says beside that; an address that is None is the configuration's."""
+
+    router_address: str | None
+    prober_address: str | None
+    metrics_address: str | None
+    simulator_address: str | None
+    data_dir: Path
+    ready_file: Path | None
+    log_level: str
+    has_demo: bool
+
+
+def run(chosen: Chosen, given: Given) -> int:
+    """Run everything until Ctrl-C, and return the exit code."""
+    raise_open_files()  # for the parts, which inherit it
+    with _run_directory(given.data_dir) as directory:
+        path = _configuration(chosen, directory)
+        wishes = _Wishes(config=path, settings=load_settings(path), given=given)
+        return asyncio.run(_up(wishes, directory))
+
+
+def _configuration(chosen: Chosen, directory: Path) -> Path | None:
     """The file to run, None for the shipped one. What nobody named is said."""
     if sum((chosen.config is not None, chosen.wants_simulated, chosen.wants_llm7)) > 1:
         raise usage_failure("--config, --simulated and --llm7 exclude each other", field="--config")
@@ -135,13 +98,19 @@ class _Wishes:
 
     config: Path | None
     settings: Settings
-    router_address: str
-    prober_address: str
-    simulator_address: str
-    data_dir: Path
-    ready_file: Path | None
-    log_level: str
-    has_demo: bool
+    given: Given
+
+    @property
+    def router_address(self) -> str:
+        return self.given.router_address or self.settings.server.address
+
+    @property
+    def prober_address(self) -> str:
+        return self.given.prober_address or self.settings.prober.address
+
+    @property
+    def simulator_address(self) -> str:
+        return self.given.simulator_address or SimulatorSettings().address
 
 
 async def _up(wishes: _Wishes, directory: Path) -> int:
@@ -160,12 +129,12 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
 
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:
     addresses = await _start(wishes, directory, supervisor)
-    if wishes.ready_file is not None:
-        _write_ready_file(wishes.ready_file, addresses)
+    if wishes.given.ready_file is not None:
+        _write_ready_file(wishes.given.ready_file, addresses)
     say(f"Serving: {', '.join(f'{name} {address}' for name, address in addresses.named())}.")
     async with asyncio.TaskGroup() as group:
         group.create_task(supervisor.keep())
-        answer = await _demonstrated(wishes, addresses) if wishes.has_demo else None
+        answer = await _demonstrated(wishes, addresses) if wishes.given.has_demo else None
         door = Door(has_tls=wishes.settings.server.tls is not None, has_keys=bool(wishes.settings.tenants))
         say(what_next(addresses, answer.provider if answer else "", program(sys.argv[0], sys.executable), door))
 
@@ -185,7 +154,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
     if needs_simulator(wishes.settings):
         simulator = await supervisor.start(_simulator(wishes, directory))
     common = [*_given("--config", wishes.config), *_given("--simulator-address", simulator)]
-    common += ["--data-dir", str(wishes.data_dir), "--log-level", wishes.log_level]
+    common += ["--data-dir", str(wishes.given.data_dir), "--log-level", wishes.given.log_level]
     prober = await supervisor.start(
         Part(
             name="prober",
@@ -196,6 +165,7 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
         )
     )
     router_stop_s = wishes.settings.server.drain_s + STOP_S
+    metrics = wishes.given.metrics_address
     router = await supervisor.start(
         Part(
             name="router",
@@ -203,9 +173,11 @@ async def _start(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> Ad
             address_flag="--router-address",
             address=wishes.router_address,
             stop_s=router_stop_s,
+            further=(Port(name="metrics", flag="--metrics-address", address=metrics),) if metrics else (),
         )
     )
-    return Addresses(simulator=simulator, prober=prober, router=router)
+    page = supervisor.address_of("router", "metrics")
+    return Addresses(simulator=simulator, prober=prober, router=router, metrics=page)
 
 
 def _simulator(wishes: _Wishes, directory: Path) -> Part:

@@ -22,6 +22,8 @@ WAIT_S = 1.0
 """When a caller may come again where nobody named a time."""
 SHED_S = 0.1
 """The same where this replica turns it away: another may take it at once."""
+LEAST_PUSHBACK_MS = 1
+"""Told to come again after 0 ms, gRPC's own clients do not, and keep their callers waiting until the deadline."""
 MAX_DETAILS_BYTES = 3000
 """Beyond 16 KiB of trailers gRPC would replace the real status; callers' own limits may be lower."""
 MAX_MESSAGE_BYTES = 1000
@@ -97,7 +99,7 @@ def refusal(error: SignalboxError) -> Refusal:
     if facts.was_sent or facts.delivered_chunks or verdict.is_final:
         trailers.append((PUSHBACK_KEY, "-1"))
     elif verdict.retry_after_s is not None:
-        trailers.append((PUSHBACK_KEY, str(round(verdict.retry_after_s * 1000))))
+        trailers.append((PUSHBACK_KEY, str(max(LEAST_PUSHBACK_MS, round(verdict.retry_after_s * 1000)))))
     return Refusal(verdict.code, message, tuple(trailers))
 
 

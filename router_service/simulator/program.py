@@ -1,4 +1,4 @@
-"""The simulator as a program: its command line, what it says once it serves, and how it ends."""
+"""The simulator as a program: what it says once it serves, and how it ends."""
 
 from __future__ import annotations
 
@@ -18,31 +18,17 @@ from router_service.core.simulation import SimulatorSettings
 from router_service.files import read_file
 
 from .behaviours import BehaviourError, parse_behaviours
+from .options import command_line
 from .server import serve, split_address
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-MAX_LOG_CAPACITY = 10_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the simulator until it is told to stop, and return the exit code."""
     options = command_line("python -m router_service.simulator").parse_args(arguments)
     return run(options, SimulatorSettings())
-
-
-def command_line(program: str) -> argparse.ArgumentParser:
-    """Return the command line's parser, for a program of that name."""
-    parser = argparse.ArgumentParser(prog=program, description="Serve simulated LLM providers over HTTP.")
-    address = SimulatorSettings().address
-    parser.add_argument("--simulator-address", default=address, metavar="HOST:PORT", help="port 0: a free one")
-    parser.add_argument("--allow-remote", action="store_true", help="serve beyond this machine, without any key")
-    parser.add_argument("--ready-file", type=Path, metavar="PATH", help="written once the simulator serves")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="append the request log here, as NDJSON")
-    parser.add_argument("--log-capacity", type=_capacity, metavar="N", help="rows kept in memory")
-    parser.add_argument("--behaviour", type=Path, metavar="FILE", help="JSON: behaviours by provider, and no others")
-    parser.add_argument("--seed", type=int, help="decides texts, jitter and draws")
-    return parser
 
 
 def run(options: argparse.Namespace, configured: SimulatorSettings) -> int:
@@ -61,13 +47,6 @@ def write_ready_file(path: Path, address: str) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}")
     unfinished.write_text(json.dumps({"pid": os.getpid(), "simulator": address}) + "\n", encoding="utf-8")
     unfinished.replace(path)
-
-
-def _capacity(text: str) -> int:
-    number = int(text)
-    if not 1 <= number <= MAX_LOG_CAPACITY:
-        raise argparse.ArgumentTypeError(f"{text}: want a number from 1 up to {MAX_LOG_CAPACITY}")
-    return number
 
 
 def _settings(options: argparse.Namespace, configured: SimulatorSettings) -> SimulatorSettings:

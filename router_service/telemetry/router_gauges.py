@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from router_service.core.budget import BudgetReading
+from router_service.core.outcome import BlockReason
 from router_service.core.plan import Standing
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.quota import WindowReading
@@ -31,6 +32,13 @@ TRAFFIC_SHARE = Instrument(
     unit="1",
     meaning="The share of its usual traffic that health leaves a target: 1 is all, 0 none.",
     labels=("target",),
+)
+BLOCKED = Instrument(
+    name="signalbox.provider.blocked",
+    kind=Kind.GAUGE,
+    unit="1",
+    meaning="1 while a provider is not called for that reason although it may be well, else 0.",
+    labels=("provider", "reason"),
 )
 SNAPSHOT_AGE = Instrument(
     name="signalbox.snapshot.age",
@@ -74,7 +82,7 @@ BUDGET_LIMIT = Instrument(
     labels=BUDGET_LABELS,
 )
 INSTRUMENTS = (
-    *(IN_FLIGHT, ATTEMPTS_IN_FLIGHT, TRAFFIC_SHARE, SNAPSHOT_AGE, SNAPSHOTS_REFUSED),
+    *(IN_FLIGHT, ATTEMPTS_IN_FLIGHT, TRAFFIC_SHARE, BLOCKED, SNAPSHOT_AGE, SNAPSHOTS_REFUSED),
     *(QUOTA_REMAINING, QUOTA_LIMIT, BUDGET_REMAINING, BUDGET_LIMIT),
 )
 _INDEX = re.compile(r"\[\d+\]")
@@ -98,6 +106,7 @@ class RouterGauges:
         yield Family(ATTEMPTS_IN_FLIGHT, [Point((t,), n) for t, n in self.attempts_in_flight.items()])
         standings = self.standings()
         yield Family(TRAFFIC_SHARE, [Point((t,), s.traffic_share) for t, s in standings.items()])
+        yield Family(BLOCKED, blocked_points(_blocks(standings)))
         age_s = self.snapshot_age_s()
         yield Family(SNAPSHOT_AGE, [] if age_s is None else [Point((), age_s)])
         yield Family(SNAPSHOTS_REFUSED, _by_cause(self.snapshots_refused))
@@ -108,6 +117,16 @@ class RouterGauges:
         budgets = {_budget_labels(reading): reading for reading in self.budgets()}
         yield Family(BUDGET_REMAINING, [Point(labels, _left_usd(reading)) for labels, reading in budgets.items()])
         yield Family(BUDGET_LIMIT, [Point(labels, _usd(r.line.limit_usd_nanos)) for labels, r in budgets.items()])
+
+
+def blocked_points(blocks: Mapping[str, BlockReason | None]) -> list[Point]:
+    """A point for each provider and reason; `blocks` has the reason that holds now."""
+    return [Point((provider, r.value), int(r is reason)) for provider, reason in blocks.items() for r in BlockReason]
+
+
+def _blocks(standings: Mapping[str, Standing]) -> Mapping[str, BlockReason | None]:
+    """A block is its provider's, and so the same for all of its targets."""
+    return {t.partition("/")[0]: s.block_reason if s.blocked_for_s > 0 else None for t, s in standings.items()}
 
 
 def _by_cause(refused: Mapping[str, int]) -> list[Point]:

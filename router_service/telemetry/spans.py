@@ -70,9 +70,8 @@ class SpanObserver:
         span = event.trace
         if not isinstance(span, Span) or not span.is_recording():
             return
-        span.set_attribute("signalbox.request_id", event.request.request_id)
+        _set_request(span, event)
         span.set_attribute("signalbox.attempts", len(event.attempts))
-        span.set_attribute("signalbox.outcome", event.outcome)
         span.set_attribute("signalbox.cost_usd_nanos", sum(a.cost_usd_nanos for a in event.attempts))
         span.set_attribute("signalbox.overhead_s", event.overhead.total_s)
         if event.plan is None:
@@ -88,8 +87,7 @@ class SpanObserver:
         span = event.trace
         if not isinstance(span, Span) or not span.is_recording():
             return
-        span.set_attribute("signalbox.request_id", event.request.request_id)
-        span.set_attribute("signalbox.outcome", event.outcome)
+        _set_request(span, event)
         if event.plan is None or not event.plan.targets:
             return
         _set_snapshot(span, event.plan)
@@ -98,6 +96,14 @@ class SpanObserver:
         if probe := event.plan.standing(first).probe_span:
             link = _link(probe, first.id)
             span.add_link(link.context, link.attributes)
+
+
+def _set_request(span: Span, event: RequestFinished | RouteFinished) -> None:
+    """Whose request it was, and how it ended."""
+    span.set_attribute("signalbox.request_id", event.request.request_id)
+    if event.request.tenant:
+        span.set_attribute("signalbox.tenant", event.request.tenant)
+    span.set_attribute("signalbox.outcome", event.outcome)
 
 
 def _set_snapshot(span: Span, plan: Plan) -> None:
@@ -119,6 +125,8 @@ def _attributes(event: AttemptFinished, attempt: Attempt) -> Attributes:
         "signalbox.maybe_billed": attempt.maybe_billed,
         **_asked(event.request.prompt.generation),
     }
+    if event.request.tenant:
+        attributes["signalbox.tenant"] = event.request.tenant
     if event.started.is_stream:
         attributes["gen_ai.request.stream"] = True
     if attempt.status_code:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class Call:
     metadata: Mapping[str, str | bytes]
     peer: str
     time_left_s: float
+    arrived_at: float
     ended: threading.Event
 
 
@@ -62,7 +64,8 @@ class Call:
 class PlayingRouter(router_pb2_grpc.RouterServicer):
     """Answers every prompt with ANSWER; one that begins with `fail:NAME` fails so, and these do as they say: `cut` (a
     stream without its end), `escape` (answers with ESCAPES), `hang`, `hang-midway`, `flaky` (fails twice before it
-    answers), `new-event`, `garbled` (details that nobody can read), `bare` (UNAVAILABLE without a reason).
+    answers), `later:MS` (fails once, and says when to come again), `new-event`, `garbled` (details that nobody can
+    read), `bare` (UNAVAILABLE without a reason).
     """
 
     calls: list[Call] = field(default_factory=list)
@@ -111,6 +114,7 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
             metadata=dict(context.invocation_metadata()),
             peer=context.peer(),
             time_left_s=context.time_remaining() or 0.0,
+            arrived_at=time.monotonic(),
             ended=threading.Event(),
         )
         context.add_callback(call.ended.set)
@@ -122,6 +126,9 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
                 _fail(context, name)
             case ("flaky", _, _) if len(self.calls) < 3:
                 context.abort(grpc.StatusCode.UNAVAILABLE, "not yet")
+            case ("later", _, delay_ms) if len(self.calls) < 2:
+                context.set_trailing_metadata((("grpc-retry-pushback-ms", delay_ms),))
+                context.abort(grpc.StatusCode.UNAVAILABLE, "come again")
             case ("bare", _, _):
                 context.set_trailing_metadata((("grpc-retry-pushback-ms", "-1"),))
                 context.abort(grpc.StatusCode.UNAVAILABLE, "nobody says why")

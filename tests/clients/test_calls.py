@@ -177,6 +177,37 @@ def test_unavailable_is_tried_again_by_the_library(caller: Caller, served: Serve
     assert len(served.router.calls) == 3
 
 
+def test_router_says_when_the_library_tries_again(caller: Caller, served: Served) -> None:
+    assert caller.complete("later:600").message.content == ANSWER
+    first, second = served.router.calls
+    assert 0.55 <= second.arrived_at - first.arrived_at < 3
+    assert second.time_left_s <= first.time_left_s - 0.5, "all attempts share one deadline"
+    served.router.calls.clear()
+    assert caller.read("later:1").text == ANSWER
+    assert len(served.router.calls) == 2, "a stream that has not begun is tried again, too"
+
+
+@pytest.mark.parametrize("prompt", ["fail:refused", "fail:broken"])
+def test_router_that_forbids_it_is_asked_once(caller: Caller, served: Served, prompt: str) -> None:
+    """Both have been sent upstream: another try could be paid for again."""
+    with pytest.raises(UpstreamFailed):
+        raise caller.read(prompt).error or AssertionError("it has to fail")
+    assert len(served.router.calls) == 1
+
+
+def test_wait_that_the_router_asks_for_ends_with_the_deadline(caller: Caller, served: Served) -> None:
+    with pytest.raises(DeadlineExceeded):
+        caller.complete("later:60000", timeout_s=0.3)
+    assert len(served.router.calls) == 1
+
+
+def test_each_connection_waits_for_itself_alone(open_caller: OpenCaller, served: Served) -> None:
+    with open_caller(served.address, channels=2) as caller:
+        assert caller.complete("later:1").message.content == ANSWER
+        assert caller.complete("hello").message.content == ANSWER
+    assert len({call.peer for call in served.router.calls}) == 2
+
+
 def test_calls_are_spread_over_several_connections(open_caller: OpenCaller, served: Served) -> None:
     with open_caller(served.address, channels=3) as caller:
         for _ in range(6):

@@ -15,7 +15,16 @@ import grpc
 import pytest
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
-from signalbox_client import Client, HealthClient, StreamInterrupted, Unreachable
+from signalbox_client import (
+    AdminClient,
+    AsyncAdminClient,
+    AsyncClient,
+    AsyncHealthClient,
+    Client,
+    HealthClient,
+    StreamInterrupted,
+    Unreachable,
+)
 
 from .callers import OpenCaller
 from .conftest import Served
@@ -169,9 +178,33 @@ def test_key_may_go_to_this_machine(address: str) -> None:
     HealthClient(address, api_key=KEY).close()
 
 
-def test_client_refuses_to_have_no_channel() -> None:
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_client_refuses_to_have_no_channel(kind: type[Client] | type[AsyncClient]) -> None:
     with pytest.raises(ValueError, match="channels"):
-        Client(channels=0)
+        kind(channels=0)
+
+
+def test_each_client_closes_what_it_opened(served: Served) -> None:
+    with Client(served.address) as client, HealthClient(served.address) as health, AdminClient(served.address) as admin:
+        client.complete("hello")
+        health.get_snapshot()
+    for call in (lambda: client.complete("hello"), health.get_snapshot, lambda: admin.get_target("alder/small")):
+        with pytest.raises(ValueError, match="closed"):
+            call()
+
+
+@pytest.mark.anyio
+async def test_each_client_for_asyncio_closes_what_it_opened(served: Served) -> None:
+    async with AsyncClient(served.address, api_key=KEY) as client:
+        assert ("authorization", f"Bearer {KEY}") in client.metadata()
+        await client.complete("hello")
+    async with AsyncHealthClient(served.address) as health:
+        await health.get_snapshot()
+    async with AsyncAdminClient(served.address):
+        """It never called, so there is nothing to close."""
+    for call in (lambda: client.complete("hello"), health.get_snapshot):
+        with pytest.raises(grpc.aio.UsageError, match="closed"):
+            await call()
 
 
 def test_client_imports_nothing_of_the_router_and_no_tracing() -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from router_service import config
-from router_service.commands.demo import command, stage, traffic
+from router_service.commands.demo import playing, stage, traffic
 from router_service.commands.demo.checks import Check, at_least, at_most, near, none_of, same
 from router_service.commands.demo.failing import back_after_s, share_of
 from router_service.commands.demo.report import document, show, verdict
@@ -29,7 +29,7 @@ from tests.harness.processes import wait_until
 
 COMMAND = [sys.executable, "-P", "-m", "router_service", "demo"]
 PATIENCE_S = 60.0
-HERE = Path(command.__file__).parent
+HERE = Path(playing.__file__).parent
 HELD = Check(what="answers", expected="2", seen="2", ok=True)
 FAILED = Check(what="answers", expected="2", seen="1", ok=False)
 
@@ -120,7 +120,7 @@ def test_scenario_that_cannot_be_played_says_why() -> None:
         raise AssertionError("nothing was staged")
 
     broken = Scenario(name="broken", about="has no configuration", configuration="nowhere.yaml", play=play)
-    result = asyncio.run(command.play(broken, 1))
+    result = asyncio.run(playing.play(broken, 1))
     assert not result.ok
     [check] = result.checks
     assert "simulator ended before it served (exit code 2)" in check.seen
@@ -169,7 +169,7 @@ def test_too_long_a_path_for_sockets_is_told(monkeypatch: pytest.MonkeyPatch, tm
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setattr(stage, "SHORT_TEMPORARY", tmp_path / "missing")
-    result = asyncio.run(command.play(SCENARIOS[0], 1))
+    result = asyncio.run(playing.play(SCENARIOS[0], 1))
     [check] = result.checks
     assert "set TMPDIR to a directory with a shorter path" in check.seen
     assert str(temporary) in check.seen

@@ -154,7 +154,7 @@ def test_every_leaf_of_the_tree_has_a_row() -> None:
         (failed(upstream(errors.BadResponse)), Code.UNAVAILABLE, "UPSTREAM_BAD_RESPONSE", 1.0, "1000"),
         (failed(upstream(errors.Redirected)), Code.UNAVAILABLE, "UPSTREAM_REDIRECT", None, "-1"),
         (failed(upstream(errors.RateLimited)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", 1.0, "1000"),
-        (failed(upstream(errors.RateLimited, 0.0)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", 0.0, "0"),
+        (failed(upstream(errors.RateLimited, 0.0)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", 0.0, "1"),
         (failed(upstream(errors.MoneyGone)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", None, "-1"),
         (failed(upstream(errors.BadCredentials)), Code.INTERNAL, "UPSTREAM_CREDENTIALS", None, "-1"),
         (failed(upstream(errors.ModelMissing)), Code.FAILED_PRECONDITION, "UPSTREAM_MODEL_MISSING", None, "-1"),
@@ -223,6 +223,11 @@ def test_causes(
     found = heard(failed(*(upstream(kind, wait) for kind, wait in causes)))
     assert (found.code, found.info.reason, found.retry_after_s) == (code, reason, retry_after_s)
     assert found.pushback == ("-1" if retry_after_s is None else str(round(retry_after_s * 1000)))
+
+
+def test_wait_of_no_time_is_told_as_one_that_a_library_keeps() -> None:
+    """Told to come again after 0 ms, gRPC's own clients wait for their deadline instead."""
+    assert heard(errors.ProvidersBlocked(blocked={}, retry_after_s=0.0002)).pushback == "1"
 
 
 def test_info_tells_the_facts() -> None:

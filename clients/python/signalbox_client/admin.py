@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 from signalbox.v1.admin_pb2 import Availability, GetTargetRequest, ListTargetsRequest, Target
 from signalbox.v1.admin_pb2_grpc import AdminStub
 
-from .aio import AsyncChannels
-from .client import open_channels
-from .endpoint import Metadata, bounded, endpoint, router_address
+from .connection import AsyncConnection, Connection
+from .endpoint import bounded, endpoint, router_address
 from .errors import from_rpc
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ TIMEOUT_S = 10.0
 PAGE_SIZE = 500
 
 
-class AdminClient:
+class AdminClient(Connection):
     """A router, as its operator sees it. The arguments are those of Client; the key needs the role `operator`."""
 
     def __init__(
@@ -38,7 +36,7 @@ class AdminClient:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             router_address(address),
             api_key=api_key,
             ca=ca,
@@ -47,7 +45,10 @@ class AdminClient:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        [self._channel] = open_channels(self._endpoint, 1)
+        super().__init__(to, 1)
+        # Made once: on a channel that is closed, gRPC makes no stub but ends the process.
+        [channel] = self._channels
+        self._stub = AdminStub(channel)
 
     def list_targets(
         self,
@@ -79,26 +80,10 @@ class AdminClient:
     @property
     def raw(self) -> AdminStub:
         """The generated stub. Its calls raise grpc.RpcError and carry only what they are given."""
-        return AdminStub(self._channel)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    def close(self) -> None:
-        """End all calls and the connection."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        return self._stub
 
 
-class AsyncAdminClient:
+class AsyncAdminClient(AsyncConnection):
     """AdminClient for asyncio, with the same names, arguments and errors."""
 
     def __init__(
@@ -112,7 +97,7 @@ class AsyncAdminClient:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             router_address(address),
             api_key=api_key,
             ca=ca,
@@ -121,7 +106,7 @@ class AsyncAdminClient:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        self._pool = AsyncChannels(self._endpoint, 1)
+        super().__init__(to, 1)
 
     async def list_targets(
         self,
@@ -160,24 +145,8 @@ class AsyncAdminClient:
     @property
     def raw(self) -> AdminAsyncStub:
         """The generated stub. Its calls raise grpc.aio.AioRpcError; cancel each in a `finally`."""
-        [channel] = self._pool.opened()
+        [channel] = self._opened()
         return AdminStub(channel)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    async def close(self) -> None:
-        """End all calls and the connection."""
-        await self._pool.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
 
 
 def _first_page(provider: str, availability: Availability.ValueType) -> ListTargetsRequest:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 from signalbox.v1.router_pb2 import CompleteResponse, Plan, PlanView, Routing, StreamCompleteRequest
 from signalbox.v1.router_pb2_grpc import RouterStub
 
 from .client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
-from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
+from .connection import AsyncConnection
+from .endpoint import CHANNELS, bounded, endpoint, router_address
 from .errors import from_rpc
 from .request import Prompt, Question, completion, question
 from .stream import AsyncCompletionStream
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from signalbox.v1.router_pb2_grpc import RouterAsyncStub
 
 
-class AsyncClient:
+class AsyncClient(AsyncConnection):
     """Client for asyncio, with the same names, arguments and errors; only channels of one's own it does not take. It
     belongs to the loop of its first call.
     """
@@ -39,7 +39,7 @@ class AsyncClient:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             router_address(address),
             api_key=api_key,
             ca=ca,
@@ -48,7 +48,7 @@ class AsyncClient:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        self._pool = AsyncChannels(self._endpoint, channels)
+        super().__init__(to, channels)
         self._stubs: Iterator[RouterAsyncStub] | None = None
 
     async def complete(
@@ -145,50 +145,5 @@ class AsyncClient:
         `metadata=metadata()`, and cancel each in a `finally`, since gRPC never collects a forgotten one.
         """
         if self._stubs is None:
-            self._stubs = cycle([RouterStub(channel) for channel in self._pool.opened()])
+            self._stubs = cycle([RouterStub(channel) for channel in self._opened()])
         return next(self._stubs)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    async def close(self) -> None:
-        """End all calls and connections."""
-        await self._pool.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()
-
-
-class AsyncChannels:
-    """Channels to one endpoint, each with a connection of its own. They are made in the loop that first asks for them,
-    because they cannot be moved to another.
-    """
-
-    def __init__(self, to: Endpoint, count: int) -> None:
-        if count < 1:
-            raise ValueError(f"channels is {count}; it has to be 1 or more")
-        self._endpoint = to
-        self._count = count
-        self._channels: list[grpc.aio.Channel] = []
-
-    def opened(self) -> list[grpc.aio.Channel]:
-        if not self._channels:
-            credentials = self._endpoint.credentials()
-            self._channels = [self._open(number, credentials) for number in range(self._count)]
-        return self._channels
-
-    async def close(self) -> None:
-        for channel in self._channels:
-            await channel.close()
-
-    def _open(self, number: int, credentials: grpc.ChannelCredentials | None) -> grpc.aio.Channel:
-        address, options = self._endpoint.address, self._endpoint.options(number)
-        if credentials is None:
-            return grpc.aio.insecure_channel(address, options)
-        return grpc.aio.secure_channel(address, credentials, options)

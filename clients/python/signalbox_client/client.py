@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import grpc
 from signalbox.v1.router_pb2 import CompleteResponse, Plan, PlanView, Routing, StreamCompleteRequest
 from signalbox.v1.router_pb2_grpc import RouterStub
 
-from .endpoint import CHANNELS, Endpoint, Metadata, bounded, endpoint, router_address
+from .connection import Connection
+from .endpoint import CHANNELS, bounded, endpoint, router_address
 from .errors import from_rpc
 from .request import Prompt, Question, completion, question
 from .stream import CompletionStream
@@ -21,7 +20,7 @@ UNARY_TIMEOUT_S = 60.0
 STREAM_TIMEOUT_S = 300.0
 
 
-class Client:
+class Client(Connection):
     """A router, called from threads. One client serves a whole process and all its threads; close it at the end.
 
     `address` is the router's, else SIGNALBOX_ADDRESS, else 127.0.0.1:50051. `api_key` (else SIGNALBOX_API_KEY) goes out
@@ -45,7 +44,7 @@ class Client:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             router_address(address),
             api_key=api_key,
             ca=ca,
@@ -54,7 +53,7 @@ class Client:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        self._channels = open_channels(self._endpoint, channels) if isinstance(channels, int) else channels
+        super().__init__(to, channels)
         self._stubs = cycle([RouterStub(channel) for channel in self._channels])
 
     def complete(
@@ -151,30 +150,3 @@ class Client:
         Its calls raise grpc.RpcError and carry only what they are given: pass `timeout` and `metadata=metadata()`.
         """
         return next(self._stubs)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    def close(self) -> None:
-        """End all calls and connections."""
-        for channel in self._channels:
-            channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-def open_channels(to: Endpoint, count: int) -> list[grpc.Channel]:
-    """Channels to one endpoint, each with a connection of its own, made when first used."""
-    if count < 1:
-        raise ValueError(f"channels is {count}; it has to be 1 or more")
-    credentials = to.credentials()
-    if credentials is None:
-        return [grpc.insecure_channel(to.address, to.options(number)) for number in range(count)]
-    return [grpc.secure_channel(to.address, credentials, to.options(number)) for number in range(count)]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import grpc
 from signalbox.v1.health_feed_pb2 import GetSnapshotRequest, Snapshot, WatchRequest
 from signalbox.v1.health_feed_pb2_grpc import HealthFeedStub
 
-from .aio import AsyncChannels
-from .client import STREAM_TIMEOUT_S, open_channels
-from .endpoint import PROBER_ADDRESS, Metadata, bounded, endpoint
+from .client import STREAM_TIMEOUT_S
+from .connection import AsyncConnection, Connection
+from .endpoint import PROBER_ADDRESS, bounded, endpoint
 from .errors import from_rpc
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 SNAPSHOT_TIMEOUT_S = 5.0
 
 
-class HealthClient:
+class HealthClient(Connection):
     """A prober. Its arguments are those of Client; `address` may be a Unix socket, as in `unix:/path/prober.sock`."""
 
     def __init__(
@@ -36,7 +35,7 @@ class HealthClient:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             address,
             api_key=api_key,
             ca=ca,
@@ -45,7 +44,10 @@ class HealthClient:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        [self._channel] = open_channels(self._endpoint, 1)
+        super().__init__(to, 1)
+        # Made once: on a channel that is closed, gRPC makes no stub but ends the process.
+        [channel] = self._channels
+        self._stub = HealthFeedStub(channel)
 
     def get_snapshot(self, *, timeout_s: float = SNAPSHOT_TIMEOUT_S) -> Snapshot:
         """The current snapshot. Raises a SignalboxError."""
@@ -74,26 +76,10 @@ class HealthClient:
     @property
     def raw(self) -> HealthFeedStub:
         """The generated stub. Its calls raise grpc.RpcError and carry only what they are given."""
-        return HealthFeedStub(self._channel)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    def close(self) -> None:
-        """End all calls and the connection."""
-        self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
+        return self._stub
 
 
-class AsyncHealthClient:
+class AsyncHealthClient(AsyncConnection):
     """HealthClient for asyncio, with the same names, arguments and errors."""
 
     def __init__(
@@ -107,7 +93,7 @@ class AsyncHealthClient:
         wait_for_ready: bool = True,
         allow_plaintext_key: bool = False,
     ) -> None:
-        self._endpoint = endpoint(
+        to = endpoint(
             address,
             api_key=api_key,
             ca=ca,
@@ -116,7 +102,7 @@ class AsyncHealthClient:
             is_patient=wait_for_ready,
             allow_plaintext_key=allow_plaintext_key,
         )
-        self._pool = AsyncChannels(self._endpoint, 1)
+        super().__init__(to, 1)
 
     async def get_snapshot(self, *, timeout_s: float = SNAPSHOT_TIMEOUT_S) -> Snapshot:
         """The current snapshot. Raises a SignalboxError."""
@@ -145,21 +131,5 @@ class AsyncHealthClient:
     @property
     def raw(self) -> HealthFeedAsyncStub:
         """The generated stub. Its calls raise grpc.aio.AioRpcError; cancel each in a `finally`."""
-        [channel] = self._pool.opened()
+        [channel] = self._opened()
         return HealthFeedStub(channel)
-
-    def metadata(self) -> Metadata:
-        """What this client's calls carry: the key and the current trace."""
-        return self._endpoint.metadata()
-
-    async def close(self) -> None:
-        """End all calls and the connection."""
-        await self._pool.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.close()

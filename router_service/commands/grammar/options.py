@@ -7,8 +7,10 @@ from pathlib import Path
 
 import click
 
-from router_service.commands.failure import usage_failure
-from router_service.rpc.process import CannotSayReady, check_ready_file
+from router_service.interrupt import loading
+
+MAX_OUTPUT_TOKENS = 2**31 - 1
+"""What the request's field holds."""
 
 
 def finite(_ctx: click.Context, _param: click.Parameter, value: float | None) -> float | None:
@@ -27,22 +29,33 @@ def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str
     return value
 
 
-def check_ready(path: Path) -> None:
-    """That the ready file cannot be written is said at once, and not when everything runs. Raises a Failure."""
-    try:
-        check_ready_file(path)
-    except CannotSayReady as error:
-        raise usage_failure(str(error), field="--ready-file") from error
+def model_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """What a shell offers for a model: the aliases and the targets of the configuration."""
+    with loading():
+        from router_service.commands import suggestions
+    return suggestions.models(incomplete)
+
+
+def provider_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """What a shell offers for a provider: those of the configuration."""
+    with loading():
+        from router_service.commands import suggestions
+    return suggestions.providers(incomplete)
 
 
 def _ready(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
     if value is not None:
+        with loading():
+            from router_service.commands.ready import check_ready
         check_ready(value)
     return value
 
 
 config = click.option(
-    "--config", metavar="FILE", help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what ships."
+    "--config",
+    type=click.Path(),
+    metavar="FILE",
+    help="Else $SIGNALBOX_CONFIG, else ./signalbox.yaml, else what ships.",
 )
 
 data_dir = click.option(
@@ -52,6 +65,10 @@ data_dir = click.option(
     default=".signalbox",
     show_default=True,
     help="Holds the prober's socket; else $SIGNALBOX_DATA_DIR.",
+)
+
+max_output_tokens = click.option(
+    "--max-output-tokens", type=click.IntRange(1, MAX_OUTPUT_TOKENS), metavar="N", help="The most tokens to write."
 )
 
 metrics = click.option(

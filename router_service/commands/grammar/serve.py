@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from router_service.commands import options
-from router_service.config.addresses import checked_tcp_address
-from router_service.config.problem import Refusal
-from router_service.main import ServeOptions, serve
+from router_service.commands.grammar import options
+from router_service.interrupt import loading
 from router_service.telemetry.logs import LEVELS
 
 
 def _checked_address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """An address that the router would find out about only when a call goes there."""
+    with loading():
+        from router_service.config.addresses import checked_tcp_address
+        from router_service.config.problem import Refusal
     try:
         return None if value is None else checked_tcp_address(value)
     except Refusal as refusal:
@@ -63,6 +64,8 @@ def command(
     log_level: str,
 ) -> int:
     """Serve the router until SIGTERM or Ctrl-C; what is under way is finished first."""
+    with loading():
+        from router_service.main import ServeOptions, serve
     return serve(
         ServeOptions(
             config=config,

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from signalbox.v1 import chat_pb2
-from signalbox.v1.router_pb2 import Routing
 
-from router_service.commands import options
+from router_service.commands.grammar import options
 from router_service.core.prices import NANOS_PER_USD
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
+from router_service.interrupt import loading
+
+if TYPE_CHECKING:
+    from signalbox.v1.router_pb2 import Routing
 
 MOST_USD = 1_000_000.0
 MOST_S = 86_400.0
 Command = TypeVar("Command", bound=Callable[..., object])
-Fill = Callable[[Routing, Any], None]
-
-pass_routing = click.make_pass_decorator(Routing, ensure=True)
-"""Hands the command the Routing that its options filled, as its first argument."""
+Result = TypeVar("Result")
+Fill = Callable[["Routing", Any], None]
 
 
 def routing_options(command: Command) -> Command:
@@ -28,6 +29,16 @@ def routing_options(command: Command) -> Command:
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
+
+
+def pass_routing(command: Callable[..., Result]) -> Callable[..., Result]:
+    """Hands the command the Routing that its options filled, as its first argument."""
+
+    @wraps(command)
+    def run(*arguments: Any, **others: Any) -> Result:
+        return command(_routing(click.get_current_context()), *arguments, **others)
+
+    return run
 
 
 def pairs(_ctx: click.Context, _param: click.Parameter, values: Iterable[str]) -> dict[str, str]:
@@ -42,6 +53,13 @@ def pairs(_ctx: click.Context, _param: click.Parameter, values: Iterable[str]) -
     return found
 
 
+def _routing(ctx: click.Context) -> Routing:
+    """The one that the options of this command line fill."""
+    with loading():
+        from signalbox.v1.router_pb2 import Routing
+    return ctx.ensure_object(Routing)
+
+
 def _option(*names: str, fill: Fill, **looks: Any) -> Callable[[Command], Command]:
     """An option that goes into the Routing and not into the command's arguments. What was not given fills nothing."""
 
@@ -53,7 +71,7 @@ def _option(*names: str, fill: Fill, **looks: Any) -> Callable[[Command], Comman
                 options.finite(ctx, param, text)
         if value is not None and value is not False and value != ():
             try:
-                fill(ctx.ensure_object(Routing), value)
+                fill(_routing(ctx), value)
             except ValueError as error:
                 raise click.BadParameter(str(error)) from error
 
@@ -64,6 +82,8 @@ def _chosen(field: str, kind: type[Enum], prefix: str) -> Fill:
     """Takes a value of `kind` by its name on the wire."""
 
     def fill(routing: Routing, value: str) -> None:
+        with loading():
+            from signalbox.v1 import chat_pb2
         setattr(routing, field, getattr(chat_pb2, f"{prefix}_{kind(value).name}"))
 
     return fill
@@ -122,7 +142,13 @@ _OPTIONS = (
         type=_choice(Environment),
         help="Where you run.",
     ),
-    _option("--model", fill=_plain("model"), metavar="NAME", help="A model, an alias or a target."),
+    _option(
+        "--model",
+        fill=_plain("model"),
+        metavar="NAME",
+        shell_complete=options.model_names,
+        help="A model, an alias or a target.",
+    ),
     _option("--speed-critical", fill=_plain("speed_critical"), is_flag=True, help="Time counts most."),
     _option("--prefer-cheap", fill=_plain("prefer_cheap"), is_flag=True, help="A lower price is worth more."),
     _option("--prefer-self-hosted", fill=_plain("prefer_self_hosted"), is_flag=True, help="Your own targets first."),
@@ -157,8 +183,22 @@ _OPTIONS = (
         metavar="CAPABILITY",
         help="What it had better be able to do.",
     ),
-    _option("--allow", fill=_listed("allowed_providers"), multiple=True, metavar="PROVIDER", help="Only these."),
-    _option("--deny", fill=_listed("denied_providers"), multiple=True, metavar="PROVIDER", help="None of these."),
+    _option(
+        "--allow",
+        fill=_listed("allowed_providers"),
+        multiple=True,
+        metavar="PROVIDER",
+        shell_complete=options.provider_names,
+        help="Only these.",
+    ),
+    _option(
+        "--deny",
+        fill=_listed("denied_providers"),
+        multiple=True,
+        metavar="PROVIDER",
+        shell_complete=options.provider_names,
+        help="None of these.",
+    ),
     _option(
         "--compliance",
         fill=_listed("required_compliance"),

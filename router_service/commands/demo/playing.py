@@ -28,21 +28,11 @@ HERE = Path(__file__).parent
 AT_ONCE = 3
 """Scenarios that are played side by side: each has processes of its own, and most of the time they wait."""
 LONGEST_FIRST = ("outage", "strategies", "quota")
-MAX_SEED = 2**31 - 1
 NAMES = [scenario.name for scenario in SCENARIOS]
 
 
-@click.command
-@click.argument("names", nargs=-1, type=click.Choice(NAMES), metavar="[NAME]...")
-@click.option("--all", "wants_all", is_flag=True, help="All scenarios, which is what runs without a terminal too.")
-@click.option("--seed", type=click.IntRange(0, MAX_SEED), default=1, show_default=True, metavar="N", help="Repeats it.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
-def command(*, names: Sequence[str], wants_all: bool, seed: int, as_json: bool) -> int:
-    """Play scenarios with simulated providers and hold what happens against what should.
-
-    Simulator, prober and router run as processes of their own, on this machine alone, without a key and without money.
-    What counts is what the simulated providers saw. All nine take about 80 seconds.
-    """
+def perform(names: Sequence[str], seed: int, *, wants_all: bool, as_json: bool) -> ExitCode:
+    """Play the scenarios that are named, or asked for, or all; write what came of each, and how many hold."""
     chosen = _chosen(names, wants_all=wants_all, may_ask=sys.stdin.isatty() and sys.stdout.isatty() and not as_json)
     say(f"playing {', '.join(scenario.name for scenario in chosen)}, seed {seed}")
     results = asyncio.run(_play_all(chosen, seed, is_shown=not as_json))

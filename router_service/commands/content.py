@@ -1,24 +1,20 @@
-"""The options that add to a prompt: tools, a schema for the answer, pictures, and how hard to think."""
+"""What goes with a prompt: tools, a schema for the answer, pictures, and how hard to think."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
 from signalbox.v1.chat_pb2 import ROLE_USER, Tool
 from signalbox.v1.router_pb2 import CompleteRequest
 from signalbox_client import showing, tool
 
-from router_service.commands import options
 from router_service.files import read_file
 
 HTTPS = "https://"
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,53 +40,24 @@ class Content:
         return request
 
 
-def content_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of a command that asks for a completion; it is handed their Content as `content`."""
-
-    @click.option(
-        "--tool",
-        "tools",
-        multiple=True,
-        type=_FILE,
-        callback=_tools,
-        metavar="FILE",
-        help='A tool that the model may call, as JSON: {"name": …, "description": …, "parameters": SCHEMA}, or a list.',
-    )
-    @click.option(
-        "--schema", type=_FILE, callback=_schema, metavar="FILE", help="A JSON schema that the answer follows."
-    )
-    @click.option(
-        "--image",
-        "pictures",
-        multiple=True,
-        callback=_pictures,
-        metavar="PATH",
-        help="A picture, or its https address.",
-    )
-    @click.option(
-        "--reasoning-effort",
-        default="",
-        callback=options.utf8,
-        metavar="WORD",
-        help="How hard to think, as low or high.",
-    )
-    @wraps(command)
-    def run(
-        *args: Any,
-        tools: tuple[Tool, ...],
-        schema: str,
-        pictures: tuple[bytes | str, ...],
-        reasoning_effort: str,
-        **others: Any,
-    ) -> None:
-        content = Content(tools=tools, schema=schema, pictures=pictures, reasoning_effort=reasoning_effort)
-        command(*args, content=content, **others)
-
-    return run
-
-
-def _tools(_ctx: click.Context, _param: click.Parameter, paths: Sequence[Path]) -> tuple[Tool, ...]:
+def tools_in(paths: Sequence[Path]) -> tuple[Tool, ...]:
+    """The tools in these files, one or a list in each. Raises click.BadParameter, as all of these do."""
     return tuple(found for path in paths for found in _tools_in(path))
+
+
+def schema_in(path: Path | None) -> str:
+    """The JSON object in a file, as text."""
+    if path is None:
+        return ""
+    value = _json(path)
+    if not isinstance(value, dict):
+        raise click.BadParameter(f"{path} holds no JSON object")
+    return json.dumps(value)
+
+
+def pictures_at(sources: Sequence[str]) -> tuple[bytes | str, ...]:
+    """The bytes of files; addresses as they are."""
+    return tuple(source if source.startswith(HTTPS) else _bytes(Path(source)) for source in sources)
 
 
 def _tools_in(path: Path) -> Sequence[Tool]:
@@ -107,19 +74,6 @@ def _tool(value: object, path: Path) -> Tool:
     if not isinstance(description, str) or not isinstance(parameters, Mapping | None):
         raise click.BadParameter(f"{path}: description has to be a text, and parameters a JSON object")
     return tool(inner["name"], description, parameters, strict=inner.get("strict") is True)
-
-
-def _schema(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> str:
-    if path is None:
-        return ""
-    value = _json(path)
-    if not isinstance(value, dict):
-        raise click.BadParameter(f"{path} holds no JSON object")
-    return json.dumps(value)
-
-
-def _pictures(_ctx: click.Context, _param: click.Parameter, sources: Sequence[str]) -> tuple[bytes | str, ...]:
-    return tuple(source if source.startswith(HTTPS) else _bytes(Path(source)) for source in sources)
 
 
 def _json(path: Path) -> object:
