@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from prober.probe import BLOCKING, Finding, ProbeResult
+from prober.probe import ProbeResult
+from prober.refusals import Refusals
 from prober.windows import Windows
 from router_service.core.blocks import Block, Blocks
 from router_service.core.catalog import Catalog
@@ -20,9 +21,6 @@ from router_service.core.tally import Report, Tally
 OWN = "prober"
 """The prober itself, among those that count a provider's limits; no reporter's name is so short."""
 FORGET_REPORTER_S = 300.0
-LEAST_BLOCK_S = 1.0
-REFUSED_S = 60.0
-"""So long a provider is left alone that refuses our key or wants money; each probe that hears so begins it anew."""
 ENOUGH_REPORTERS = 3
 """From so many reporters of a target on, none of them has over half of its weight."""
 
@@ -36,9 +34,8 @@ class Picture:
         self._records: dict[str, TargetRecord] = {}
         self._of_provider: dict[str, list[TargetRecord]] = {}
         self.adopt(catalog, now)
-        self._probe_blocks = Blocks()
+        self._refusals = Refusals()
         self._report_blocks = Blocks()
-        self._deep_blocks = Blocks()
         self._windows = Windows()
         self._entrusted: dict[str, Collection[str]] = {}
         self._reporters: dict[str, _Reporter] = {}
@@ -61,7 +58,7 @@ class Picture:
         return frozenset(self._records)
 
     def probed(self, result: ProbeResult, now: float) -> None:
-        """A cheap probe speaks for all targets of its provider. A good one lifts what an earlier one blocked."""
+        """A cheap probe speaks for all targets of its provider."""
         for record in self._of_provider.get(result.provider, ()):
             record.probe(
                 _shown(result),
@@ -69,10 +66,7 @@ class Picture:
                 now=now,
                 may_bring_back=record.target not in self._entrusted.get(result.provider, ()),
             )
-        if result.finding in (Finding.KEY_REFUSED, Finding.MONEY_GONE):
-            self._probe_blocks.add(result.provider, BLOCKING[result.finding], for_s=REFUSED_S, now=now)
-        elif result.finding is Finding.GOOD:
-            self._probe_blocks.lift(result.provider)
+        self._refusals.probed(result, now)
 
     def probed_deep(self, result: ProbeResult, now: float) -> None:
         """A deep probe speaks for its target; what it was refused for blocks the provider, as with any real call."""
@@ -80,11 +74,7 @@ class Picture:
         if record is None:
             return
         record.deep_probe(_shown(result), says_nothing=result.finding.says_nothing, now=now)
-        if (reason := BLOCKING.get(result.finding)) is not None:
-            for_s = result.retry_after_s if reason is BlockReason.RATE_LIMITED else REFUSED_S
-            self._deep_blocks.add(result.provider, reason, for_s=max(LEAST_BLOCK_S, for_s), now=now)
-        elif result.finding is Finding.GOOD:
-            self._deep_blocks.lift(result.provider)
+        self._refusals.probed_deep(result, now)
 
     def deep_need(self, target: str, now: float, *, unseen_s: float) -> Need | None:
         """What a deep probe of `target` would show that nothing cheaper does; None while its provider is blocked.
@@ -130,6 +120,8 @@ class Picture:
 
     def probe_wanted_in_s(self, provider: str, now: float) -> float | None:
         """When a probe would settle something about a target of `provider`; None when nothing is open."""
+        if self._refusals.is_in_doubt(provider, now):
+            return 0.0
         wanted = [r.probe_wanted_in_s(now) for r in self._of_provider.get(provider, ())]
         return min((seconds for seconds in wanted if seconds is not None), default=None)
 
@@ -172,9 +164,14 @@ class Picture:
             record.traffic(fair, ended_at, streak_limit=streak_limit)
         else:
             record.measure(fair, ended_at)
+        provider = target.partition("/")[0]
+        if tally.good:
+            self._refusals.served(provider, ended_at, now)
         left_s = tally.blocked_for_s - report.age_s
         if tally.block_reason is not None and left_s > 0:
-            self._report_blocks.add(target.partition("/")[0], tally.block_reason, for_s=left_s, now=now)
+            self._report_blocks.add(provider, tally.block_reason, for_s=left_s, now=now)
+            if tally.block_reason is not BlockReason.RATE_LIMITED:
+                self._refusals.refused(provider)
 
     def _weigh(self, reporter_id: str, target: str, tally: Tally, now: float) -> tuple[Tally, int | None]:
         """The part of `tally` that counts, and the failures in a row that it may make.
@@ -202,7 +199,7 @@ class Picture:
         )
 
     def _block(self, provider: str, now: float) -> Block | None:
-        held = (each.of(provider) for each in (self._probe_blocks, self._deep_blocks, self._report_blocks))
+        held = [*self._refusals.blocks_of(provider), self._report_blocks.of(provider)]
         blocks = [block for block in held if block and block.left_s(now)]
         return max(blocks, key=lambda block: block.until, default=None)
 

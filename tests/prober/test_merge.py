@@ -226,8 +226,11 @@ def test_what_fails_its_live_trials_rests_longer_each_time() -> None:
     assert trials == 7  # after 10, 20, 40, 80, 160 and 300 s, then every 300 s
 
 
-def test_a_refused_key_blocks_the_provider_until_a_probe_is_let_in() -> None:
+def test_a_key_that_is_refused_twice_blocks_the_provider_until_a_probe_is_let_in() -> None:
     rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is None
+    assert rig.picture.probe_wanted_in_s("alder", rig.now) == 0.0, "the second probe comes soon"
     rig.probe(Finding.KEY_REFUSED)
     block = rig.snapshot().providers["alder"]
     assert (block.block_reason, block.blocked_for_s) == (BlockReason.CREDENTIALS, 60.0)
@@ -256,6 +259,7 @@ def test_what_matters_changes_with_states_shares_and_blocks_only() -> None:
     rig.now += 1.0
     assert rig.picture.what_matters(rig.now) == before
     rig.probe(Finding.KEY_REFUSED, "birch")
+    rig.probe(Finding.KEY_REFUSED, "birch")
     blocked = rig.picture.what_matters(rig.now)
     assert blocked != before
     rig.report(failed=3)
@@ -283,3 +287,15 @@ def test_traffic_is_not_well_while_a_router_waits_for_it() -> None:
     rig.now += 1.0
     rig.report(ok=2)
     assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+
+
+def test_a_success_that_a_router_reports_lifts_what_a_probe_was_refused_for() -> None:
+    rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is BlockReason.CREDENTIALS
+    rig.report(ok=1)
+    assert rig.snapshot().providers["alder"].block_reason is None
+    rig.now += 5.0
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is None
