@@ -97,6 +97,18 @@ def test_what_a_snapshot_holds_is_not_counted_twice() -> None:
     assert rig.state("alder/small") is State.HEALTHY
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_snapshot_that_claims_reports_which_were_never_sent_holds_none_of_them(epoch: int) -> None:
+    rig = BoardRig()
+    rig.accept(snapshot(1))
+    rig.attempt("alder/small", BAD, times=2)
+    rig.board.take_report()
+    rig.accept(snapshot(2, epoch=epoch, merged=2**40))
+    rig.attempt("alder/small", BAD)
+    assert rig.state("alder/small") is State.UNHEALTHY
+    assert [r.sequence for r in rig.board.unsent_reports(REPORTER)] == [1]
+
+
 def test_old_snapshots_are_refused_whatever_their_order() -> None:
     made = [snapshot(s, epoch=e, alder=state) for e, s, state in ((1, 1, State.DEGRADED), (1, 9, State.UNHEALTHY))]
     made.append(snapshot(2, epoch=2))
