@@ -2,64 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
-from prober.merge import Picture
-from prober.probe import Finding, ProbeResult
-from router_service.core.catalog import Catalog, Model, Provider, Target
-from router_service.core.health import ProbeTiming, Snapshot, State
-from router_service.core.outcome import BlockReason, Outcome
-from router_service.core.settings import ProberSettings
+from prober.probe import Finding
+from router_service.core.health import State
+from router_service.core.outcome import BlockReason
 from router_service.core.tally import Report, Tally
-
-SETTINGS = ProberSettings()
-
-
-class Rig:
-    """A picture of two providers, the first with two targets, on a clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.picture = Picture(catalog(), SETTINGS, now=0.0)
-        self._sequences: Counter[str] = Counter()
-
-    def probe(self, finding: Finding, provider: str = "alder") -> None:
-        timing = ProbeTiming(is_ok=finding is Finding.GOOD)
-        self.picture.probed(ProbeResult(provider=provider, finding=finding, timing=timing), self.now)
-
-    def report(
-        self, reporter: str = "router-1", *, target: str = "alder/small", age_s: float = 0.0, **tally: int
-    ) -> None:
-        self._sequences[reporter] += 1
-        made = Report(
-            reporter_id=reporter, sequence=self._sequences[reporter], tallies={target: outcomes(**tally)}, age_s=age_s
-        )
-        self.picture.reported(made, self.now)
-
-    def snapshot(self) -> Snapshot:
-        return self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
-
-    def state(self, target: str = "alder/small") -> State:
-        return self.snapshot().targets[target].state
-
-    def samples(self, target: str = "alder/small") -> float:
-        return self.snapshot().targets[target].samples
-
-
-def catalog() -> Catalog:
-    alder, birch = (Provider(name=name, dialect="openai", base_url="http://127.0.0.1:1") for name in ("alder", "birch"))
-    made = [(alder, "small"), (alder, "large"), (birch, "small")]
-    return Catalog(targets=tuple(Target(provider, Model(id=model)) for provider, model in made))
-
-
-def outcomes(*, ok: int = 0, failed: int = 0, in_flight: int = 0) -> Tally:
-    """`failed` failures after `ok` successes."""
-    made = Tally(in_flight=in_flight)
-    for outcome in [Outcome.OK] * ok + [Outcome.SERVER_ERROR] * failed:
-        made.add(outcome, latency_s=0.5, time_to_first_token_s=None, output_tokens=0, error=outcome.name)
-    return made
+from tests.prober.pictures import Rig, outcomes
 
 
 def test_a_probe_speaks_for_all_targets_of_its_provider() -> None:
