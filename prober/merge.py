@@ -132,9 +132,10 @@ class Picture:
         return {target: record.verdict(now) for target, record in self._records.items()}
 
     def what_matters(self, now: float) -> tuple[object, ...]:
-        """What routers must hear of at once when it differs from the last time: states, shares, blocks."""
+        """What routers must hear of at once when it differs from last time: states, shares, blocks to the second."""
         verdicts = tuple(record.verdict(now) for record in self._records.values())
-        blocks = tuple(block.reason if block else None for block in (self._block(p, now) for p in self._of_provider))
+        held = (self._block(provider, now) for provider in self._of_provider)
+        blocks = tuple((block.reason, round(block.until)) if block else None for block in held)
         return (verdicts, blocks)
 
     def snapshot(self, now: float, *, epoch: int, sequence: int, prober_id: str, wall_time: float) -> Snapshot:

@@ -434,3 +434,16 @@ def test_standings_are_always_whole_and_within_bounds(events: list[tuple[str, ob
             assert (standing.traffic_share == 0.0) == (standing.state is State.UNHEALTHY)
             assert 0.0 <= standing.blocked_for_s <= 300.0
             assert (standing.blocked_for_s > 0) == (standing.block_reason is not None)
+
+
+def test_a_block_that_begins_is_news_and_one_that_goes_on_is_not() -> None:
+    rig = BoardRig()
+    rig.attempt("alder/small", BAD)
+    assert not rig.board.has_news.is_set()
+    rig.attempt("alder/small", Outcome.RATE_LIMITED, retry_after_s=10.0)
+    assert rig.board.has_news.is_set()
+    rig.board.has_news.clear()
+    rig.attempt("alder/large", Outcome.RATE_LIMITED, retry_after_s=10.2)
+    assert not rig.board.has_news.is_set()
+    rig.attempt("alder/large", Outcome.RATE_LIMITED, retry_after_s=30.0)
+    assert rig.board.has_news.is_set()

@@ -215,6 +215,16 @@ def test_what_matters_changes_with_states_shares_and_blocks_only() -> None:
     assert rig.picture.what_matters(rig.now) != blocked
 
 
+def test_a_longer_block_of_the_same_reason_matters() -> None:
+    rig = Rig()
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=10.0)
+    before = rig.picture.what_matters(rig.now)
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=10.1)
+    assert rig.picture.what_matters(rig.now) == before, "the same reset, heard of a moment later"
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=60.0)
+    assert rig.picture.what_matters(rig.now) != before
+
+
 def test_traffic_is_well_while_all_of_a_provider_is_healthy() -> None:
     rig = Rig()
     rig.probe(Finding.GOOD)
