@@ -170,7 +170,7 @@ def _not_allowed(method: str, allowed: frozenset[Role], caller: Caller) -> str:
     wanted = " or ".join(sorted(role.value for role in allowed))
     if allowed is REPORTS and not caller.tenant:
         return (
-            "reports are taken over the prober's Unix socket, prober.sock in the data directory; over TCP they take a "
-            f"client certificate, or a key with the role {wanted}"
+            "reports are taken over the prober's Unix socket, sockets/prober.sock in the data directory; over TCP they "
+            f"take a client certificate, or a key with the role {wanted}"
         )
     return f"{service_and_name} takes a key with the role {wanted}"
