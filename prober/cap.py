@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import tzinfo
+from datetime import UTC
 
 from router_service.core.windows import Moment, Per, WindowKey, span_at
 from router_service.store.ports import QuotaStore, StoreFailed, Want
 
 
 class DailyCap:
-    """At most `cap_usd_nanos` (1e-9 USD) for each provider between two midnights of `zone`.
+    """At most `cap_usd_nanos` (1e-9 USD) for each provider between two midnights UTC, as providers' own days are
+    counted: a zone that may be configured anew would have a day begin twice.
 
     The worst case of a probe is taken before its first byte goes out and is in the store by then; what it did not cost
     comes back afterwards. A prober that is killed in between has spent too much on paper, never in truth. Where the
     store fails nothing is spent.
     """
 
-    def __init__(self, store: QuotaStore, *, cap_usd_nanos: int, zone: tzinfo, clock: Callable[[], Moment]) -> None:
+    def __init__(self, store: QuotaStore, *, cap_usd_nanos: int, clock: Callable[[], Moment]) -> None:
         self._store = store
         self._cap_usd_nanos = cap_usd_nanos
-        self._zone = zone
         self._clock = clock
 
     async def take(self, provider: str, worst_usd_nanos: int) -> Taking | None:
         """Room for one probe, or None where the day has none left or the store does not answer."""
-        day = span_at(Per.DAY, self._clock().wall_s, self._zone)
+        day = span_at(Per.DAY, self._clock().wall_s, UTC)
         key = WindowKey(f"deep probes {provider}", day.name)
         want = Want(key=key, amount=worst_usd_nanos, limit=self._cap_usd_nanos)
         try:
@@ -40,7 +40,7 @@ class DailyCap:
     def resets_in_s(self) -> float:
         """Seconds until the next day begins."""
         wall_s = self._clock().wall_s
-        return max(0.0, span_at(Per.DAY, wall_s, self._zone).ends_s - wall_s)
+        return max(0.0, span_at(Per.DAY, wall_s, UTC).ends_s - wall_s)
 
 
 class Taking:

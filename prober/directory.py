@@ -1,14 +1,18 @@
-"""The prober's data directory: its own alone, with the Unix socket in it."""
+"""The prober's place in the data directory, for it alone, and a directory in that which nobody else may enter."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from router_service.config.addresses import MAX_UNIX_PATH_BYTES
+from router_service.core.addresses import prober_socket
+
+CLOSED, OTHERS = 0o700, 0o077
 
 
 class CannotStart(Exception):
@@ -17,13 +21,12 @@ class CannotStart(Exception):
 
 @contextmanager
 def own_directory(directory: Path) -> Iterator[None]:
-    """The data directory for this process alone: made if missing, closed to others, and locked until the end.
+    """The data directory with no other prober in it: made if missing, left as it is if not, and locked until the end.
 
     The lock ends with the process, however it ends. Without it a second prober would take over the socket's name.
     """
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.chmod(0o700)
+        directory.mkdir(mode=CLOSED, parents=True, exist_ok=True)
         lock = os.open(directory / "prober.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as e:
         raise CannotStart(f"{directory} cannot be used as the data directory: {e.strerror}") from e
@@ -37,9 +40,26 @@ def own_directory(directory: Path) -> Iterator[None]:
 
 
 def socket_path(directory: Path) -> Path:
-    """The Unix socket's path, free of what a killed prober left there."""
-    path = directory.resolve() / "prober.sock"
+    """The Unix socket's path, free of what a killed prober left there, in a directory of this user alone."""
+    path = prober_socket(directory)
     if len(os.fsencode(path)) > MAX_UNIX_PATH_BYTES:
         raise CannotStart(f"{path} is too long for a Unix socket; choose a --data-dir with a shorter path")
-    path.unlink(missing_ok=True)
+    try:
+        _close(path.parent)
+        path.unlink(missing_ok=True)
+    except OSError as e:
+        raise CannotStart(f"{path} cannot be made: {e.strerror}") from e
     return path
+
+
+def _close(directory: Path) -> None:
+    """Who may enter it may report: so it is made closed, and one that was there before has to be."""
+    with suppress(FileExistsError):
+        directory.mkdir(mode=CLOSED)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        raise CannotStart(f"{directory} is no directory, and the prober's socket belongs in one; remove it")
+    if found.st_uid != os.geteuid():
+        raise CannotStart(f"{directory} belongs to another user; remove it, or choose another --data-dir")
+    if found.st_mode & OTHERS:
+        raise CannotStart(f"others may enter {directory}, where the prober takes reports; chmod 700 it, or remove it")

@@ -220,9 +220,9 @@ def _deep(
         return None
     store = SqliteQuotaStore(options.data_dir / "quota.db")
     clock = Clock(wall=time.time, monotonic=time.monotonic)
-    zone, cap_usd_nanos = settings.budgets.zone, settings.prober.deep.max_usd_nanos_per_day
+    cap_usd_nanos = settings.prober.deep.max_usd_nanos_per_day
     quotas = QuotaBook(terms_of(settings.catalog), settings.budgets, store=store, clock=clock)
-    funds = Funds(quotas, DailyCap(store, cap_usd_nanos=cap_usd_nanos, zone=zone, clock=clock))
+    funds = Funds(quotas, DailyCap(store, cap_usd_nanos=cap_usd_nanos, clock=clock))
     schedule = DeepSchedule(
         settings.catalog,
         settings.prober,

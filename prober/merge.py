@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 
-from prober.probe import BLOCKING, Finding, ProbeResult
+from prober.probe import ProbeResult
+from prober.refusals import Refusals
+from prober.reporters import Reporter, Reporters
 from prober.windows import Windows
-from router_service.core.blocks import Block, Blocks
+from router_service.core.blocks import Block
 from router_service.core.catalog import Catalog
 from router_service.core.health import ProviderHealth, QuotaWindow, Snapshot, State
 from router_service.core.judge import Verdict
 from router_service.core.outcome import BlockReason
 from router_service.core.record import Need, ShownProbe, TargetRecord
 from router_service.core.settings import ProberSettings
-from router_service.core.success import SuccessRate
 from router_service.core.tally import Report, Tally
 
 OWN = "prober"
 """The prober itself, among those that count a provider's limits; no reporter's name is so short."""
-FORGET_REPORTER_S = 300.0
-LEAST_BLOCK_S = 1.0
-REFUSED_S = 60.0
-"""So long a provider is left alone that refuses our key or wants money; each probe that hears so begins it anew."""
-ENOUGH_REPORTERS = 3
-"""From so many reporters of a target on, none of them has over half of its weight."""
 
 
 class Picture:
@@ -36,12 +30,10 @@ class Picture:
         self._records: dict[str, TargetRecord] = {}
         self._of_provider: dict[str, list[TargetRecord]] = {}
         self.adopt(catalog, now)
-        self._probe_blocks = Blocks()
-        self._report_blocks = Blocks()
-        self._deep_blocks = Blocks()
+        self._refusals = Refusals()
         self._windows = Windows()
         self._entrusted: dict[str, Collection[str]] = {}
-        self._reporters: dict[str, _Reporter] = {}
+        self._reporters = Reporters(half_life_s=settings.rules.half_life_s)
 
     def adopt(self, catalog: Catalog, now: float) -> None:
         """Go by another catalogue from now on; what is known of a target that stays is kept."""
@@ -61,7 +53,7 @@ class Picture:
         return frozenset(self._records)
 
     def probed(self, result: ProbeResult, now: float) -> None:
-        """A cheap probe speaks for all targets of its provider. A good one lifts what an earlier one blocked."""
+        """A cheap probe speaks for all targets of its provider."""
         for record in self._of_provider.get(result.provider, ()):
             record.probe(
                 _shown(result),
@@ -69,10 +61,7 @@ class Picture:
                 now=now,
                 may_bring_back=record.target not in self._entrusted.get(result.provider, ()),
             )
-        if result.finding in (Finding.KEY_REFUSED, Finding.MONEY_GONE):
-            self._probe_blocks.add(result.provider, BLOCKING[result.finding], for_s=REFUSED_S, now=now)
-        elif result.finding is Finding.GOOD:
-            self._probe_blocks.lift(result.provider)
+        self._refusals.probed(result, now)
 
     def probed_deep(self, result: ProbeResult, now: float) -> None:
         """A deep probe speaks for its target; what it was refused for blocks the provider, as with any real call."""
@@ -80,11 +69,7 @@ class Picture:
         if record is None:
             return
         record.deep_probe(_shown(result), says_nothing=result.finding.says_nothing, now=now)
-        if (reason := BLOCKING.get(result.finding)) is not None:
-            for_s = result.retry_after_s if reason is BlockReason.RATE_LIMITED else REFUSED_S
-            self._deep_blocks.add(result.provider, reason, for_s=max(LEAST_BLOCK_S, for_s), now=now)
-        elif result.finding is Finding.GOOD:
-            self._deep_blocks.lift(result.provider)
+        self._refusals.probed_deep(result, now)
 
     def deep_need(self, target: str, now: float, *, unseen_s: float) -> Need | None:
         """What a deep probe of `target` would show that nothing cheaper does; None while its provider is blocked.
@@ -95,7 +80,7 @@ class Picture:
         if record is None or self._block(target.partition("/")[0], now) is not None:
             return None
         need = record.deep_need(now, unseen_s=unseen_s)
-        return None if need is Need.UNSEEN and self._is_waited_for(target) else need
+        return None if need is Need.UNSEEN and self._reporters.is_waited_for(target) else need
 
     def entrust(self, provider: str, targets: Collection[str]) -> None:
         """From now on it is for deep probes to show of these targets, and no others of `provider`, that they serve
@@ -107,29 +92,28 @@ class Picture:
         """What is left of a provider's limits by the prober's own count and the answers to its probes."""
         self._windows.tell(OWN, provider, windows, now)
 
-    def reported(self, report: Report, now: float) -> int:
-        """Merge a report unless it was merged before; return the highest sequence merged of its reporter."""
-        reporter = self._reporters.setdefault(report.reporter_id, _Reporter())
-        reporter.heard_at = now
+    def reported(self, report: Report, now: float, *, identity: str = "") -> int:
+        """Merge a report unless it was merged before; return the highest sequence merged of its reporter.
+
+        `identity` tells who showed what key or certificate. Raises Corrupt where this cannot be the reporter's next.
+        """
+        reporter = self._reporters.heard(report, identity, now)
         if report.sequence <= reporter.sequence:
             return reporter.sequence
-        reporter.sequence = report.sequence
-        reporter.in_flight = {target: tally.in_flight for target, tally in report.tallies.items() if tally.in_flight}
-        reporter.waits_for = {target for target, tally in report.tallies.items() if tally.in_flight and not tally.good}
+        reporter.take(report)
         for target, tally in report.tallies.items():
-            self._merge(report, target, tally, now)
+            self._merge(reporter, report, target, tally, now)
         for provider, windows in report.windows.items():
-            self._windows.tell(report.reporter_id, provider, windows, now)
+            self._windows.tell(reporter.name, provider, windows, now)
         return reporter.sequence
 
     def forget_silent_reporters(self, now: float) -> None:
-        silent = [name for name, each in self._reporters.items() if now - each.heard_at >= FORGET_REPORTER_S]
-        for name in silent:
-            del self._reporters[name]
-        self._windows.forget(silent)
+        self._windows.forget(self._reporters.forget_silent(now))
 
     def probe_wanted_in_s(self, provider: str, now: float) -> float | None:
         """When a probe would settle something about a target of `provider`; None when nothing is open."""
+        if self._refusals.is_in_doubt(provider, now):
+            return 0.0
         wanted = [r.probe_wanted_in_s(now) for r in self._of_provider.get(provider, ())]
         return min((seconds for seconds in wanted if seconds is not None), default=None)
 
@@ -141,7 +125,7 @@ class Picture:
         records = self._of_provider.get(provider, [])
         is_healthy = all(r.verdict(now).state is State.HEALTHY for r in records)
         is_fresh = any(r.is_going_well(now, within_s=within_s) for r in records)
-        return is_healthy and is_fresh and not any(self._is_waited_for(r.target) for r in records)
+        return is_healthy and is_fresh and not any(self._reporters.is_waited_for(r.target) for r in records)
 
     def verdicts(self, now: float) -> dict[str, Verdict]:
         """How each target stands, by its id."""
@@ -152,9 +136,11 @@ class Picture:
         return {p: block.reason if (block := self._block(p, now)) else None for p in self._of_provider}
 
     def what_matters(self, now: float) -> tuple[object, ...]:
-        """What routers must hear of at once when it differs from the last time: states, shares, blocks."""
+        """What routers must hear of at once when it differs from last time: states, shares, blocks to the second."""
         verdicts = tuple(record.verdict(now) for record in self._records.values())
-        return (verdicts, tuple(self.blocks(now).values()))
+        held = (self._block(provider, now) for provider in self._of_provider)
+        blocks = tuple((block.reason, round(block.until)) if block else None for block in held)
+        return (verdicts, blocks)
 
     def snapshot(self, now: float, *, epoch: int, sequence: int, prober_id: str, wall_time: float) -> Snapshot:
         return Snapshot(
@@ -162,39 +148,28 @@ class Picture:
             sequence=sequence,
             prober_id=prober_id,
             produced_time=wall_time,
-            targets={t: r.health(now, in_flight=self._in_flight(t)) for t, r in self._records.items()},
+            targets={t: r.health(now, in_flight=self._reporters.in_flight(t)) for t, r in self._records.items()},
             providers={p: self._provider(p, now) for p in self._of_provider},
-            merged_sequences={name: reporter.sequence for name, reporter in self._reporters.items()},
+            merged_sequences=self._reporters.progress(),
         )
 
-    def _merge(self, report: Report, target: str, tally: Tally, now: float) -> None:
+    def _merge(self, reporter: Reporter, report: Report, target: str, tally: Tally, now: float) -> None:
         ended_at = now - report.age_s
         record = self._records[target]
-        fair, streak_limit = self._weigh(report.reporter_id, target, tally, ended_at)
+        fair, streak_limit = self._reporters.weigh(reporter, target, tally, ended_at)
         if report.age_s <= self._rules.half_life_s:
             record.traffic(fair, ended_at, streak_limit=streak_limit)
         else:
             record.measure(fair, ended_at)
+        provider = target.partition("/")[0]
+        if tally.good:
+            reporter.served(provider, ended_at)
+            self._refusals.served(provider, ended_at, now)
         left_s = tally.blocked_for_s - report.age_s
         if tally.block_reason is not None and left_s > 0:
-            self._report_blocks.add(target.partition("/")[0], tally.block_reason, for_s=left_s, now=now)
-
-    def _weigh(self, reporter_id: str, target: str, tally: Tally, now: float) -> tuple[Tally, int | None]:
-        """The part of `tally` that counts, and the failures in a row that it may make.
-
-        Among three or more, one reporter weighs at most as much as all others together. Alone against them it can
-        make a target degraded, never unhealthy: its own network may be what fails.
-        """
-        own = self._reporters[reporter_id].seen.setdefault(target, _Seen(half_life_s=self._rules.half_life_s))
-        own.add(tally, now)
-        seen = (r.seen.get(target) for name, r in self._reporters.items() if name != reporter_id)
-        others = [s for s in seen if s is not None and s.calls.samples(now) >= 1]
-        if len(others) + 1 < ENOUGH_REPORTERS:
-            return tally, None
-        calls = own.calls.samples(now)
-        share = min(1.0, sum(s.calls.samples(now) for s in others) / calls) if calls > 0 else 1.0
-        streak_limit = 2 * sum(s.worst for s in others)
-        return (tally.scaled(share) if share < 1 else tally), streak_limit
+            reporter.refused(provider, tally.block_reason, ended_at=ended_at, for_s=left_s, now=now)
+            if tally.block_reason is not BlockReason.RATE_LIMITED:
+                self._refusals.refused(provider)
 
     def _provider(self, provider: str, now: float) -> ProviderHealth:
         block, windows = self._block(provider, now), self._windows.of(provider, now)
@@ -205,47 +180,10 @@ class Picture:
         )
 
     def _block(self, provider: str, now: float) -> Block | None:
-        held = (each.of(provider) for each in (self._probe_blocks, self._deep_blocks, self._report_blocks))
-        blocks = [block for block in held if block and block.left_s(now)]
+        held = [*self._refusals.blocks_of(provider), *self._reporters.blocks_of(provider, now)]
+        blocks = [block for block in held if block.left_s(now)]
         return max(blocks, key=lambda block: block.until, default=None)
-
-    def _is_waited_for(self, target: str) -> bool:
-        """Whether a router has calls under way to `target` and none that ended well in its last report."""
-        return any(target in reporter.waits_for for reporter in self._reporters.values())
-
-    def _in_flight(self, target: str) -> int:
-        return sum(reporter.in_flight.get(target, 0) for reporter in self._reporters.values())
 
 
 def _shown(result: ProbeResult) -> ShownProbe:
     return ShownProbe(timing=result.timing, error=result.error, span=result.span, wall_time=result.wall_time)
-
-
-@dataclass(slots=True)
-class _Reporter:
-    """How far one reporter's reports are merged, and what it saw of each target."""
-
-    sequence: int = 0
-    heard_at: float = 0.0
-    in_flight: dict[str, int] = field(default_factory=dict)
-    waits_for: set[str] = field(default_factory=set)
-    seen: dict[str, _Seen] = field(default_factory=dict)
-
-
-class _Seen:
-    """One reporter's calls to one target: how many lately, how many failed since the last good one, and how many in a
-    row by the end of its last report or within it.
-    """
-
-    __slots__ = ("calls", "streak", "worst")
-
-    def __init__(self, *, half_life_s: float) -> None:
-        self.calls = SuccessRate(half_life_s=half_life_s)
-        self.streak = 0
-        self.worst = 0
-
-    def add(self, tally: Tally, now: float) -> None:
-        self.calls.add(successes=tally.good, failures=tally.bad, now=now)
-        joined = self.streak + tally.leading_failures if tally.leading_failures else 0
-        self.streak = tally.trailing_failures if tally.good else self.streak + tally.bad
-        self.worst = max(self.streak, joined, tally.longest_failures)

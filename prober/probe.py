@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from http import HTTPStatus
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
@@ -23,7 +24,8 @@ class Finding(Enum):
     """What a probe says of its target's health. All but the first two say nothing of it.
 
     A provider that refuses the key, limits the rate or wants money has answered. UNASKED: this process could not ask.
-    UNANSWERED: the question was not one that this target answers.
+    UNANSWERED: the question was not one that this target answers. FORBIDDEN: the key may not list models, which
+    says nothing of what it may call.
     """
 
     GOOD = "good"
@@ -33,6 +35,7 @@ class Finding(Enum):
     MONEY_GONE = "money_gone"
     UNASKED = "unasked"
     UNANSWERED = "unanswered"
+    FORBIDDEN = "forbidden"
 
     @property
     def says_nothing(self) -> bool:
@@ -130,7 +133,7 @@ def _call(provider: Provider) -> HttpCall:
 
 def _result(provider: str, reply: Reply, phases: Phases, span: Span) -> ProbeResult:
     error = reply.fault or _fault_of(reply)
-    finding = _FINDINGS.get(error, Finding.BAD)
+    finding = _finding(error, reply.status)
     return ProbeResult(
         provider=provider,
         finding=finding,
@@ -140,6 +143,12 @@ def _result(provider: str, reply: Reply, phases: Phases, span: Span) -> ProbeRes
         span=span_ids(span),
         wall_time=time.time(),
     )
+
+
+def _finding(error: str, status: int) -> Finding:
+    if error == "CREDENTIALS" and status == HTTPStatus.FORBIDDEN:
+        return Finding.FORBIDDEN
+    return _FINDINGS.get(error, Finding.BAD)
 
 
 _FINDINGS = {

@@ -20,6 +20,7 @@ from router_service.core.settings import ProberSettings
 from router_service.health.wire import snapshot_to_message, to_duration
 from router_service.health.wire_limits import Corrupt
 from router_service.health.wire_report import report_from_message
+from router_service.rpc.access import current_caller
 
 HEALTH_FEED = "signalbox.v1.HealthFeed"
 HEARTBEAT_S = 1.0
@@ -87,9 +88,9 @@ class Feed(HealthFeedServicer):
     async def Report(self, request: pb.ReportRequest, _context: Context) -> pb.ReportResponse:
         try:
             report = report_from_message(request, known=self._picture.targets)
+            accepted = self._picture.reported(report, self._clock(), identity=current_caller().identity)
         except Corrupt as e:
             raise InvalidRequest([Violation(e.field, e.reason)]) from e
-        accepted = self._picture.reported(report, self._clock())
         self.changed()
         return pb.ReportResponse(accepted_sequence=accepted, next_report_after=self._next_report_after())
 

@@ -20,6 +20,7 @@ from signalbox.v1 import admin_pb2_grpc, router_pb2_grpc
 
 from router_service import config
 from router_service.config import Origin
+from router_service.core.addresses import prober_socket
 from router_service.core.budget import BudgetRules
 from router_service.core.events import Audience
 from router_service.core.settings import ServerSettings, Settings, TelemetrySettings
@@ -111,7 +112,7 @@ def serve(options: ServeOptions) -> int:
 async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
     wanted = options.router_address or settings.server.address
     guard = Guard(settings, wanted, allow_remote=settings.server.allow_remote, leniency=Leniency())
-    prober_address = options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock"
+    prober_address = options.prober_address or f"unix:{prober_socket(options.data_dir)}"
     proof = proof_for(settings.prober.access, prober_address)
     outlets = Outlets(settings.telemetry, service_name="signalbox-router")
     spans = outlets.spans

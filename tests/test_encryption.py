@@ -135,6 +135,29 @@ def test_a_certificate_alone_lets_report_where_there_are_no_tenants(site: Site) 
             assert stub.GetSnapshot(health_feed_pb2.GetSnapshotRequest(), timeout=5).snapshot.targets
 
 
+def test_a_certificate_of_another_name_does_not_speak_for_a_reporter(site: Site) -> None:
+    config = site.config(server={"tls": {**TLS, "client_ca": "authority.pem"}})
+    renewed, meddler = site.authority.certificate("client"), site.authority.certificate("meddler")
+    prober = processes.prober(site.directory, config)
+    with processes.running(prober):
+        address = prober.ready["prober"]
+        assert _report(site, address, site.client, sequence=1) == 1
+        assert _report(site, address, meddler, sequence=5_000) == 5_000
+        assert _report(site, address, renewed, sequence=2) == 2
+        with pytest.raises(grpc.RpcError) as caught:
+            _report(site, address, renewed, sequence=2**40)
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def _report(site: Site, address: str, shown: Certificate, *, sequence: int) -> int:
+    credentials = grpc.ssl_channel_credentials(
+        site.authority.ca.read_bytes(), shown.key.read_bytes(), shown.cert.read_bytes()
+    )
+    with grpc.secure_channel(address, credentials) as channel:
+        request = health_feed_pb2.ReportRequest(reporter_id="router-1", sequence=sequence)
+        return health_feed_pb2_grpc.HealthFeedStub(channel).Report(request, timeout=5).accepted_sequence
+
+
 def test_encryption_alone_lets_nobody_report(site: Site) -> None:
     prober = processes.prober(site.directory, site.config(server={"tls": TLS}))
     with processes.running(prober):

@@ -20,6 +20,7 @@ from signalbox_client import (
 from signalbox_client.endpoint import PROBER_ADDRESS, router_address
 
 from router_service.commands.failure import ExitCode, Failure, Objection, usage_failure
+from router_service.core.addresses import prober_socket
 
 
 @contextmanager
@@ -62,9 +63,9 @@ def find_prober(flag: str | None, data_dir: Path, configured: str = PROBER_ADDRE
     """The address asked for, else the socket in the data directory where there is one, else the configured address."""
     if flag:
         return flag
-    socket = data_dir / "prober.sock"
     try:
-        return f"unix:{socket.resolve()}" if socket.is_socket() else configured
+        socket = prober_socket(data_dir)
+        return f"unix:{socket}" if socket.is_socket() else configured
     except OSError as error:
         raise usage_failure(f"{data_dir} cannot be looked into: {error.strerror}", field="--data-dir") from error
 

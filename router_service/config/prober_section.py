@@ -21,7 +21,7 @@ class DeepSection(Section):
     enabled: bool = Field(default=_DEEP.is_enabled, description="Whether such probes are made.")
     max_usd_per_day: Usd = Field(
         default=_DEEP.max_usd_nanos_per_day / NANOS_PER_USD,
-        description="What such probes may cost per provider in a day, whatever they find.",
+        description="What such probes may cost per provider in a day (UTC), whatever they find.",
         examples=[0.05],
     )
     interval_s: PositiveSeconds = Field(

@@ -1,9 +1,10 @@
-"""Which addresses stay on this machine, what listening elsewhere takes, and where no request is ever sent."""
+"""Which addresses stay on this machine, what listening elsewhere takes, what is never called; the prober's socket."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 
 METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 METADATA_ADDRESSES = frozenset(map(ip_address, ("100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
@@ -57,3 +58,8 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def prober_socket(data_dir: Path) -> Path:
+    """Where a prober with this data directory listens beside its port: in a directory that only its user may enter."""
+    return data_dir.resolve() / "sockets" / "prober.sock"

@@ -62,10 +62,19 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Whoever makes a call: its tenant's name, empty where callers are not told apart, and what it may do."""
+    """Whoever makes a call: its tenant's name, empty where callers are not told apart, and what it may do.
+
+    `certificate` marks whom a certificate names that lets its owner in, without a key.
+    """
 
     tenant: str = ""
     roles: frozenset[Role] = EVERY_ROLE
+    certificate: str = ""
+
+    @property
+    def identity(self) -> str:
+        """The same for all who show a key of one tenant, or certificates of one name. Empty on the machine itself."""
+        return f"tenant {self.tenant}" if self.tenant else self.certificate
 
 
 NOBODY_IN_PARTICULAR = Caller()

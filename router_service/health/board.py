@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -28,6 +29,8 @@ DEFAULT_WAITS_S: Mapping[Outcome, float] = {
     Outcome.CREDENTIALS: 60.0,
 }
 """How long a provider is left alone where it named no time."""
+NOTABLE_S = 1.0
+"""A block that is longer than the last by less is no news."""
 
 
 class Reception(Enum):
@@ -45,9 +48,13 @@ class HealthBoard:
     `standings` is replaced, never changed, so that a decision may keep what it read. While snapshots are fresh they
     rule, with this router's own later outcomes folded in. As they age they fade to neutral, and this router's own
     view takes their place: the prober's silence alone makes nobody unhealthy.
+
+    `has_news` is set where other routers should hear at once of what happened here: a provider asked not to be called.
+    Whoever reports clears it.
     """
 
     def __init__(self, targets: Iterable[str], settings: ProberSettings, *, clock: Callable[[], float]) -> None:
+        self.has_news = asyncio.Event()
         self._settings = settings
         self._clock = clock
         now = clock()
@@ -238,9 +245,12 @@ class HealthBoard:
         wait_s = attempt.retry_after_s
         if wait_s is None or attempt.outcome is not Outcome.RATE_LIMITED:
             wait_s = max(wait_s or 0.0, DEFAULT_WAITS_S[attempt.outcome])
-        block = self._own_blocks.add(attempt.target.provider.name, BLOCKS[attempt.outcome], for_s=wait_s, now=now)
-        self._tallies[attempt.target.id].block(attempt.outcome, for_s=block.left_s(now))
         provider = attempt.target.provider.name
+        known = self._blocked(provider, now)
+        block = self._own_blocks.add(provider, BLOCKS[attempt.outcome], for_s=wait_s, now=now)
+        self._tallies[attempt.target.id].block(attempt.outcome, for_s=block.left_s(now))
+        if known is None or block.until >= known.until + NOTABLE_S:
+            self.has_news.set()
         self._refresh([e for e in self._entries.values() if e.provider == provider], now)
 
     def _seed(self, entries: Iterable[Entry], snapshot: Snapshot, now: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
@@ -31,7 +32,7 @@ logger = logging.getLogger(__name__)
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 0.8
 """Between tries to reach the prober. Short of a second, so that a router is current within one of its return."""
 
-LONGEST_REPORT_WAIT_S = 30.0
+LEAST_REPORT_WAIT_S, LONGEST_REPORT_WAIT_S = 0.05, 30.0
 
 Windows = Callable[[], Mapping[str, tuple[QuotaWindow, ...]]]
 """Says what is left of each provider's limits by now, by name."""
@@ -153,12 +154,20 @@ class HealthChannel:
 
     async def _report_on(self, stub: HealthFeedAsyncStub) -> None:
         while True:
+            self._board.has_news.clear()
             self._board.take_report()
             wait_s = self._settings.report_s
             # Only a prober whose snapshot has come is told anything: the snapshot says what it holds already.
             if self._watching.is_up:
                 wait_s = await self._send_unsent(stub)
-            await asyncio.sleep(wait_s)
+            await self._wait_for_news(wait_s)
+
+    async def _wait_for_news(self, longest_s: float) -> None:
+        """Until the next report is due, or something happened that others should not wait for."""
+        await asyncio.sleep(min(longest_s, LEAST_REPORT_WAIT_S))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, longest_s - LEAST_REPORT_WAIT_S)):
+                await self._board.has_news.wait()
 
     async def _send_unsent(self, stub: HealthFeedAsyncStub) -> float:
         """Send what is due, oldest first; return how long to wait before the next report, in seconds."""

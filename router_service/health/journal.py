@@ -44,7 +44,12 @@ class ReportJournal:
         self._accepted = max(self._accepted, sequence)
 
     def merged(self, sequence: int, *, is_new_epoch: bool) -> None:
-        """A snapshot holds every report up to `sequence`. A new epoch knows only what it was told since its start."""
+        """A snapshot holds every report up to `sequence`. A new epoch knows only what it was told since its start.
+
+        What was never sent is in no snapshot: such a word is about somebody else's reports, and none of these.
+        """
+        if sequence > self._sequence:
+            sequence = 0 if is_new_epoch else self._merged
         self._merged = sequence
         self._accepted = sequence if is_new_epoch else max(self._accepted, sequence)
 

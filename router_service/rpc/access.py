@@ -23,6 +23,9 @@ SCHEME = "bearer"
 MARK_BYTES = 8
 """So much of a key's hash finds the key; whether it is the one is then compared in constant time."""
 
+CERTIFIED_NAMES = ("x509_subject", "x509_common_name", "x509_subject_alternative_name")
+"""What gRPC tells of the one whom a certificate names."""
+
 CALLS = frozenset({Role.CALLER, Role.OPERATOR, Role.ADMIN})
 READS = frozenset({Role.OPERATOR, Role.ADMIN})
 REPORTS = frozenset({Role.HEALTH_REPORTER, Role.ADMIN})
@@ -119,8 +122,10 @@ class Access:
             return Caller(roles=leniency.local)
         if not self._has_tenants and (leniency.unknown or leniency.certified):
             # gRPC asks for a certificate only where there is a client_ca, and lets nobody in whose one is not of it.
-            is_certified = "x509_pem_cert" in context.auth_context()
-            return Caller(roles=leniency.unknown | leniency.certified if is_certified else leniency.unknown)
+            shown = context.auth_context()
+            if "x509_pem_cert" not in shown:
+                return Caller(roles=leniency.unknown)
+            return Caller(roles=leniency.unknown | leniency.certified, certificate=_named_in(shown))
         key = _key_in(context)
         if key is None:
             raise Unauthenticated(f"this server asks for a key; send it as metadata, `{HEADER}: Bearer KEY`")
@@ -151,12 +156,21 @@ def _key_in(context: Context) -> str | None:
     return key.strip() if scheme.lower() == SCHEME else None
 
 
+def _named_in(certificate: Mapping[str, Iterable[bytes]]) -> str:
+    """A mark of whom a certificate names: the same for a renewed one."""
+    names = hashlib.sha256()
+    for kind in CERTIFIED_NAMES:
+        for name in certificate.get(kind, ()):
+            names.update(f"{kind} {len(name)} ".encode() + name)
+    return f"certificate {names.hexdigest()}"
+
+
 def _not_allowed(method: str, allowed: frozenset[Role], caller: Caller) -> str:
     service_and_name = method.removeprefix("/signalbox.v1.")
     wanted = " or ".join(sorted(role.value for role in allowed))
     if allowed is REPORTS and not caller.tenant:
         return (
-            "reports are taken over the prober's Unix socket, prober.sock in the data directory; over TCP they take a "
-            f"client certificate, or a key with the role {wanted}"
+            "reports are taken over the prober's Unix socket, sockets/prober.sock in the data directory; over TCP they "
+            f"take a client certificate, or a key with the role {wanted}"
         )
     return f"{service_and_name} takes a key with the role {wanted}"

@@ -97,6 +97,18 @@ def test_what_a_snapshot_holds_is_not_counted_twice() -> None:
     assert rig.state("alder/small") is State.HEALTHY
 
 
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_snapshot_that_claims_reports_which_were_never_sent_holds_none_of_them(epoch: int) -> None:
+    rig = BoardRig()
+    rig.accept(snapshot(1))
+    rig.attempt("alder/small", BAD, times=2)
+    rig.board.take_report()
+    rig.accept(snapshot(2, epoch=epoch, merged=2**40))
+    rig.attempt("alder/small", BAD)
+    assert rig.state("alder/small") is State.UNHEALTHY
+    assert [r.sequence for r in rig.board.unsent_reports(REPORTER)] == [1]
+
+
 def test_old_snapshots_are_refused_whatever_their_order() -> None:
     made = [snapshot(s, epoch=e, alder=state) for e, s, state in ((1, 1, State.DEGRADED), (1, 9, State.UNHEALTHY))]
     made.append(snapshot(2, epoch=2))
@@ -422,3 +434,16 @@ def test_standings_are_always_whole_and_within_bounds(events: list[tuple[str, ob
             assert (standing.traffic_share == 0.0) == (standing.state is State.UNHEALTHY)
             assert 0.0 <= standing.blocked_for_s <= 300.0
             assert (standing.blocked_for_s > 0) == (standing.block_reason is not None)
+
+
+def test_a_block_that_begins_is_news_and_one_that_goes_on_is_not() -> None:
+    rig = BoardRig()
+    rig.attempt("alder/small", BAD)
+    assert not rig.board.has_news.is_set()
+    rig.attempt("alder/small", Outcome.RATE_LIMITED, retry_after_s=10.0)
+    assert rig.board.has_news.is_set()
+    rig.board.has_news.clear()
+    rig.attempt("alder/large", Outcome.RATE_LIMITED, retry_after_s=10.2)
+    assert not rig.board.has_news.is_set()
+    rig.attempt("alder/large", Outcome.RATE_LIMITED, retry_after_s=30.0)
+    assert rig.board.has_news.is_set()

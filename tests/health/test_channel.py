@@ -176,6 +176,19 @@ async def test_a_report_that_is_refused_for_what_it_says_is_not_sent_again(socke
         assert sum(bool(r.targets) for r in prober.reports) == 1
 
 
+async def test_a_block_is_reported_at_once(socket_path: Path) -> None:
+    prober, settings = PlayingProber(), ProberSettings(report_s=60.0, stale_s=30.0, rules=RULES)
+    async with serving(prober, socket_path) as address, connected(address, settings) as line:
+        await prober.send(snapshot(1))
+        await until(lambda: line.state() is State.HEALTHY, "no snapshot arrived")
+        line.attempt(Outcome.RATE_LIMITED)
+        await until(lambda: _is_blocked_in(prober), "the block was not reported before the next report is due")
+
+
+def _is_blocked_in(prober: PlayingProber) -> bool:
+    return any(target.HasField("blocked_for") for report in prober.reports for target in report.targets)
+
+
 async def test_a_busy_prober_is_reported_to_less_often(socket_path: Path) -> None:
     prober = PlayingProber()
     prober.next_report_after_s = 0.5

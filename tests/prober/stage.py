@@ -16,6 +16,7 @@ import grpc
 from signalbox.v1 import health_feed_pb2 as pb
 from signalbox.v1 import health_feed_pb2_grpc
 
+from router_service.core.addresses import prober_socket
 from router_service.core.health import Snapshot, State, TargetHealth
 from router_service.core.settings import HealthRules, ProberSettings
 from router_service.health.board import HealthBoard
@@ -52,7 +53,7 @@ class Stage:
 
     @property
     def socket(self) -> str:
-        return f"unix:{self.directory}/prober.sock"
+        return f"unix:{prober_socket(self.directory)}"
 
     @property
     def tcp(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ NOON_S = 20_000 * DAY_S + DAY_S / 2
 
 
 def cap(store: QuotaStore, *, wall_s: float = NOON_S) -> DailyCap:
-    return DailyCap(store, cap_usd_nanos=100, zone=UTC, clock=lambda: Moment(wall_s, wall_s))
+    return DailyCap(store, cap_usd_nanos=100, clock=lambda: Moment(wall_s, wall_s))
 
 
 class FailingStore(MemoryQuotaStore):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC
 
 import pytest
 from opentelemetry.trace import NoOpTracer
@@ -55,7 +54,7 @@ class Rig:
         self.budgets = budgets or BudgetRules()
         self.store = MemoryQuotaStore()
         self.quotas = QuotaBook((), self.budgets, store=self.store, clock=lambda: NOW)
-        self.cap = DailyCap(self.store, cap_usd_nanos=cap_usd_nanos, zone=UTC, clock=lambda: NOW)
+        self.cap = DailyCap(self.store, cap_usd_nanos=cap_usd_nanos, clock=lambda: NOW)
 
     async def probe(self, url: str, *, rung: int = 0) -> DeepAnswer | Unaffordable:
         provider = Provider(

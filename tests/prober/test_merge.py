@@ -2,78 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
-from prober.merge import Picture
-from prober.probe import Finding, ProbeResult
-from router_service.core.catalog import Catalog, Model, Provider, Target
-from router_service.core.health import ProbeTiming, Snapshot, State
-from router_service.core.outcome import BlockReason, Outcome
-from router_service.core.settings import ProberSettings
+from prober.probe import Finding
+from router_service.core.health import State
+from router_service.core.outcome import BlockReason
 from router_service.core.tally import Report, Tally
-
-SETTINGS = ProberSettings()
-
-
-class Rig:
-    """A picture of two providers, the first with two targets, on a clock that is moved by hand."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.picture = Picture(catalog(), SETTINGS, now=0.0)
-        self._sequences: Counter[str] = Counter()
-
-    def probe(self, finding: Finding, provider: str = "alder") -> None:
-        timing = ProbeTiming(is_ok=finding is Finding.GOOD)
-        self.picture.probed(ProbeResult(provider=provider, finding=finding, timing=timing), self.now)
-
-    def report(
-        self, reporter: str = "router-1", *, target: str = "alder/small", age_s: float = 0.0, **tally: int
-    ) -> None:
-        self._report(reporter, target, outcomes(**tally), age_s)
-
-    def reported(self, reporter: str, calls: str, *, target: str = "alder/small") -> None:
-        """A report of these calls in this order."""
-        tally = Tally()
-        for call in calls.split():
-            _add(tally, Outcome.OK if call == "ok" else Outcome.SERVER_ERROR)
-        self._report(reporter, target, tally, 0.0)
-
-    def _report(self, reporter: str, target: str, tally: Tally, age_s: float) -> None:
-        self._sequences[reporter] += 1
-        sequence = self._sequences[reporter]
-        self.picture.reported(
-            Report(reporter_id=reporter, sequence=sequence, tallies={target: tally}, age_s=age_s), self.now
-        )
-
-    def snapshot(self) -> Snapshot:
-        return self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
-
-    def state(self, target: str = "alder/small") -> State:
-        return self.snapshot().targets[target].state
-
-    def samples(self, target: str = "alder/small") -> float:
-        return self.snapshot().targets[target].samples
-
-
-def catalog() -> Catalog:
-    alder, birch = (Provider(name=name, dialect="openai", base_url="http://127.0.0.1:1") for name in ("alder", "birch"))
-    made = [(alder, "small"), (alder, "large"), (birch, "small")]
-    return Catalog(targets=tuple(Target(provider, Model(id=model)) for provider, model in made))
-
-
-def outcomes(*, ok: int = 0, failed: int = 0, in_flight: int = 0) -> Tally:
-    """`failed` failures after `ok` successes."""
-    made = Tally(in_flight=in_flight)
-    for outcome in [Outcome.OK] * ok + [Outcome.SERVER_ERROR] * failed:
-        _add(made, outcome)
-    return made
-
-
-def _add(tally: Tally, outcome: Outcome) -> None:
-    tally.add(outcome, latency_s=0.5, time_to_first_token_s=None, output_tokens=0, error=outcome.name)
+from tests.prober.pictures import Rig, in_order, outcomes
 
 
 def test_a_probe_speaks_for_all_targets_of_its_provider() -> None:
@@ -130,17 +65,17 @@ DOWN = "failed failed failed ok"
 def test_failures_in_a_row_count_wherever_a_report_begins_and_ends(reports: list[str], state: State) -> None:
     rig = Rig()
     for calls in reports:
-        rig.reported("router-1", calls)
+        rig.tell("router-1", in_order(calls))
     assert rig.state() is state
 
 
 def test_two_of_three_who_saw_it_fail_in_a_row_are_believed_though_it_answers_again() -> None:
     rig = Rig()
     for reporter in ("router-1", "router-2", "router-3"):
-        rig.reported(reporter, "ok ok ok ok")
-    rig.reported("router-1", DOWN)
+        rig.tell(reporter, in_order("ok ok ok ok"))
+    rig.tell("router-1", in_order(DOWN))
     assert rig.state() is not State.UNHEALTHY, "it may be its own network"
-    rig.reported("router-2", DOWN)
+    rig.tell("router-2", in_order(DOWN))
     assert rig.state() is State.UNHEALTHY
 
 
@@ -270,8 +205,11 @@ def test_what_fails_its_live_trials_rests_longer_each_time() -> None:
     assert trials == 7  # after 10, 20, 40, 80, 160 and 300 s, then every 300 s
 
 
-def test_a_refused_key_blocks_the_provider_until_a_probe_is_let_in() -> None:
+def test_a_key_that_is_refused_twice_blocks_the_provider_until_a_probe_is_let_in() -> None:
     rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is None
+    assert rig.picture.probe_wanted_in_s("alder", rig.now) == 0.0, "the second probe comes soon"
     rig.probe(Finding.KEY_REFUSED)
     block = rig.snapshot().providers["alder"]
     assert (block.block_reason, block.blocked_for_s) == (BlockReason.CREDENTIALS, 60.0)
@@ -300,10 +238,21 @@ def test_what_matters_changes_with_states_shares_and_blocks_only() -> None:
     rig.now += 1.0
     assert rig.picture.what_matters(rig.now) == before
     rig.probe(Finding.KEY_REFUSED, "birch")
+    rig.probe(Finding.KEY_REFUSED, "birch")
     blocked = rig.picture.what_matters(rig.now)
     assert blocked != before
     rig.report(failed=3)
     assert rig.picture.what_matters(rig.now) != blocked
+
+
+def test_a_longer_block_of_the_same_reason_matters() -> None:
+    rig = Rig()
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=10.0)
+    before = rig.picture.what_matters(rig.now)
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=10.1)
+    assert rig.picture.what_matters(rig.now) == before, "the same reset, heard of a moment later"
+    rig.refuse("router-1", BlockReason.RATE_LIMITED, for_s=60.0)
+    assert rig.picture.what_matters(rig.now) != before
 
 
 def test_traffic_is_well_while_all_of_a_provider_is_healthy() -> None:
@@ -327,3 +276,15 @@ def test_traffic_is_not_well_while_a_router_waits_for_it() -> None:
     rig.now += 1.0
     rig.report(ok=2)
     assert rig.picture.is_traffic_well("alder", rig.now, within_s=5)
+
+
+def test_a_success_that_a_router_reports_lifts_what_a_probe_was_refused_for() -> None:
+    rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is BlockReason.CREDENTIALS
+    rig.report(ok=1)
+    assert rig.snapshot().providers["alder"].block_reason is None
+    rig.now += 5.0
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.snapshot().providers["alder"].block_reason is None

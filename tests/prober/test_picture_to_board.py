@@ -11,7 +11,7 @@ from router_service.core.settings import ProberSettings
 from router_service.health.board import HealthBoard
 from tests.health.making import Clock, attempt
 
-from .test_merge import Rig as PictureRig
+from .pictures import Rig as PictureRig
 
 REPORTER, TARGET = "router-under-test", "alder/small"
 

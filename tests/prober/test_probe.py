@@ -80,7 +80,7 @@ async def test_a_name_is_resolved_and_timed_and_stays_in_the_request() -> None:
         (http(404, b"{}"), Finding.GOOD, ""),
         (http(405), Finding.GOOD, ""),
         (http(401, b"{}"), Finding.KEY_REFUSED, "CREDENTIALS 401"),
-        (http(403), Finding.KEY_REFUSED, "CREDENTIALS 403"),
+        (http(403), Finding.FORBIDDEN, "CREDENTIALS 403"),
         (http(402, b"{}"), Finding.MONEY_GONE, "MONEY 402"),
         (http(429), Finding.RATE_LIMITED, "RATE_LIMITED 429"),
         (http(500), Finding.BAD, "SERVER_ERROR 500"),

@@ -19,6 +19,7 @@ from signalbox.v1 import chat_pb2, health_feed_pb2_grpc
 from signalbox.v1 import health_feed_pb2 as pb
 
 from prober.publish import EpochLost, next_epoch
+from router_service.core.addresses import prober_socket
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
 from router_service.rpc.process import MOST_OPEN_FILES
@@ -230,7 +231,7 @@ def test_a_report_is_merged_once(stage: Stage) -> None:
 def test_a_restart_raises_the_epoch_and_survives_a_kill(own_stage: Stage) -> None:
     for epoch in (2, 3):
         own_stage.prober.kill()
-        assert (own_stage.directory / "prober.sock").exists()  # left behind by the killed one
+        assert prober_socket(own_stage.directory).exists()  # left behind by the killed one
         own_stage.prober.start()
         assert own_stage.snapshot().epoch == epoch
 
@@ -253,8 +254,9 @@ def test_the_ready_file_and_the_directory_are_as_they_should(stage: Stage) -> No
     ready = json.loads((stage.directory / "prober.ready").read_text())
     assert ready.pop("metrics").startswith("127.0.0.1:")
     assert ready == {"pid": stage.prober.pid, "prober": stage.tcp}
-    assert stat.S_IMODE(os.stat(stage.directory).st_mode) == 0o700
-    assert stat.S_ISSOCK(os.stat(stage.directory / "prober.sock").st_mode)
+    socket = prober_socket(stage.directory)
+    assert stat.S_ISSOCK(os.stat(socket).st_mode)
+    assert stat.S_IMODE(os.stat(socket.parent).st_mode) == 0o700
 
 
 def test_a_second_prober_on_the_same_directory_is_refused(own_stage: Stage) -> None:

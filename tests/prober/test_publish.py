@@ -98,6 +98,7 @@ async def test_a_slow_watcher_gets_the_newest_and_not_what_it_missed() -> None:
         await slow.next()
         for finding in (Finding.GOOD, Finding.KEY_REFUSED, Finding.GOOD, Finding.KEY_REFUSED):
             rig.probe(finding)
+            rig.probe(finding)
         slow.go_on()
         newest = await slow.next()
         assert newest.sequence == 5
@@ -114,7 +115,9 @@ async def test_a_slow_watcher_holds_up_nobody() -> None:
         for sequence in range(1, 6):
             assert (await quick.next()).sequence == sequence
             quick.go_on()
-            rig.probe(Finding.GOOD if sequence % 2 else Finding.KEY_REFUSED)
+            finding = Finding.GOOD if sequence % 2 else Finding.KEY_REFUSED
+            rig.probe(finding)
+            rig.probe(finding)
         assert len(slow.snapshots) == 1
 
 

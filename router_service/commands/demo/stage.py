@@ -17,6 +17,7 @@ from signalbox_client import AsyncClient
 from router_service.commands.demo.simulator import Simulator
 from router_service.commands.modules import tethered_command
 from router_service.config.addresses import MAX_UNIX_PATH_BYTES
+from router_service.core.addresses import prober_socket
 from router_service.supervisor import Part, PartFailed, Supervisor
 
 ANY_PORT = "127.0.0.1:0"
@@ -115,7 +116,7 @@ def _short_parent() -> Path:
     """The directory for temporary files, or the system's own where a Unix socket in that would have too long a path."""
     usual = Path(tempfile.gettempdir())
     for parent in (usual, SHORT_TEMPORARY):
-        longest = parent.resolve() / "sb-00000000" / "prober.sock"
+        longest = prober_socket(parent / "sb-00000000")
         if len(os.fsencode(longest)) <= MAX_UNIX_PATH_BYTES and os.access(parent, os.W_OK | os.X_OK):
             return parent
     what = f"{usual} has too long a path for Unix sockets, and nothing can be written to {SHORT_TEMPORARY}"

@@ -88,8 +88,9 @@ class HealthFeedServicer:
         """Takes what one router saw since its last report, once a second.
 
         Sending a report again is harmless: a sequence that was merged before is dropped and answered with OK. Fails with
-        INVALID_ARGUMENT (an unknown target, a number that is not finite or out of range, over 1 MiB); such a report is
-        refused whole. The role is `health_reporter` or `admin`.
+        INVALID_ARGUMENT (an unknown target, a number that is not finite or out of range, a sequence more than 10000 after
+        the last, over 1 MiB); such a report is refused whole. Reporters of one id and different keys are different reporters.
+        The role is `health_reporter` or `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
