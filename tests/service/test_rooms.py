@@ -72,13 +72,13 @@ def used(rng: Random, targets: tuple[Target, ...]) -> QuotaBook:
     """Books of which something is used already."""
 
     def bound() -> int | None:
-        return rng.choice((None, 0, 10**6, 10**8, 10**10))
+        return rng.choice((None, None, None, None, None, None, 0, 10**6, 10**8, 10**10))
 
     rules = BudgetRules(
         daily_usd_nanos=bound(),
         weekly_usd_nanos=bound(),
         monthly_usd_nanos=bound(),
-        providers={n: ProviderBudget(daily_usd_nanos=bound(), request_usd_nanos=bound()) for n in "abc"},
+        providers={n: ProviderBudget(daily_usd_nanos=bound(), request_usd_nanos=bound()) for n in worlds.NAMES},
         is_hard=rng.random() < 0.5,
     )
     quotas = book(*terms_of(Catalog(targets)), clock=HandClock(), budgets=rules)
