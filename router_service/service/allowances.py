@@ -52,7 +52,7 @@ class Allowances:
     def request_finished(self, event: RequestFinished) -> None:
         if (account := self._accounts.get(event.request.tenant)) is not None and account.tokens is not None:
             usages = [attempt.usage for attempt in event.attempts if attempt.usage is not None]
-            account.tokens.take(sum(u.input_tokens + u.output_tokens for u in usages), now=self._clock())
+            account.pay(sum(u.input_tokens + u.output_tokens for u in usages), now=self._clock())
 
     def route_finished(self, event: RouteFinished) -> None:
         """A decision takes no tokens."""
@@ -66,20 +66,30 @@ class _Account:
     def __init__(self, tenant: Tenant, earlier: _Account | None, now: float) -> None:
         self.tenant = tenant
         allowance = tenant.allowance
-        kept = (None, None, 0) if earlier is None else (earlier.requests, earlier.tokens, earlier.under_way)
+        self.under_way: int = 0 if earlier is None else earlier.under_way
+        if earlier is not None and earlier.tenant.is_log_only is not tenant.is_log_only:
+            earlier = None  # what was only logged is no debt once it is refused
+        kept = (None, None) if earlier is None else (earlier.requests, earlier.tokens)
         self.requests: Bucket | None = _bucket(allowance.requests_per_minute, kept[0], now)
         self.tokens: Bucket | None = _bucket(allowance.tokens_per_minute, kept[1], now)
-        self.under_way: int = kept[2]
         self._noted: dict[str, float] = {}
 
     def enter(self, *, is_stream: bool, now: float) -> None:
+        """What would have been refused is under way as well, and takes nothing of the minute's."""
+        is_within = True
         for what, refusal in self._refusals(is_stream=is_stream, now=now):
             if not self.tenant.is_log_only:
                 raise refusal
+            is_within = False
             self.note(what, str(refusal), now)
-        if self.requests is not None:
+        if is_within and self.requests is not None:
             self.requests.take(1, now=now)
         self.under_way += 1
+
+    def pay(self, tokens: int, *, now: float) -> None:
+        """Take the tokens of a request that has ended; from an empty bucket only where requests are refused for it."""
+        if self.tokens is not None and not (self.tenant.is_log_only and self.tokens.wait_s(now=now)):
+            self.tokens.take(tokens, now=now)
 
     def note(self, what: str, text: str, now: float) -> None:
         """Log what would have been refused, now and then."""

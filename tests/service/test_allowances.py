@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -138,6 +139,7 @@ def test_what_was_counted_stays_over_a_reload_unless_the_bound_changed() -> None
 
 def test_log_only_refuses_nothing_and_says_so_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     rig = Rig(is_log_only=True, requests_per_minute=1, tokens_per_minute=1, concurrency=1, only=("birch",))
+    rig.enter()
     rig.pay(100)
     with caplog.at_level(logging.WARNING):
         for _ in range(50):
@@ -156,6 +158,41 @@ def test_log_only_refuses_nothing_and_says_so_now_and_then(caplog: pytest.LogCap
     rig.now = 10.0
     rig.enter()
     assert len(caplog.records) > 4
+
+
+def test_log_only_runs_up_no_debt() -> None:
+    bounds = {"requests_per_minute": 60, "tokens_per_minute": 600}
+    rig = Rig(is_log_only=True, **bounds)
+    for _ in range(1500):
+        rig.enter()
+        rig.pay(100)
+    rig.allowances.adopt([replace(rig.tenant, is_log_only=False)])
+    for _ in range(60):
+        rig.enter()
+    assert rig.refusal().retry_after_s == pytest.approx(1.0)
+
+
+def test_log_only_tells_what_would_be_refused_and_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(is_log_only=True, requests_per_minute=60, tokens_per_minute=600)
+    for _ in range(500):
+        rig.enter()
+        rig.pay(10)
+    assert {"60 requests" in text or "600 tokens" in text for text in caplog.messages} == {True}
+    caplog.clear()
+    rig.now = 2.0
+    rig.enter()
+    assert caplog.messages == []
+
+
+def test_log_only_pays_an_overdraft_once(caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig(is_log_only=True, tokens_per_minute=600)
+    for _ in range(100):
+        rig.enter()
+        rig.pay(700)
+    caplog.clear()
+    rig.now = 10.2
+    rig.enter()
+    assert caplog.messages == []
 
 
 def test_selectors_are_those_of_rules() -> None:
