@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 
 from router_service.core.errors import Draining, Overloaded
-from router_service.service.allowances import Allowances
+from router_service.service.allowances import Account, Allowances
 
 
 class Admission:
@@ -30,23 +30,25 @@ class Admission:
         """A request's stay inside. Entering raises Draining, Overloaded, AllowanceSpent and StreamLimit."""
         return Stay(self, tenant, is_stream=is_stream)
 
-    def enter(self, tenant: str, *, is_stream: bool) -> None:
+    def enter(self, tenant: str, *, is_stream: bool) -> Account | None:
         if self._is_draining:
             raise Draining("this router is about to stop; another replica may take the call")
         if self.in_flight >= self._max_in_flight:
             raise Overloaded(f"this router has {self.in_flight} requests in flight, as many as it may")
-        self._allowances.enter(tenant, is_stream=is_stream)
+        account = self._allowances.enter(tenant, is_stream=is_stream)
         self.in_flight += 1
+        return account
 
-    def leave(self, tenant: str) -> None:
+    def leave(self, account: Account | None) -> None:
         self.in_flight -= 1
-        self._allowances.leave(tenant)
+        if account is not None:
+            account.leave()
 
 
 class Stay:
     """One request inside, for as long as its `with` block runs."""
 
-    __slots__ = ("_admission", "_is_stream", "_tenant")
+    __slots__ = ("_account", "_admission", "_is_stream", "_tenant")
 
     def __init__(self, admission: Admission, tenant: str, *, is_stream: bool) -> None:
         self._admission = admission
@@ -54,9 +56,9 @@ class Stay:
         self._is_stream = is_stream
 
     def __enter__(self) -> None:
-        self._admission.enter(self._tenant, is_stream=self._is_stream)
+        self._account = self._admission.enter(self._tenant, is_stream=self._is_stream)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._admission.leave(self._tenant)
+        self._admission.leave(self._account)

@@ -22,27 +22,35 @@ QUIET_S = 10.0
 class Allowances:
     """Counts, for this process, what tenants ask for. Also an Observer: tokens are paid by a request's end.
 
-    Callers without a tenant have no bounds here. What was counted stays over `adopt`, unless the bound itself changed.
+    Callers without a tenant have no bounds here. What was counted stays over `adopt`, unless the bound itself changed;
+    what is under way is counted until it ends, also for a tenant that went and came back meanwhile.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._accounts: Mapping[str, _Account] = {}
+        self._accounts: Mapping[str, Account] = {}
+        self._departed: Mapping[str, Account] = {}
 
     def adopt(self, tenants: Iterable[Tenant]) -> None:
         """Hold these tenants to their bounds from now on."""
         now = self._clock()
-        self._accounts = {tenant.name: _Account(tenant, self._accounts.get(tenant.name), now) for tenant in tenants}
+        known = {**self._departed, **self._accounts}
+        accounts: dict[str, Account] = {}
+        for tenant in tenants:
+            account = known[tenant.name] if tenant.name in known else Account(tenant, now)
+            account.hold(tenant, now)
+            accounts[tenant.name] = account
+        self._accounts = accounts
+        self._departed = {n: account for n, account in known.items() if account.under_way and n not in accounts}
 
-    def enter(self, tenant: str, *, is_stream: bool) -> None:
-        """Count a request in; a `leave` follows. Raises AllowanceSpent and StreamLimit, and then nothing is counted."""
+    def enter(self, tenant: str, *, is_stream: bool) -> Account | None:
+        """Count a request in, at the account that is returned; its `leave` follows. None where nothing is counted.
+
+        Raises AllowanceSpent and StreamLimit, and then nothing is counted either.
+        """
         if (account := self._accounts.get(tenant)) is not None:
             account.enter(is_stream=is_stream, now=self._clock())
-
-    def leave(self, tenant: str) -> None:
-        """A request that entered is over."""
-        if (account := self._accounts.get(tenant)) is not None:
-            account.under_way = max(0, account.under_way - 1)
+        return account
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         account = self._accounts.get(event.request.tenant)
@@ -58,21 +66,29 @@ class Allowances:
         """A decision takes no tokens."""
 
 
-class _Account:
-    """One tenant's bounds and counts, with what `earlier` had counted."""
+class Account:
+    """One tenant's bounds and counts. It lasts for as long as the tenant does, and anything of it is under way."""
 
     __slots__ = ("_noted", "requests", "tenant", "tokens", "under_way")
 
-    def __init__(self, tenant: Tenant, earlier: _Account | None, now: float) -> None:
+    def __init__(self, tenant: Tenant, now: float) -> None:
         self.tenant = tenant
-        allowance = tenant.allowance
-        self.under_way: int = 0 if earlier is None else earlier.under_way
-        if earlier is not None and earlier.tenant.is_log_only is not tenant.is_log_only:
-            earlier = None  # what was only logged is no debt once it is refused
-        kept = (None, None) if earlier is None else (earlier.requests, earlier.tokens)
-        self.requests: Bucket | None = _bucket(allowance.requests_per_minute, kept[0], now)
-        self.tokens: Bucket | None = _bucket(allowance.tokens_per_minute, kept[1], now)
+        self.requests: Bucket | None = _bucket(tenant.allowance.requests_per_minute, None, now)
+        self.tokens: Bucket | None = _bucket(tenant.allowance.tokens_per_minute, None, now)
+        self.under_way = 0
         self._noted: dict[str, float] = {}
+
+    def hold(self, tenant: Tenant, now: float) -> None:
+        """Hold it to these bounds. What was only logged is no debt once it is refused."""
+        is_same_kind = tenant.is_log_only is self.tenant.is_log_only
+        kept = (self.requests, self.tokens) if is_same_kind else (None, None)
+        self.tenant = tenant
+        self.requests = _bucket(tenant.allowance.requests_per_minute, kept[0], now)
+        self.tokens = _bucket(tenant.allowance.tokens_per_minute, kept[1], now)
+
+    def leave(self) -> None:
+        """A request that entered is over."""
+        self.under_way -= 1
 
     def enter(self, *, is_stream: bool, now: float) -> None:
         """What would have been refused is under way as well, and takes nothing of the minute's."""

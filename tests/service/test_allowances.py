@@ -15,7 +15,7 @@ from router_service.core.events import AttemptFinished, AttemptStarted, RequestF
 from router_service.core.outcome import Outcome
 from router_service.core.request import Request
 from router_service.core.tenant import Allowance, Tenant
-from router_service.service.allowances import Allowances
+from router_service.service.allowances import Account, Allowances
 
 TARGET = Target(Provider(name="alder", dialect="openai", base_url="http://127.0.0.1:1"), Model(id="small"))
 
@@ -29,8 +29,14 @@ class Rig:
         self.tenant = Tenant(name="web", allowance=Allowance(**bounds), is_log_only=is_log_only, only=only)
         self.allowances.adopt([self.tenant])
 
-    def enter(self, tenant: str = "web", *, is_stream: bool = False) -> None:
-        self.allowances.enter(tenant, is_stream=is_stream)
+    def enter(self, tenant: str = "web", *, is_stream: bool = False) -> Account | None:
+        return self.allowances.enter(tenant, is_stream=is_stream)
+
+    def place(self) -> Account:
+        """Where a request of web has entered."""
+        account = self.enter()
+        assert account is not None
+        return account
 
     def refusal(self) -> AllowanceSpent:
         with pytest.raises(AllowanceSpent) as caught:
@@ -86,10 +92,10 @@ def test_the_sixty_first_request_of_a_minute_is_refused_with_the_wait() -> None:
 
 def test_a_refused_request_takes_nothing() -> None:
     rig = Rig(requests_per_minute=60, concurrency=1)
-    rig.enter()
+    place = rig.place()
     for _ in range(100):
         rig.refusal()
-    rig.allowances.leave("web")
+    place.leave()
     rig.enter()
 
 
@@ -105,12 +111,12 @@ def test_tokens_are_paid_at_the_end_and_may_be_overdrawn() -> None:
 
 def test_concurrency_is_given_back() -> None:
     rig = Rig(concurrency=2)
-    rig.enter()
+    place = rig.place()
     rig.enter(is_stream=True)
     assert rig.refusal().retry_after_s == 1.0
     with pytest.raises(StreamLimit, match="2 requests under way"):
         rig.enter(is_stream=True)
-    rig.allowances.leave("web")
+    place.leave()
     rig.enter()
 
 
@@ -125,16 +131,32 @@ def test_others_are_not_bound() -> None:
 
 def test_what_was_counted_stays_over_a_reload_unless_the_bound_changed() -> None:
     rig = Rig(requests_per_minute=1, concurrency=5)
-    rig.enter()
+    place = rig.place()
     rig.allowances.adopt([Tenant(name="web", allowance=Allowance(requests_per_minute=1, concurrency=1))])
     assert "under way" in str(rig.refusal())
-    rig.allowances.leave("web")
+    place.leave()
     assert "1 requests a minute" in str(rig.refusal())
     rig.allowances.adopt([Tenant(name="web", allowance=Allowance(requests_per_minute=2))])
-    rig.enter()
+    later = rig.place()
     rig.allowances.adopt([])
-    rig.allowances.leave("web")
-    rig.enter()
+    later.leave()
+    assert rig.enter() is None
+
+
+def test_what_is_under_way_is_counted_when_its_tenant_comes_back() -> None:
+    rig = Rig(concurrency=2)
+    places = [rig.place(), rig.place()]
+    rig.allowances.adopt([])
+    rig.allowances.adopt([Tenant(name="another")])
+    rig.allowances.adopt([rig.tenant])
+    rig.refusal()
+    places.pop().leave()
+    places = [*places, rig.place()]
+    rig.refusal()
+    for place in places:
+        place.leave()
+    assert [rig.enter(), rig.enter()]
+    rig.refusal()
 
 
 def test_log_only_refuses_nothing_and_says_so_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
@@ -161,8 +183,7 @@ def test_log_only_refuses_nothing_and_says_so_now_and_then(caplog: pytest.LogCap
 
 
 def test_log_only_runs_up_no_debt() -> None:
-    bounds = {"requests_per_minute": 60, "tokens_per_minute": 600}
-    rig = Rig(is_log_only=True, **bounds)
+    rig = Rig(is_log_only=True, requests_per_minute=60, tokens_per_minute=600)
     for _ in range(1500):
         rig.enter()
         rig.pay(100)
