@@ -138,7 +138,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         routing=settings.routing,
     )
     allowances = Allowances()
-    admission = Admission(max_in_flight=settings.server.max_in_flight, allowances=allowances)
+    admission = Admission(max_in_flight=settings.server.max_in_flight)
     traced = [] if spans is None else [SpanObserver(spans, shows_content=settings.telemetry.content)]
     audience = Audience([board, statistics, allowances, RequestLog(lines), measured, *traced], [board, *traced])
     router = Router(
@@ -155,6 +155,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         audience,
         calls=calls,
         access=guard.access,
+        turnstile=allowances,
         default_deadline_s=settings.server.default_deadline_s,
         max_deadline_s=settings.server.max_deadline_s,
     )

@@ -21,6 +21,7 @@ TENANTS = [
     keys.tenant("ops", role="operator"),
     keys.tenant("sensor", role="health_reporter"),
     keys.tenant("paced", requests_per_minute=2),
+    keys.tenant("clumsy", requests_per_minute=2),
     keys.tenant("brief", tokens_per_minute=1),
     keys.tenant("single", concurrency=1, only=["cedar"]),
     keys.tenant("birches", only=["birch"]),
@@ -113,6 +114,15 @@ def test_requests_of_a_minute_are_counted(stack: Stack) -> None:
         stack.stub.Route(router_pb2.RouteRequest(estimated_input_tokens=5), timeout=10, metadata=keys.bearer("paced"))
     assert refused(caught.value).info.reason == "CALLER_QUOTA"
     complete(stack, "web")
+
+
+def test_invalid_requests_are_counted_too(stack: Stack) -> None:
+    told = []
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError) as caught:
+            stack.stub.Complete(router_pb2.CompleteRequest(), timeout=10, metadata=keys.bearer("clumsy"))
+        told.append(refused(caught.value).info.reason)
+    assert told == ["INVALID_REQUEST", "INVALID_REQUEST", "CALLER_QUOTA"]
 
 
 def test_tokens_of_a_minute_are_paid_afterwards(stack: Stack) -> None:
