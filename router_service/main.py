@@ -38,7 +38,7 @@ from router_service.rpc.access import Leniency
 from router_service.rpc.call import CallFrame
 from router_service.rpc.guard import Guard, has_reflection
 from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
-from router_service.rpc.proof import proof_for
+from router_service.rpc.proof import KeyInTheClear, proof_for
 from router_service.rpc.server import CannotListen, StandardServices, new_server
 from router_service.rpc.tls import BadCertificate
 from router_service.service.admission import Admission
@@ -103,7 +103,7 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics) as e:
+        except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics, KeyInTheClear) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
@@ -112,7 +112,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     wanted = options.router_address or settings.server.address
     guard = Guard(settings, wanted, allow_remote=settings.server.allow_remote, leniency=Leniency())
     prober_address = options.prober_address or f"unix:{options.data_dir.resolve()}/prober.sock"
-    proof = proof_for(settings.prober.access, prober_address)
+    proof = proof_for(settings.prober.access, prober_address, allow_remote=settings.prober.allow_remote)
     outlets = Outlets(settings.telemetry, service_name="signalbox-router")
     spans = outlets.spans
     measured, calls = AttemptMetrics(), CallMetrics()
