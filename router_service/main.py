@@ -44,6 +44,7 @@ from router_service.rpc.tls import BadCertificate
 from router_service.service.admission import Admission
 from router_service.service.allowances import Allowances
 from router_service.service.execution import Execution
+from router_service.service.objections import served_on_trial
 from router_service.service.rooms import Rooms
 from router_service.service.router import Router
 from router_service.service.views import Views
@@ -186,8 +187,9 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         lessons = await asyncio.to_thread(statistics.lessons_for, catalog, new.policy)
         terms = await asyncio.to_thread(terms_of, catalog)
         present = await asyncio.to_thread(views.present_for, catalog, new.policy, new.tenants)
+        on_trial = await asyncio.to_thread(served_on_trial, new.tenants, catalog)
         guard.access.adopt(new.tenants)
-        allowances.adopt(new.tenants)
+        allowances.adopt(new.tenants, on_trial)
         newcomers = board.adopt_in_slices(entries)
         next(newcomers, None)
         statistics.adopt(lessons)

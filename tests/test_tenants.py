@@ -187,7 +187,14 @@ def test_money_of_a_tenant_is_bounded(stack: Stack) -> None:
 def test_what_is_only_logged_is_served(stack: Stack) -> None:
     for _ in range(3):
         assert complete(stack, "watched").target == "alder/chat-small"
-    for told in ("watched has used up its 1 requests a minute", "alder/chat-small is none that may serve it"):
+    named = router_pb2.Routing(model="cedar/chat-small")
+    asked = router_pb2.RouteRequest(estimated_input_tokens=5, routing=named)
+    assert stack.stub.Route(asked, timeout=10, metadata=keys.bearer("watched")).plan.target == "cedar/chat-small"
+    for told in (
+        "watched has used up its 1 requests a minute",
+        "alder/chat-small is none that may serve it",
+        "no target that serves watched answers to the model 'cedar/chat-small'",
+    ):
         wait_until(lambda told=told: told in stack.router.stderr(), within_s=SOON_S, what=told)  # type: ignore[misc]
 
 
