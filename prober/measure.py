@@ -46,7 +46,7 @@ PROBE_PHASE = Instrument(
 TARGET_STATE = Instrument(
     name="signalbox.target.state",
     kind=Kind.GAUGE,
-    unit="1",
+    unit="{target}",
     meaning="1 for the state that a target is in, 0 for each other one.",
     labels=("target", "state"),
 )

@@ -39,12 +39,13 @@ from router_service.rpc.access import Leniency
 from router_service.rpc.call import CallFrame
 from router_service.rpc.guard import Guard, has_reflection
 from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
-from router_service.rpc.proof import proof_for
+from router_service.rpc.proof import KeyInTheClear, proof_for
 from router_service.rpc.server import CannotListen, StandardServices, new_server
 from router_service.rpc.tls import BadCertificate
 from router_service.service.admission import Admission
 from router_service.service.allowances import Allowances
 from router_service.service.execution import Execution
+from router_service.service.objections import served_on_trial
 from router_service.service.rooms import Rooms
 from router_service.service.router import Router
 from router_service.service.views import Views
@@ -104,7 +105,7 @@ def serve(options: ServeOptions) -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             return runner.run(_run(settings, options, lines))
-        except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics) as e:
+        except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics, KeyInTheClear) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
@@ -113,7 +114,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
     wanted = options.router_address or settings.server.address
     guard = Guard(settings, wanted, allow_remote=settings.server.allow_remote, leniency=Leniency())
     prober_address = options.prober_address or f"unix:{prober_socket(options.data_dir)}"
-    proof = proof_for(settings.prober.access, prober_address)
+    proof = proof_for(settings.prober.access, prober_address, allow_remote=settings.prober.allow_remote)
     outlets = Outlets(settings.telemetry, service_name="signalbox-router")
     spans = outlets.spans
     measured, calls = AttemptMetrics(), CallMetrics()
@@ -139,7 +140,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         routing=settings.routing,
     )
     allowances = Allowances()
-    admission = Admission(max_in_flight=settings.server.max_in_flight, allowances=allowances)
+    admission = Admission(max_in_flight=settings.server.max_in_flight)
     traced = [] if spans is None else [SpanObserver(spans, shows_content=settings.telemetry.content)]
     audience = Audience([board, statistics, allowances, RequestLog(lines), measured, *traced], [board, *traced])
     router = Router(
@@ -156,6 +157,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         audience,
         calls=calls,
         access=guard.access,
+        turnstile=allowances,
         default_deadline_s=settings.server.default_deadline_s,
         max_deadline_s=settings.server.max_deadline_s,
     )
@@ -186,8 +188,9 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         lessons = await asyncio.to_thread(statistics.lessons_for, catalog, new.policy)
         terms = await asyncio.to_thread(terms_of, catalog)
         present = await asyncio.to_thread(views.present_for, catalog, new.policy, new.tenants)
+        on_trial = await asyncio.to_thread(served_on_trial, new.tenants, catalog)
         guard.access.adopt(new.tenants)
-        allowances.adopt(new.tenants)
+        allowances.adopt(new.tenants, on_trial)
         newcomers = board.adopt_in_slices(entries)
         next(newcomers, None)
         statistics.adopt(lessons)

@@ -190,6 +190,15 @@ def test_a_certificate_that_cannot_be_served_is_told_at_the_start(site: Site) ->
         assert "Unclosed" not in done.stderr
 
 
+def test_a_router_does_not_send_its_key_in_the_clear(site: Site) -> None:
+    access = {"api_key_env": "PATH"}  # any variable that is surely set
+    config = site.config(prober={**settings.QUICK_PROBER, "access": access})
+    done = start(site, "serve", "--config", str(config), "--prober-address", "192.0.2.1:50052")
+    assert done.returncode == 2
+    assert "192.0.2.1:50052 in the clear" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def start(site: Site, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     line = [processes.SIGNALBOX, command, *arguments, "--data-dir", str(site.directory)]
     return subprocess.run(line, capture_output=True, text=True, timeout=20, check=False, cwd=site.directory)

@@ -21,6 +21,7 @@ TENANTS = [
     keys.tenant("ops", role="operator"),
     keys.tenant("sensor", role="health_reporter"),
     keys.tenant("paced", requests_per_minute=2),
+    keys.tenant("clumsy", requests_per_minute=2),
     keys.tenant("brief", tokens_per_minute=1),
     keys.tenant("single", concurrency=1, only=["cedar"]),
     keys.tenant("birches", only=["birch"]),
@@ -115,6 +116,15 @@ def test_requests_of_a_minute_are_counted(stack: Stack) -> None:
     complete(stack, "web")
 
 
+def test_invalid_requests_are_counted_too(stack: Stack) -> None:
+    told = []
+    for _ in range(3):
+        with pytest.raises(grpc.RpcError) as caught:
+            stack.stub.Complete(router_pb2.CompleteRequest(), timeout=10, metadata=keys.bearer("clumsy"))
+        told.append(refused(caught.value).info.reason)
+    assert told == ["INVALID_REQUEST", "INVALID_REQUEST", "CALLER_QUOTA"]
+
+
 def test_tokens_of_a_minute_are_paid_afterwards(stack: Stack) -> None:
     complete(stack, "brief")
     code, reason, error = refusal(stack, "brief")
@@ -177,7 +187,14 @@ def test_money_of_a_tenant_is_bounded(stack: Stack) -> None:
 def test_what_is_only_logged_is_served(stack: Stack) -> None:
     for _ in range(3):
         assert complete(stack, "watched").target == "alder/chat-small"
-    for told in ("watched has used up its 1 requests a minute", "alder/chat-small is none that may serve it"):
+    named = router_pb2.Routing(model="cedar/chat-small")
+    asked = router_pb2.RouteRequest(estimated_input_tokens=5, routing=named)
+    assert stack.stub.Route(asked, timeout=10, metadata=keys.bearer("watched")).plan.target == "cedar/chat-small"
+    for told in (
+        "watched has used up its 1 requests a minute",
+        "alder/chat-small is none that may serve it",
+        "no target that serves watched answers to the model 'cedar/chat-small'",
+    ):
         wait_until(lambda told=told: told in stack.router.stderr(), within_s=SOON_S, what=told)  # type: ignore[misc]
 
 

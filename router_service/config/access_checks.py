@@ -19,6 +19,7 @@ def access_checks(source: Source) -> Iterator[Problem]:
     yield from _listeners(source)
     yield from _metrics(source)
     yield from _half_certificates(source)
+    yield from _key_in_the_clear(source)
     yield from _repeated(source)
     yield from _nobody(source)
     yield from _free(source)
@@ -79,6 +80,20 @@ def _half_certificates(source: Source) -> Iterator[Problem]:
         yield source.problem(("prober", "access"), "has no cert", "cert_key is the private key of cert")
     if at(access, "cert") is not None and at(access, "ca") is None:
         yield source.problem(("prober", "access"), "has no ca", "a certificate is shown only where ca turns TLS on")
+
+
+def _key_in_the_clear(source: Source) -> Iterator[Problem]:
+    """The prober's own address is the one that a file tells of; that of a flag is looked at when the router starts."""
+    prober = at(source.data, "prober")
+    address, access = at(prober, "address"), at(prober, "access")
+    is_far = isinstance(address, str) and is_far_address(address) and at(prober, "allow_remote") is not True
+    if is_far and at(access, "api_key_env") is not None and at(access, "ca") is None:
+        yield source.problem(
+            ("prober", "access"),
+            f"has no ca, so that its key would go to {address} in the clear",
+            "ca is the file of the authority that signed the prober's certificate, and turns TLS on; or set "
+            "prober.allow_remote: true where something else encrypts",
+        )
 
 
 def _repeated(source: Source) -> Iterator[Problem]:

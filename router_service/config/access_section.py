@@ -116,7 +116,9 @@ class TenantEntry(Section):
         examples=[["groq", "tier:local"]],
     )
     requests_per_minute: PerMinute | None = Field(
-        default=None, description="Requests that it may make in a minute, decisions alone included.", examples=[600]
+        default=None,
+        description="Requests that it may make in a minute, decisions alone and invalid ones included.",
+        examples=[600],
     )
     tokens_per_minute: Tokens | None = Field(
         default=None,

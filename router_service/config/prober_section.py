@@ -41,7 +41,8 @@ class ProberSection(Section):
     )
     allow_remote: bool = Field(
         default=_PROBER.allow_remote,
-        description="Whether `address` may be one that other machines reach, though nothing here guards it.",
+        description="Whether `address` may be one that other machines reach, though nothing here guards it, and a "
+        "router's key go to such a prober without TLS.",
     )
     interval_s: PositiveSeconds = Field(
         default=_PROBER.interval_s, description="Between two probes of a provider, give or take a fifth.", examples=[5]

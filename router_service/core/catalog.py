@@ -11,6 +11,7 @@ from functools import cached_property
 from router_service.core.deviations import Deviations, SeedField
 from router_service.core.quota import Limit, Overflow
 from router_service.core.task import TaskType
+from router_service.core.vendors import vendor_at
 
 LOCAL_TIER = "local"
 FORCED_TOOL_CHOICE, IMAGE_URI = "forced_tool_choice", "image_uri"
@@ -219,6 +220,11 @@ class Target:
     @cached_property
     def id(self) -> str:
         return f"{self.provider.name}/{self.model.id}"
+
+    @cached_property
+    def vendor(self) -> str:
+        """Whose API it is, as the GenAI conventions call it; where they do not, its provider's name."""
+        return vendor_at(self.provider.base_url) or self.provider.name
 
     @cached_property
     def capabilities(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
+from opentelemetry.trace import Span
 
 from router_service.core.chat import Prompt
 from router_service.core.errors import (
@@ -31,16 +32,20 @@ from router_service.core.errors import (
     SignalboxError,
     Stage,
 )
-from router_service.core.events import Observer, RequestFinished
+from router_service.core.events import Observer, RequestFinished, RouteFinished
 from router_service.core.request import Request
 from router_service.rpc.access import Access, current_caller, rights
+from router_service.rpc.kept_out import KeptOut
 from router_service.rpc.request_id import REQUEST_ID, new_request_id
 from router_service.rpc.status import Refusal, refusal
+from router_service.rpc.turnstile import Turnstile
 from router_service.telemetry.call_metrics import CallMetrics
 from router_service.telemetry.calls import CallTracing, current_span
 
 logger = logging.getLogger(__name__)
 
+OURS, ROUTER = "/signalbox.", "/signalbox.v1.Router/"
+ROUTE = f"{ROUTER}Route"
 
 # The stubs know these as generics, the library does not: hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -51,8 +56,10 @@ Behaviour = Callable[[Any, Context], Awaitable[Any]]
 class CallFrame:
     """One per server. Methods that take a stream (reflection) pass unframed.
 
-    Whoever reads a request tells the observers of its end. `observer` hears from here of those that nobody read: their
-    bytes were no message, or their method is not built. `access` says who may call; without one, everybody may.
+    Whoever reads a request tells the observers of its end. `observer` hears from here of the Router's that nobody read:
+    their callers were not let in, their bytes were no message, or their method is not built. `access` says who may
+    call; without one, everybody may. At the Router's methods callers then pass `turnstile`, before their message is
+    read: what they send may be large, and is of no use to who is over its bounds.
 
     It does an interceptor's work without being one: gRPC would ask an interceptor anew at each call, which costs a
     twentieth of a Complete, while the answer for a method never changes.
@@ -69,10 +76,13 @@ class CallFrame:
         *,
         calls: CallMetrics | None = None,
         access: Access | None = None,
+        turnstile: Turnstile | None = None,
         default_deadline_s: float = 300.0,
         max_deadline_s: float = 3600.0,
     ) -> None:
         self._access = access
+        self._turnstile = turnstile
+        self._kept_out = KeptOut()
         self._tracing = tracing
         self._calls = calls
         self._observer = observer
@@ -101,8 +111,9 @@ class CallFrame:
         return grpc.stream_stream_rpc_method_handler(behaviour, guarded, handler.response_serializer)
 
     def _run(self, method: str, inner: Behaviour, *, is_stream: bool) -> Behaviour:
-        is_ours = method.startswith("/signalbox.")
-        tracing, observer = (self._tracing, self._observer) if is_ours else (None, None)
+        is_ours, is_routers = method.startswith(OURS), method.startswith(ROUTER)
+        tracing = self._tracing if is_ours else None
+        observer, turnstile = (self._observer, self._turnstile) if is_routers else (None, None)
         calls = self._calls.of(method) if is_ours and self._calls is not None else None
         access, allowed = self._access if is_ours else None, rights(method)
 
@@ -111,21 +122,27 @@ class CallFrame:
             assert task is not None
             self._tasks.add(task)
             started = time.monotonic()
-            span = tracing.begin(method, context) if tracing else None
+            span: Span | None = None
             code = grpc.StatusCode.OK
             try:
                 if access is not None:
-                    access.admit(method, allowed, context)
-                return await inner(await self._request(context), context)
+                    try:
+                        access.admit(method, allowed, context)
+                    except SignalboxError as e:
+                        span = tracing.begin(method, None) if tracing else None
+                        self._kept_out.note(method, current_caller().tenant, context.peer(), e.reason)
+                        raise
+                span = tracing.begin(method, context) if tracing else None
+                return await self._serve(inner, context, turnstile, is_stream=is_stream)
             except (asyncio.CancelledError, grpc.aio.InternalError) as e:
                 code = grpc.StatusCode.CANCELLED
                 if self._is_ending:
                     code = grpc.StatusCode.UNAVAILABLE
-                    _tell_unread(observer, Draining.reason, started, is_stream=is_stream)
+                    _tell_unread(observer, method, Draining.reason, started, is_stream=is_stream)
                     await _abort(context, refusal(_named(Draining("this router stopped before the call was done"))))
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
-                _tell_unread(observer, e.reason, started, is_stream=is_stream)
+                _tell_unread(observer, method, e.reason, started, is_stream=is_stream)
                 failed = _named(e)
                 if isinstance(failed.error, InternalFault):
                     _log_bug(method, e.__cause__)
@@ -137,7 +154,7 @@ class CallFrame:
                 raise
             except Exception as e:  # noqa: BLE001 - the root of a call: whatever is wrong with us ends here
                 code = grpc.StatusCode.INTERNAL
-                _tell_unread(observer, InternalFault.reason, started, is_stream=is_stream)
+                _tell_unread(observer, method, InternalFault.reason, started, is_stream=is_stream)
                 _log_bug(method, e)
                 facts = Facts(request_id=REQUEST_ID.get(), was_sent=True, maybe_billed=True)  # assumed, not known
                 await _abort(context, refusal(RequestFailed(InternalFault(), facts)))
@@ -149,6 +166,15 @@ class CallFrame:
                     tracing.end(span, code)
 
         return run
+
+    async def _serve(self, inner: Behaviour, context: Context, turnstile: Turnstile | None, *, is_stream: bool) -> Any:
+        """The call itself, for as long as it has its place."""
+        place = None if turnstile is None else turnstile.enter(current_caller().tenant, is_stream=is_stream)
+        try:
+            return await inner(await self._request(context), context)
+        finally:
+            if place is not None:
+                place.leave()
 
     async def _request(self, context: Context) -> Any:
         """The call's message. Raises CallerDeadline and MalformedMessage, and CancelledError where the caller left."""
@@ -205,7 +231,7 @@ def _written(generator: Callable[[Any, Context], Any]) -> Behaviour:
     return write_all
 
 
-def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_stream: bool) -> None:
+def _tell_unread(observer: Observer | None, method: str, outcome: str, started: float, *, is_stream: bool) -> None:
     """The last word on a call whose request nobody read. It gets an id here, by which its caller can name it."""
     if REQUEST_ID.get():
         return
@@ -213,15 +239,22 @@ def _tell_unread(observer: Observer | None, outcome: str, started: float, *, is_
     REQUEST_ID.set(request_id)
     if observer is None:
         return
+    request = Request(
+        request_id=request_id, prompt=Prompt(messages=()), deadline=started, tenant=current_caller().tenant
+    )
+    latency_s = time.monotonic() - started
+    if method == ROUTE:
+        observer.route_finished(
+            RouteFinished(request=request, plan=None, latency_s=latency_s, outcome=outcome, trace=current_span())
+        )
+        return
     observer.request_finished(
         RequestFinished(
-            request=Request(
-                request_id=request_id, prompt=Prompt(messages=()), deadline=started, tenant=current_caller().tenant
-            ),
+            request=request,
             is_stream=is_stream,
             plan=None,
             attempts=(),
-            latency_s=time.monotonic() - started,
+            latency_s=latency_s,
             delivered_chunks=0,
             outcome=outcome,
             trace=current_span(),

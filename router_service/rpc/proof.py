@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import grpc
 
+from router_service.core.addresses import is_local
 from router_service.core.settings import ProberAccess
 from router_service.rpc.tls import certificate_file
 
@@ -18,13 +19,27 @@ class Proof:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def proof_for(access: ProberAccess, address: str) -> Proof:
-    """What `access` says to show at `address`: nothing at a Unix socket. Raises BadCertificate."""
+class KeyInTheClear(Exception):
+    """A key would leave this machine where others can read it; the text says where to and what to do."""
+
+
+def proof_for(access: ProberAccess, address: str, *, allow_remote: bool) -> Proof:
+    """What `access` says to show at `address`: nothing at a Unix socket.
+
+    Raises BadCertificate, and KeyInTheClear where nothing encrypts a key on its way to another machine and
+    `allow_remote` does not say that something else does.
+    """
     if address.startswith("unix:"):
         return Proof()
     key = access.api_key.reveal()
     metadata = (("authorization", f"Bearer {key}"),) if key else ()
     if access.ca is None:
+        if key and not allow_remote and not is_local(address):
+            raise KeyInTheClear(
+                f"the key of prober.access would go to {address} in the clear; set prober.access.ca to the authority "
+                "of the prober's certificate, which turns TLS on, or prober.allow_remote to true if something else "
+                "encrypts"
+            )
         return Proof(metadata=metadata)
     cert = None if access.cert is None else certificate_file(access.cert, "prober.access.cert")
     key_file = access.cert_key or access.cert

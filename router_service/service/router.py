@@ -75,7 +75,7 @@ class Router:
         found: Plan | None = None
         outcome = "CANCELLED"
         try:
-            with self._admission.of(request.tenant, is_stream=False):
+            with self._admission:
                 request = await self._planning.foreseen(request, is_told=True)
                 request, found = self._planning.to_tell(request, may_be_empty=may_be_empty)
             outcome = "OK"
@@ -128,7 +128,7 @@ class Router:
         run = Run(request, audience=self._audience, trace=trace)
         outcome = "CANCELLED"
         try:
-            with self._admission.of(request.tenant, is_stream=is_stream):
+            with self._admission:
                 yield run
             outcome = "OK"
         except InternalFault as ours:

@@ -16,7 +16,7 @@ from router_service.telemetry.instruments import Family, Histogram, Instrument, 
 CHAT = "chat"
 ROUTER = "signalbox"
 """Who serves, as callers see it."""
-TARGET_LABELS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model")
+TARGET_LABELS = ("gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model", "signalbox.provider")
 OPERATION_BOUNDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 FIRST_TOKEN_BOUNDS = (
     *(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1),
@@ -83,9 +83,9 @@ FALLBACKS = Instrument(
     labels=("target", "outcome"),
 )
 COST = Instrument(
-    name="signalbox.cost",
+    name="signalbox.cost.usd",
     kind=Kind.COUNTER,
-    unit="USD",
+    unit="{USD}",
     meaning="What attempts cost, by the prices of the configuration.",
     labels=("provider",),
 )
@@ -178,7 +178,7 @@ class _TargetFigures:
         self.id = target.id
         self.provider = target.provider.name
         self.cost_usd_nanos = 0
-        self._labels = (CHAT, self.provider, target.model.id)
+        self._labels = (CHAT, target.vendor, target.model.id, self.provider)
         self._good = Histogram(OPERATION_BOUNDS)
         self._failed: dict[tuple[str, str], Histogram] = {}
         self._first_chunk = Histogram(OPERATION_BOUNDS)

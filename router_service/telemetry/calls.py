@@ -46,12 +46,14 @@ class CallTracing:
         self._sample_ratio = sample_ratio
         self._rng = rng
 
-    def begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any]) -> Span | None:
-        """The call's span, or None where its trace is not sampled: as the caller decided, else by the ratio.
+    def begin(self, method: str, context: grpc.aio.ServicerContext[Any, Any] | None) -> Span | None:
+        """The call's span, or None where its trace is not sampled: as the caller decided, else by the ratio. Without a
+        `context` by the ratio alone and in a trace of its own: whoever is not let in decides nothing.
 
         The decision comes first because nearly all calls end with it: a span that is thrown away costs ten times more.
         """
-        carrier = {str(k): str(v) for k, v in context.invocation_metadata() or () if k in TRACE_KEYS}
+        metadata = () if context is None else context.invocation_metadata() or ()
+        carrier = {str(k): str(v) for k, v in metadata if k in TRACE_KEYS}
         if not self._is_sampled(carrier.get("traceparent", "")):
             return None
         parent = self._propagator.extract(carrier) if carrier else None

@@ -13,8 +13,10 @@ from types import MappingProxyType
 
 from router_service.telemetry.instruments import Family, Instrument, Kind, Spread
 
-UNIT_NAMES: Mapping[str, str] = MappingProxyType({"s": "seconds", "USD": "usd"})
-"""Units that a name ends with. What counts things, in braces, or has no unit adds nothing."""
+UNIT_NAMES: Mapping[str, str] = MappingProxyType({"s": "seconds", "1": "ratio"})
+"""Units that a name ends with, `1` a gauge's alone. What counts things, in braces, adds nothing: hence money is in the
+name, since a collector would add `USD` as it is.
+"""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -35,8 +37,9 @@ def page(families: Iterable[Family]) -> Page:
 
 
 def prometheus_name(instrument: Instrument) -> str:
-    """What Prometheus calls it: `signalbox.cost` in USD, a counter, is signalbox_cost_usd_total."""
-    unit = UNIT_NAMES.get(instrument.unit, "")
+    """What Prometheus calls it: `signalbox.snapshot.age` in s is signalbox_snapshot_age_seconds."""
+    is_bare = instrument.unit == "1" and instrument.kind is not Kind.GAUGE
+    unit = "" if is_bare else UNIT_NAMES.get(instrument.unit, "")
     name = "_".join(filter(None, [_underscored(instrument.name), unit]))
     return f"{name}_total" if instrument.kind is Kind.COUNTER else name
 

@@ -11,6 +11,7 @@ import msgspec
 from opentelemetry.trace import Span, format_trace_id
 
 from router_service.core.attempt import telling
+from router_service.core.errors import NotAllowed, Unauthenticated
 from router_service.core.events import AttemptFinished, RequestFinished, RouteFinished
 from router_service.core.health import Source
 from router_service.core.plan import Plan
@@ -18,6 +19,8 @@ from router_service.telemetry.line_writer import LineWriter
 
 LOGGER = "router_service.requests"
 OK = "OK"
+KEPT_OUT = frozenset({Unauthenticated.reason, NotAllowed.reason})
+"""Told of where it happens, now and then: whoever has no key would else write the log."""
 
 
 class RequestLog:
@@ -34,11 +37,11 @@ class RequestLog:
         """Said with the request."""
 
     def request_finished(self, event: RequestFinished) -> None:
-        if self._is_on:
+        if self._is_on and event.outcome not in KEPT_OUT:
             self._lines.put(self._encode(self._line(event)))
 
     def route_finished(self, event: RouteFinished) -> None:
-        if self._is_on:
+        if self._is_on and event.outcome not in KEPT_OUT:
             self._lines.put(self._encode(self._route_line(event)))
 
     def _line(self, event: RequestFinished) -> dict[str, object]:

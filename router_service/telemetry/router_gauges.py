@@ -36,7 +36,7 @@ TRAFFIC_SHARE = Instrument(
 BLOCKED = Instrument(
     name="signalbox.provider.blocked",
     kind=Kind.GAUGE,
-    unit="1",
+    unit="{provider}",
     meaning="1 while a provider is not called for that reason although it may be well, else 0.",
     labels=("provider", "reason"),
 )
@@ -56,28 +56,28 @@ SNAPSHOTS_REFUSED = Instrument(
 QUOTA_REMAINING = Instrument(
     name="signalbox.quota.remaining",
     kind=Kind.GAUGE,
-    unit="1",
+    unit="{unit}",
     meaning="What is left in the present window of a provider's limit, in the label's unit.",
     labels=QUOTA_LABELS,
 )
 QUOTA_LIMIT = Instrument(
     name="signalbox.quota.limit",
     kind=Kind.GAUGE,
-    unit="1",
+    unit="{unit}",
     meaning="The whole of that window.",
     labels=QUOTA_LABELS,
 )
 BUDGET_REMAINING = Instrument(
-    name="signalbox.budget.remaining",
+    name="signalbox.budget.remaining.usd",
     kind=Kind.GAUGE,
-    unit="USD",
+    unit="{USD}",
     meaning="What may still be spent in the present window of a budget; below zero where it was crossed.",
     labels=BUDGET_LABELS,
 )
 BUDGET_LIMIT = Instrument(
-    name="signalbox.budget.limit",
+    name="signalbox.budget.limit.usd",
     kind=Kind.GAUGE,
-    unit="USD",
+    unit="{USD}",
     meaning="The whole of that budget.",
     labels=BUDGET_LABELS,
 )

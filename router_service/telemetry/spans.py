@@ -117,8 +117,9 @@ def _set_snapshot(span: Span, plan: Plan) -> None:
 def _attributes(event: AttemptFinished, attempt: Attempt) -> Attributes:
     attributes: dict[str, str | int | float | tuple[str, ...]] = {
         "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": attempt.target.provider.name,
+        "gen_ai.provider.name": attempt.target.vendor,
         "gen_ai.request.model": attempt.target.model.id,
+        "signalbox.provider": attempt.target.provider.name,
         "signalbox.attempt": attempt.number,
         "signalbox.outcome": attempt.outcome.value,
         "signalbox.cost_usd_nanos": attempt.cost_usd_nanos,

@@ -132,6 +132,20 @@ def test_a_guarded_port_may_be_reached_from_elsewhere(tmp_path: Path, sections: 
     assert load_text(tmp_path, SMALL + sections).warnings == ()
 
 
+def test_a_key_goes_to_another_machine_only_in_tls(tmp_path: Path) -> None:
+    server = f"{SMALL}server: {{{TLS}}}\n{WEB}"
+
+    def prober(access: str, more: str = "") -> str:
+        return f"{server}prober: {{address: '0.0.0.0:2', {more}access: {{{access}}}}}\n"
+
+    _, where, message, hint = the_mistake_in(tmp_path, prober("api_key_env: K"))
+    assert (where, "0.0.0.0:2 in the clear" in message) == ("prober.access", True)
+    assert "allow_remote: true" in hint
+    assert load_text(tmp_path, prober("api_key_env: K, ca: a.pem"))
+    assert load_text(tmp_path, prober("api_key_env: K", "allow_remote: true, "))
+    assert load_text(tmp_path, f"{server}prober: {{access: {{api_key_env: K}}}}\n")
+
+
 @pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal", "[fd00:ec2::254]", "2852039166:80"])
 def test_requests_never_go_where_clouds_keep_credentials(tmp_path: Path, host: str) -> None:
     text = SMALL.replace("api.example.com", host)

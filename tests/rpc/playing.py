@@ -9,13 +9,15 @@ from typing import Any, TypeAlias
 
 import grpc
 from google.rpc import error_details_pb2, status_pb2
-from signalbox.v1 import router_pb2, router_pb2_grpc
+from signalbox.v1 import admin_pb2_grpc, router_pb2, router_pb2_grpc
 
 from router_service.core.errors import Facts, InternalFault, Overloaded, RequestFailed
+from router_service.core.events import Observer
 from router_service.rpc.access import Access
 from router_service.rpc.call import CallFrame
 from router_service.rpc.server import StandardServices, listen, new_server
 from router_service.rpc.status import DETAILS_KEY
+from router_service.rpc.turnstile import Turnstile
 from router_service.rpc.unbuilt import refuse_unbuilt
 from router_service.telemetry.calls import CallTracing
 
@@ -100,6 +102,13 @@ class YieldingRouter(PlayingRouter):
             self.ended.set()
 
 
+class UnbuiltAdmin(admin_pb2_grpc.AdminServicer):
+    """Has every method, and none that does anything."""
+
+    def __init__(self) -> None:
+        refuse_unbuilt(self, admin_pb2_grpc.AdminServicer)
+
+
 class Serving:
     """A running server, and a channel to it."""
 
@@ -111,10 +120,10 @@ class Serving:
         self.channel = grpc.aio.insecure_channel(address)
         self.stub = router_pb2_grpc.RouterStub(self.channel)
 
-    async def raw(self, method: str, data: bytes) -> bytes:
+    async def raw(self, method: str, data: bytes, *metadata: tuple[str, str]) -> bytes:
         """Call a unary method with bytes and return its answer's."""
         call: Any = self.channel.unary_unary(method, request_serializer=None, response_deserializer=None)
-        answer: bytes = await call(data, timeout=PATIENCE_S)
+        answer: bytes = await call(data, timeout=PATIENCE_S, metadata=metadata)
         return answer
 
 
@@ -124,6 +133,8 @@ async def serving(
     *,
     tracing: CallTracing | None = None,
     access: Access | None = None,
+    observer: Observer | None = None,
+    turnstile: Turnstile | None = None,
     has_reflection: bool = True,
     max_message_mib: int = 4,
     default_deadline_s: float = 300.0,
@@ -131,9 +142,17 @@ async def serving(
 ) -> AsyncIterator[Serving]:
     """Our server with all that every server of ours has, on a free port."""
     playing = router or PlayingRouter()
-    frame = CallFrame(tracing, access=access, default_deadline_s=default_deadline_s, max_deadline_s=max_deadline_s)
+    frame = CallFrame(
+        tracing,
+        observer,
+        access=access,
+        turnstile=turnstile,
+        default_deadline_s=default_deadline_s,
+        max_deadline_s=max_deadline_s,
+    )
     server = new_server(frame, max_message_mib=max_message_mib)
     router_pb2_grpc.add_RouterServicer_to_server(playing, server)
+    admin_pb2_grpc.add_AdminServicer_to_server(UnbuiltAdmin(), server)
     standard = StandardServices(server, (ROUTER,), has_reflection=has_reflection)
     address = listen(server, "127.0.0.1:0", allow_remote=False)
     await server.start()

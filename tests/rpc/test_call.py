@@ -58,6 +58,10 @@ class Ended(SpanProcessor):
     def on_end(self, span: ReadableSpan) -> None:
         self._span.set_result(span)
 
+    @property
+    def has_ended(self) -> bool:
+        return self._span.done()
+
     async def span(self) -> ReadableSpan:
         async with asyncio.timeout(PATIENCE_S):
             return await self._span

@@ -21,7 +21,6 @@ from router_service.core.settings import RoutingSettings
 from router_service.providers.aiohttp_transport import AiohttpTransport
 from router_service.providers.openai import OpenAIDialect
 from router_service.service.admission import Admission
-from router_service.service.allowances import Allowances
 from router_service.service.execution import Execution
 from router_service.service.rooms import Rooms
 from router_service.service.router import Router
@@ -217,7 +216,7 @@ class Playing:
             execution=Execution(
                 transport=self.transport, dialects={"openai": OpenAIDialect()}, rooms=self.rooms, routing=rules
             ),
-            admission=Admission(max_in_flight=1000, allowances=Allowances()),
+            admission=Admission(max_in_flight=1000),
             audience=Audience([self.books], [self.books]),
             max_attempts=rules.max_attempts,
             rng=Random(0),

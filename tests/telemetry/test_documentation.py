@@ -88,6 +88,18 @@ def test_an_instrument_is_well_formed(instrument: Instrument) -> None:
     assert len(set(instrument.labels)) == len(instrument.labels)
 
 
+@pytest.mark.parametrize("instrument", ALL, ids=lambda i: i.name)
+def test_a_collector_gives_the_same_name_to_prometheus(instrument: Instrument) -> None:
+    """By the mapping of OpenTelemetry's collector: a unit that it does not know is appended as it is."""
+    unit = {"s": "seconds", "By": "bytes", "1": "ratio" if instrument.kind is Kind.GAUGE else ""}.get(
+        instrument.unit, "" if instrument.unit.startswith("{") else instrument.unit
+    )
+    words = re.split(r"[^a-zA-Z0-9]+", instrument.name)
+    words += [unit] if unit and unit not in words else []
+    words += ["total"] if instrument.kind is Kind.COUNTER else []
+    assert prometheus_name(instrument) == "_".join(words)
+
+
 def test_no_two_instruments_share_a_name() -> None:
     router = [i.name for title in ("Of router and prober", "Of the router") for i in METRICS[title]]
     prober = [i.name for title in ("Of router and prober", "Of the prober") for i in METRICS[title]]

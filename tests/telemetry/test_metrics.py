@@ -171,7 +171,7 @@ def test_the_collector_gets_the_same_figures(run: Run) -> None:
     )
     errors = metrics.value(ROUTER, "gen_ai.client.operation.duration", error_type="UPSTREAM_5XX")
     assert errors == run.page.value("gen_ai_client_operation_duration_seconds_count", error_type="UPSTREAM_5XX")
-    assert metrics.value(ROUTER, "signalbox.cost") == pytest.approx(run.cost_usd_nanos / 1e9)
+    assert metrics.value(ROUTER, "signalbox.cost.usd") == pytest.approx(run.cost_usd_nanos / 1e9)
     assert metrics.newest[ROUTER, "gen_ai.client.operation.duration"].metric.unit == "s"
     wait_until(lambda: metrics.value(PROBER, "signalbox.probes") > 0, within_s=10, what="the prober's figures arrive")
 

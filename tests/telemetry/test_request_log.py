@@ -168,6 +168,13 @@ def test_decision_has_a_line_of_its_own() -> None:
     assert (refused["outcome"], refused["target"], refused["decision_id"]) == ("NO_ELIGIBLE_TARGET", "", "")
 
 
+@pytest.mark.parametrize("outcome", ["CREDENTIALS", "ROLE"])
+def test_who_was_kept_out_writes_no_line_of_a_request(outcome: str) -> None:
+    event = finished(is_planned=False, outcome=outcome)
+    route = RouteFinished(request=event.request, plan=None, latency_s=0.0, outcome=outcome, trace=None)
+    assert written(event) == written(route) == []
+
+
 def test_request_that_got_nowhere_has_its_line_too() -> None:
     (line,) = written(finished(is_planned=False, outcome="ROUTER_OVERLOADED"))
     assert (line["outcome"], line["target"], line["attempts"]) == ("ROUTER_OVERLOADED", "", [])
