@@ -740,7 +740,8 @@ Global___ResponseFormat: _TypeAlias = ResponseFormat  # noqa: Y015
 class Generation(_message.Message):
     """Sampling and length. What is absent is left to the provider's default. What a target cannot take is left out of what
     it is sent and named in `Attempt.dropped_fields`, or the target is rejected, by the server's setting
-    `routing.unsupported_fields`; `max_output_tokens` is taken by all.
+    `routing.unsupported_fields`. `max_output_tokens` is taken by all; above the longest answer of a target's model it is
+    lowered to that, or the target rejected, by the same setting.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
