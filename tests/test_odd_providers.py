@@ -96,7 +96,13 @@ CASES = {
     "usage-then-cut": Case(
         streamed=[
             CHUNKED,
-            *(framed(delta("word ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+            *(framed(delta("we ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+        ]
+    ),
+    "usage-too-early": Case(
+        streamed=[
+            CHUNKED + framed(delta("x" * 40, usage={"prompt_tokens": 50_000, "completion_tokens": 1})),
+            framed(delta("x" * 40)),
         ]
     ),
     "usage-then-error": Case(
@@ -199,6 +205,7 @@ def test_what_usage_leaves_out_is_estimated_not_free(
     ("case", "is_stream"),
     [
         ("usage-then-cut", True),
+        ("usage-too-early", True),
         ("usage-then-error", True),
         ("usage-then-error", False),
         ("usage-of-too-much", False),

@@ -66,11 +66,21 @@ def usage_of(usage: shapes.Usage | None) -> Usage | None:
     out = usage.completion_tokens_details or shapes.OutputDetails()
     return Usage(
         input_tokens=usage.prompt_tokens,
-        output_tokens=usage.completion_tokens,
+        output_tokens=_output_tokens(usage, out.reasoning_tokens or 0),
         cached_input_tokens=into.cached_tokens or usage.prompt_cache_hit_tokens or 0,
         cache_write_tokens=into.cache_write_tokens or 0,
         reasoning_tokens=out.reasoning_tokens or 0,
     )
+
+
+def _output_tokens(usage: shapes.Usage, reasoning: int) -> int:
+    """Reasoning included. Some vendors leave it out of the completion's tokens, and have it in the total alone, or
+    nowhere but in its own count.
+    """
+    written, total = usage.completion_tokens, usage.total_tokens
+    if usage.prompt_tokens and isinstance(total, int):
+        written = max(written, total - usage.prompt_tokens)
+    return min(written if written >= reasoning else written + reasoning, shapes.MAX_TOKENS)
 
 
 def _thoughts(pieces: Iterable[shapes.Piece]) -> Iterable[str]:

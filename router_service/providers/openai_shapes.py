@@ -56,7 +56,8 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+MAX_TOKENS = 2**31 - 1
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
 
 class InputDetails(msgspec.Struct):
@@ -69,10 +70,13 @@ class OutputDetails(msgspec.Struct):
 
 
 class Usage(msgspec.Struct):
-    """Cached tokens stand in the details, and at DeepSeek beside the others."""
+    """Cached tokens stand in the details, and at DeepSeek beside the others. `total_tokens` mostly says no more than
+    the others, and counts only where it is a number.
+    """
 
     prompt_tokens: Tokens = 0
     completion_tokens: Tokens = 0
+    total_tokens: Any = None
     prompt_cache_hit_tokens: Tokens | None = None
     prompt_tokens_details: InputDetails | None = None
     completion_tokens_details: OutputDetails | None = None

@@ -56,6 +56,7 @@ class Exchange:
                 raise await _failure(dialect, response, run)
             with run.away:
                 body = await self._whole(response)
+            attempt.is_whole = True
         completion = dialect.decode(body, attempt.target)
         attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
         if attempt.output_characters > MAX_ANSWER_CHARACTERS:
@@ -99,6 +100,7 @@ class Exchange:
                 if attempt.has_begun:  # an event that says nothing yet leaves the first timer running
                     run.waits(attempt)
                     timer.allow(provider.timeouts.gap_s)
+            attempt.is_whole = True
             try:
                 yield end
             finally:

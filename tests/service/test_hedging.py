@@ -81,6 +81,9 @@ async def test_the_first_to_answer_wins_and_both_are_on_the_books(
         [request] = router.books.requests
         loser = [a for a in request.attempts if a.outcome.name == "CANCELLED"]
         assert all(a.usage is not None and a.usage.estimated and a.maybe_billed and a.cost_usd_nanos for a in loser)
+        assert is_stream or all(a.usage is not None and a.usage.output_tokens for a in loser), (
+            "it wrote an answer unseen"
+        )
         ran_beside = len(outcomes) > 1 and answerings[0] is not fail
         assert [a.is_hedged for a in request.attempts] == [False, ran_beside, False][: len(outcomes)]
         await router.check_nothing_is_left(stage)
