@@ -53,9 +53,11 @@ def made_id(answer_id: str | None, number: int) -> str:
 
 def end_of(word: str | None, *, has_calls: bool) -> FinishReason:
     """Raises as `finish_reason` does. A vendor that says no more than that the model stopped may have left out that it
-    waits for its tools.
+    waits for its tools; one that says so and names none has lost them.
     """
     reason = finish_reason(word)
+    if reason is FinishReason.TOOL_CALLS and not has_calls:
+        raise BadResponse("the model stopped to call a tool, and called none", stage=Stage.DECODE, maybe_billed=True)
     return FinishReason.TOOL_CALLS if reason is FinishReason.STOP and has_calls else reason
 
 

@@ -36,7 +36,8 @@ class Piece(msgspec.Struct):
 
 class Text(msgspec.Struct):
     """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways;
-    `reasoning_details` are OpenRouter's, and have to come back as they were.
+    `reasoning_details` are OpenRouter's, and have to come back as they were. `function_call` is the form that calls had
+    before there could be several.
     """
 
     content: str | list[Piece] | None = None
@@ -45,6 +46,7 @@ class Text(msgspec.Struct):
     reasoning: str | None = None
     reasoning_details: Any = None
     tool_calls: list[ToolCall] | None = None
+    function_call: ToolFunction | None = None
 
 
 class Choice(msgspec.Struct):

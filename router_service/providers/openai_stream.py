@@ -9,7 +9,7 @@ from router_service.core.chat import Delta, Reasoning, StreamEnd, ToolCallDelta,
 from router_service.core.errors import ResponseTooLarge, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers import openai_shapes as shapes
-from router_service.providers.openai_calls import Calls
+from router_service.providers.openai_calls import Calls, calls_in
 from router_service.providers.openai_reading import content_of, end_of, first_choice, read, thought_of, usage_of
 from router_service.providers.openai_state import Details, opaque
 from router_service.providers.sse import Event, EventSplitter, EventTooLarge
@@ -103,8 +103,8 @@ class OpenAIStreamDecoder:
         if reasoning:
             self._has_thought = True
         calls: tuple[ToolCallDelta, ...] = ()
-        if text.tool_calls:
-            calls = tuple([delta for call in text.tool_calls if (delta := self._calls.heard(call, answer_id))])
+        if pieces := calls_in(text):
+            calls = tuple([delta for piece in pieces if (delta := self._calls.heard(piece, answer_id))])
         return Delta(content, reasoning, calls) if content or reasoning or calls else _NOTHING
 
     def _reasoning_end(self) -> Delta:

@@ -75,8 +75,10 @@ WORDS = {
 
 @pytest.mark.parametrize(("word", "reason"), [(word, reason) for reason, words in WORDS.items() for word in words])
 def test_finish_reason(word: str, reason: FinishReason) -> None:
-    assert decoded(answer(choices=choice(word, content="Hi"))).finish_reason is reason
-    _, end = streamed([lines(chunk("Hi", word), "[DONE]")])
+    calls = [{"index": 0, "function": {"name": "f"}}] if reason is FinishReason.TOOL_CALLS else []
+    assert decoded(answer(choices=choice(word, content="Hi", tool_calls=calls))).finish_reason is reason
+    called = json.dumps({"choices": [{"delta": {"tool_calls": calls}}]})
+    _, end = streamed([lines(called, chunk("Hi", word), "[DONE]")])
     assert end is not None
     assert end.finish_reason is reason
 
