@@ -10,6 +10,7 @@ from router_service.core.errors import ResponseTooLarge, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers import openai_shapes as shapes
 from router_service.providers.openai_calls import Calls, calls_in
+from router_service.providers.openai_finish import is_an_end
 from router_service.providers.openai_reading import content_of, end_of, first_choice, read, thought_of, usage_of
 from router_service.providers.openai_state import Details, opaque
 from router_service.providers.sse import Event, EventSplitter, EventTooLarge
@@ -64,6 +65,9 @@ class OpenAIStreamDecoder:
 
     def usage(self) -> Usage | None:
         return usage_of(self._usage)
+
+    def has_finished(self) -> bool:
+        return is_an_end(self._finish_reason)
 
     def end(self) -> StreamEnd | None:
         if self._failure is not None:

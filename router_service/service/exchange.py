@@ -85,7 +85,7 @@ class Exchange:
                 if received > self.max_output_bytes:
                     raise _too_large(f"more than {self.max_output_bytes} bytes", stage=Stage.STREAM)
                 deltas = decoder.feed(data)
-                attempt.usage = decoder.usage()
+                attempt.usage, attempt.has_finished = decoder.usage(), decoder.has_finished()
                 if not deltas:
                     continue
                 if delta := _merged(deltas):

@@ -224,8 +224,12 @@ class Run:
         return next(error for attempt, error in self.failures if attempt is self._sources[-1])
 
     def can_be_resumed(self) -> bool:
-        """Whether the caller lets a stream go on elsewhere, and this is one that can."""
-        return self.transcript is not None and self.transcript.can_be_continued(self.request.prompt)
+        """Whether the caller lets a stream go on elsewhere, and this is one that can: there is nothing to add to an
+        answer that its model had ended when the stream broke.
+        """
+        if self.transcript is None or (self._sources and self._sources[-1].has_finished):
+            return False
+        return self.transcript.can_be_continued(self.request.prompt)
 
     def end_all_but(self, winner: Try | None, error: BaseException) -> None:
         """Whatever is still under way beside `winner` ends, also what was called off before it could begin."""
