@@ -44,7 +44,8 @@ class OpenAIDialect:
                 raise openai_errors.told_inside_success(body)
             choice = _choice(answer)
             message = _message(choice.message, answer, target)
-            finish = end_of(choice.finish_reason, has_calls=bool(message.tool_calls))
+            is_empty = not (message.content or message.tool_calls or message.reasoning)
+            finish = end_of(choice.finish_reason, has_calls=bool(message.tool_calls), is_empty=is_empty)
         except UpstreamError as error:
             error.found_in(usage, output_characters=message.characters())
             raise

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from router_service.core.chat import FinishReason, Usage
-from router_service.core.errors import BadResponse, Stage
+from router_service.core.errors import BadResponse, ContentFiltered, Stage
 from router_service.providers import openai_shapes as shapes
 from router_service.providers.openai_finish import finish_reason
 
@@ -51,11 +51,14 @@ def made_id(answer_id: str | None, number: int) -> str:
     return f"call_{answer_id[:MAX_MADE_ID]}_{number}" if answer_id else f"call_{number}"
 
 
-def end_of(word: str | None, *, has_calls: bool) -> FinishReason:
+def end_of(word: str | None, *, has_calls: bool, is_empty: bool) -> FinishReason:
     """Raises as `finish_reason` does. A vendor that says no more than that the model stopped may have left out that it
-    waits for its tools; one that says so and names none has lost them.
+    waits for its tools; one that says so and names none has lost them. What a filter left nothing of is no answer.
     """
     reason = finish_reason(word)
+    if reason is FinishReason.CONTENT_FILTER and is_empty:
+        text = "the provider's content filter let nothing of the answer through"
+        raise ContentFiltered(text, stage=Stage.DECODE, maybe_billed=True)
     if reason is FinishReason.TOOL_CALLS and not has_calls:
         raise BadResponse("the model stopped to call a tool, and called none", stage=Stage.DECODE, maybe_billed=True)
     return FinishReason.TOOL_CALLS if reason is FinishReason.STOP and has_calls else reason

@@ -27,6 +27,7 @@ class OpenAIStreamDecoder:
         "_details",
         "_failure",
         "_finish_reason",
+        "_has_said",
         "_has_thought",
         "_is_done",
         "_model",
@@ -43,6 +44,7 @@ class OpenAIStreamDecoder:
         self._model = ""
         self._calls = Calls(target)
         self._details = Details()
+        self._has_said = False
         self._has_thought = False
         self._is_done = False
         self._failure: UpstreamError | None = None
@@ -74,7 +76,7 @@ class OpenAIStreamDecoder:
             raise self._failure
         if not self._is_done:
             return None
-        finish = end_of(self._finish_reason, has_calls=self._calls.has_any)
+        finish = end_of(self._finish_reason, has_calls=self._calls.has_any, is_empty=not self._has_said)
         return StreamEnd(finish_reason=finish, usage=self.usage(), model=self._model)
 
     def _event(self, event: Event) -> Delta:
@@ -82,7 +84,7 @@ class OpenAIStreamDecoder:
             raise openai_errors.told_inside_success(event.data)
         if event.data.strip() == TERMINAL:
             self._is_done = True
-            return self._reasoning_end()
+            return self._said(self._reasoning_end())
         chunk = read(event.data)
         groq = chunk.x_groq
         if usage := chunk.usage or (groq and groq.usage):
@@ -98,7 +100,11 @@ class OpenAIStreamDecoder:
             return _NOTHING
         if choice.finish_reason and self._finish_reason is None:
             self._finish_reason = choice.finish_reason
-        return _NOTHING if choice.delta is None else self._delta(choice.delta, chunk.id)
+        return _NOTHING if choice.delta is None else self._said(self._delta(choice.delta, chunk.id))
+
+    def _said(self, delta: Delta) -> Delta:
+        self._has_said = self._has_said or bool(delta)
+        return delta
 
     def _delta(self, text: shapes.Text, answer_id: str | None) -> Delta:
         content, reasoning = content_of(text), thought_of(text)
