@@ -167,7 +167,7 @@ def test_other_pictures_are_refused_by_name(stack: Stack, uri: str, data: bytes,
     assert list(found.fields) == [f"messages[0].parts[0].image.{field}"]
 
 
-REJECTING = {"capabilities": ["tools"], "rejects": ["temperature", "stop", "forced_tool_choice"]}
+REJECTING = {"capabilities": ["tools"], "rejects": ["temperature", "stop", "forced_tool_choice"], "max_output": 4096}
 
 
 def settled() -> router_pb2.CompleteRequest:
@@ -184,6 +184,8 @@ def test_settings_that_are_not_taken_are_left_out_and_named() -> None:
             answer = answered(stack, settled(), is_stream=is_stream)
             assert list(answer.attempts[0].dropped_fields) == ["temperature", "reasoning_effort"]
             assert not answer.message.reasoning
+            [attempt] = answered(stack, asking(max_output_tokens=16_000), is_stream=is_stream).attempts
+            assert list(attempt.dropped_fields) == ["max_output_tokens"]
         forced = with_tool("Say anything")
         forced.tool_choice.name = "weather"
         pictured = router_pb2.CompleteRequest()
@@ -198,7 +200,8 @@ def test_settings_that_are_not_taken_are_left_out_and_named() -> None:
 def test_settings_that_are_not_taken_keep_a_target_out_where_that_is_the_policy() -> None:
     with routing(names=("alder",), model=REJECTING, routing={"unsupported_fields": "refuse"}) as stack:
         assert stack.stub.Complete(asking(), timeout=10).target == "alder/chat-small"
-        with pytest.raises(grpc.RpcError) as error:
-            stack.stub.Complete(settled(), timeout=10)
-    found = refused(error.value)
-    assert (found.code, found.info.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_ELIGIBLE_TARGET")
+        for request in (settled(), asking(max_output_tokens=16_000)):
+            with pytest.raises(grpc.RpcError) as error:
+                stack.stub.Complete(request, timeout=10)
+            found = refused(error.value)
+            assert (found.code, found.info.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_ELIGIBLE_TARGET")

@@ -86,6 +86,7 @@ def test_a_fault_at_one_provider_is_cured_by_the_next(
     assert (failed.target, failed.error_reason, failed.outcome) == ("alder/chat-small", reason, outcome)
     assert failed.maybe_billed == maybe_billed
     assert (failed.cost_usd_nanos > 0) == maybe_billed
+    assert failed.usage.output_tokens or reason != "UPSTREAM_TIMEOUT", "it has probably written an answer unseen"
     assert answer.cost_usd_nanos == sum(a.cost_usd_nanos for a in answer.attempts)
     assert [f"{r.provider}/chat-small" for r in pair.witness.rows()] == [a.target for a in answer.attempts]
 

@@ -53,6 +53,15 @@ def calling(index: int, arguments: str = "{}") -> Case:
     )
 
 
+def calling_whole(*signatures: str) -> bytes:
+    """An answer with a tool's call for each signature, which has to come back."""
+    calls = [
+        {"id": f"c{n}", "function": {"name": "f"}, "extra_content": {"google": {"thought_signature": signature}}}
+        for n, signature in enumerate(signatures)
+    ]
+    return whole(choices=[{"message": {"tool_calls": calls}, "finish_reason": "tool_calls"}])
+
+
 def declaring(media_type: str) -> Case:
     declared = CHUNKED.replace(b"text/event-stream", media_type.encode())
     return Case(streamed=[declared + framed(delta("hi", "stop") + DONE) + END])
@@ -96,7 +105,13 @@ CASES = {
     "usage-then-cut": Case(
         streamed=[
             CHUNKED,
-            *(framed(delta("word ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+            *(framed(delta("we ", usage={"prompt_tokens": 50_000, "completion_tokens": n})) for n in range(1, 21)),
+        ]
+    ),
+    "usage-too-early": Case(
+        streamed=[
+            CHUNKED + framed(delta("x" * 40, usage={"prompt_tokens": 50_000, "completion_tokens": 1})),
+            framed(delta("x" * 40)),
         ]
     ),
     "usage-then-error": Case(
@@ -110,7 +125,10 @@ CASES = {
             )
         ],
     ),
-    "usage-of-too-much": Case([whole("x" * 1_000_001, usage={"prompt_tokens": 50_000, "completion_tokens": 20})]),
+    "usage-of-too-much": Case([whole("x" * 4_100_000, usage={"prompt_tokens": 50_000, "completion_tokens": 20})]),
+    "much": Case([whole("\u00e9" * 2_000_000)]),
+    "too-much": Case([whole("\u00e9" * 2_100_000)]),
+    "too-much-to-echo": Case([calling_whole(*["x" * 900_000] * 5)]),
     "usage-empty": using({}),
     "usage-nought": using({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
     "usage-half": using({"prompt_tokens": 90}),
@@ -199,6 +217,7 @@ def test_what_usage_leaves_out_is_estimated_not_free(
     ("case", "is_stream"),
     [
         ("usage-then-cut", True),
+        ("usage-too-early", True),
         ("usage-then-error", True),
         ("usage-then-error", False),
         ("usage-of-too-much", False),
@@ -210,6 +229,18 @@ def test_what_a_failed_attempt_reported_is_its_bill(stack: RawStack, case: str, 
     line = stack.logged(request_id)
     assert (line["input_tokens"], line["output_tokens"]) == (50_000, 20)
     assert line["cost_usd_nanos"] == 50_000 * 1000 + 20 * 2000
+
+
+def test_an_answer_is_as_large_as_callers_receive_or_refused(stack: RawStack) -> None:
+    with grpc.insecure_channel(stack.router.ready["router"]) as usual:
+        plain = router_pb2_grpc.RouterStub(usual)
+        answer = plain.Complete(asking(model="much/chat-small"), timeout=10)
+        assert len(answer.message.content) == 2_000_000
+        for case in ("too-much", "too-much-to-echo"):
+            with pytest.raises(grpc.RpcError) as error:
+                plain.Complete(asking(model=f"{case}/chat-small"), timeout=10)
+            found = refused(error.value)
+            assert (found.code.name, found.info.reason) == ("RESOURCE_EXHAUSTED", "UPSTREAM_RESPONSE_TOO_LARGE")
 
 
 def test_a_stream_that_is_done_without_a_finish_reason_ends_at_once(stack: RawStack) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import grpc
 import pytest
 
-from tests.harness.raw import Case, RawStack, head, raw_providers, routing_to_each, whole
-from tests.harness.stack import Refused, asking, refused
+from tests.harness.raw import DONE, Case, RawStack, delta, head, raw_providers, routing_to_each, stream, whole
+from tests.harness.stack import Refused, asking, refused, streaming
 
 
 def says_no(code: str) -> bytes:
@@ -23,6 +23,7 @@ def window(tokens: int) -> Mapping[str, object]:
 
 
 TOO_LONG, FILTERED = [says_no("context_length_exceeded")], [says_no("content_filter")]
+LET_NOTHING_THROUGH = [whole("", "content_filter")]
 IN_ORDER = {"strategy": "priority", "priorities": ["a", "b", "c", "d", "e"]}
 WINDOWS = {
     "a": Case(keeps=True, unary=TOO_LONG, entry=window(8_000)),
@@ -65,9 +66,12 @@ def test_where_no_window_is_larger_the_caller_hears_it() -> None:
         assert raw.calls == {"a": 1}
 
 
+@pytest.mark.parametrize("filtered", [FILTERED, LET_NOTHING_THROUGH], ids=["refused", "emptied"])
 @pytest.mark.parametrize("is_allowed", [True, False])
-def test_a_filters_no_goes_to_the_next_target_only_where_that_is_allowed(*, is_allowed: bool) -> None:
-    cases = {"a": Case(keeps=True, unary=FILTERED), "b": Case(unary=[whole()])}
+def test_a_filters_no_goes_to_the_next_target_only_where_that_is_allowed(
+    filtered: list[bytes], *, is_allowed: bool
+) -> None:
+    cases = {"a": Case(keeps=True, unary=filtered), "b": Case(unary=[whole()])}
     routing = {**IN_ORDER, "content_filter_failover": is_allowed}
     with raw_providers(cases) as raw, routing_to_each(raw, routing=routing) as stack:
         try:
@@ -81,3 +85,14 @@ def test_a_filters_no_goes_to_the_next_target_only_where_that_is_allowed(*, is_a
             assert is_allowed
             assert [a.error_reason for a in answer.attempts] == ["CONTENT_FILTERED", ""]
             assert answer.target == "b/chat-small"
+
+
+def test_a_stream_of_which_a_filter_left_nothing_goes_to_the_next_target() -> None:
+    cases = {
+        "a": Case(keeps=True, streamed=[stream(delta("", "content_filter"), DONE)]),
+        "b": Case(keeps=True, streamed=[stream(delta("hello", "stop"), DONE)]),
+    }
+    routing = {**IN_ORDER, "content_filter_failover": True}
+    with raw_providers(cases) as raw, routing_to_each(raw, routing=routing) as stack:
+        *_, last = stack.stub.StreamComplete(streaming(), timeout=10)
+        assert [a.error_reason for a in last.done.response.attempts] == ["CONTENT_FILTERED", ""]

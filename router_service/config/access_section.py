@@ -132,6 +132,11 @@ class TenantEntry(Section):
         default=None, description="What it may spend in a day; then only what is free serves it.", examples=[5]
     )
     free_only: bool = Field(default=False, description="Whether nothing that has a price ever serves it.")
+    content_filter_failover: bool | None = Field(
+        default=None,
+        description="Whether the next target is asked after a provider's content filter said no; as "
+        "`routing.content_filter_failover` has it where this is left out.",
+    )
     log_only: bool = Field(
         default=False,
         description="Whether `only` and the limits on requests, tokens and concurrency refuse nothing and are logged "

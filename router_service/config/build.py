@@ -26,6 +26,7 @@ from router_service.core.settings import (
     DeepSettings,
     HealthRules,
     ProberSettings,
+    RoutingSettings,
     ServerSettings,
     Settings,
     TelemetrySettings,
@@ -63,7 +64,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         server=_server(document.server, around),
         tenants=tenants,
         prober=_prober(document.prober, document.health, around),
-        routing=document.routing.settings(),
+        routing=_routing(document),
         telemetry=_telemetry(document.telemetry),
         policy=policy,
         budgets=_budgets(document),
@@ -99,6 +100,12 @@ def environment_of(document: Document, environ: Mapping[str, str]) -> Environmen
 def _budgets(document: Document) -> BudgetRules:
     tenants = {entry.name: budget for entry in document.tenants if (budget := entry.budget()) is not None}
     return dataclasses.replace(document.budgets.rules(), tenants=tenants)
+
+
+def _routing(document: Document) -> RoutingSettings:
+    told = {entry.name: entry.content_filter_failover for entry in document.tenants}
+    of_tenants = {name: is_wanted for name, is_wanted in told.items() if is_wanted is not None}
+    return dataclasses.replace(document.routing.settings(), content_filter_failover_of=of_tenants)
 
 
 def _server(section: ServerSection, around: Surroundings) -> ServerSettings:

@@ -102,7 +102,8 @@ class RoutingSection(Section):
     unsupported_fields: Literal["drop", "refuse"] = Field(
         default="drop",
         description="What becomes of settings that a target cannot take: they are left out of what it is sent, and "
-        "named with the attempt, or the target is passed over.",
+        "named with the attempt, or the target is passed over. A `max_output_tokens` above the model's `max_output` is "
+        "lowered to that, or the target passed over.",
         examples=["refuse"],
     )
     task_confidence: Share = Field(

@@ -34,7 +34,7 @@ class Attempt:
     finish_reason: FinishReason | None = None
     response_model: str = ""
     dropped_fields: tuple[str, ...] = ()
-    """The fields of the request's `Generation` that the target was not told, since it would have refused them."""
+    """The fields of the request's `Generation` that it would have refused: it was not told of them, or of less."""
 
 
 def telling(attempts: Sequence[Attempt]) -> Attempt | None:

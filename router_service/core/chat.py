@@ -85,6 +85,22 @@ class Message:
         written = len(self.content) + sum([len(r.text) for r in self.reasoning])
         return written + sum([len(call.arguments_json) for call in self.tool_calls])
 
+    def size_bytes(self) -> int:
+        """What its texts and opaque states come to in UTF-8, with the little that a call or a block takes besides."""
+        texts = [self.content, *[text for block in self.reasoning for text in (block.text, block.model)]]
+        texts += [text for call in self.tool_calls for text in (call.id, call.name, call.arguments_json)]
+        told = [block.opaque_state for block in self.reasoning] + [call.opaque_state for call in self.tool_calls]
+        states = sum([len(state.origin) + len(state.data) for state in told if state is not None])
+        return sum(map(_utf8_bytes, texts)) + states + FRAME_BYTES * len(told)
+
+
+FRAME_BYTES = 32
+"""What a tool's call or a block of reasoning takes besides its texts, on the safe side."""
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:

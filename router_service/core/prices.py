@@ -55,3 +55,13 @@ def filled_usage(reported: Usage | None, estimate: Usage) -> Usage:
     if (input_tokens, output_tokens) == (reported.input_tokens, reported.output_tokens):
         return reported
     return replace(reported, input_tokens=input_tokens, output_tokens=output_tokens, estimated=True)
+
+
+def unfinished_usage(reported: Usage | None, estimate: Usage) -> Usage:
+    """The same for an answer whose end nobody saw: what was reported by then may be of its beginning alone, so that it
+    counts no less than what came.
+    """
+    filled = filled_usage(reported, estimate)
+    if filled.output_tokens >= estimate.output_tokens:
+        return filled
+    return replace(filled, output_tokens=estimate.output_tokens, estimated=True)

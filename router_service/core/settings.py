@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -111,7 +112,7 @@ class ProberSettings:
 class RoutingSettings:
     """Bounds on one request's execution. Where every target that may serve it is full, it waits for at most
     `queue_wait_s`, as one of `queue_length` at each of them. `content_filter_failover` allows another target after a
-    content filter's no.
+    content filter's no, where `content_filter_failover_of` says nothing else of the tenant, by name.
     """
 
     max_attempts: int = 4
@@ -119,10 +120,15 @@ class RoutingSettings:
     queue_length: int = 100
     queue_wait_s: float = 1.0
     content_filter_failover: bool = False
+    content_filter_failover_of: Mapping[str, bool] = field(default_factory=dict)
 
     @property
     def max_output_bytes(self) -> int:
         return self.max_output_mib * MIB
+
+    def fails_over_filters(self, tenant: str) -> bool:
+        """Whether this tenant's requests go on to another target after a content filter's no."""
+        return self.content_filter_failover_of.get(tenant, self.content_filter_failover)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,35 +6,49 @@ TELLING_CHARACTERS = 20
 """A shorter stretch that stands at the end of one text and the beginning of the other may do so by chance."""
 
 
+class DivergedError(Exception):
+    """A continuation says again what was delivered, and then goes on in another way: it cannot be joined."""
+
+
 class Splice:
     """What of a continuation is new. It may begin with all of `delivered` again, or with its last stretch; both are
-    left out. Text is held back for as long as it may turn out to be such a repetition.
+    left out, also where they differ in white space. Text is held back for as long as it may turn out to be such a
+    repetition.
 
     Whether a continuation repeats the whole of a very short text, or only begins like it, cannot be told: it is taken
     for a repetition, since nothing may be delivered twice.
     """
 
-    __slots__ = ("_at", "_delivered", "_held", "_is_through")
+    __slots__ = ("_at", "_delivered", "_held", "_is_through", "_squeezed_delivered", "_squeezed_held")
 
     def __init__(self, delivered: str) -> None:
-        self._delivered = delivered
-        self._held = ""
+        self._delivered, self._squeezed_delivered = delivered, _squeezed(delivered)
+        self._held = self._squeezed_held = ""
         self._at = 0
         self._is_through = not delivered
 
     def feed(self, text: str) -> str:
-        """As much of the text so far as is surely new and was not given out before."""
+        """As much of the text so far as is surely new and was not given out before. Raises DivergedError."""
         if self._is_through:
             return text
         self._held += text
-        self._at = self._delivered.find(self._held, self._at)
+        self._squeezed_held += _squeezed(text)
+        self._at = self._squeezed_delivered.find(self._squeezed_held, self._at)
         return "" if self._at >= 0 else self.rest()
 
     def rest(self) -> str:
-        """What was held back and is new after all; nothing is held back any more."""
+        """What was held back and is new after all; nothing is held back any more. Raises DivergedError."""
         self._is_through = True
-        held, self._held = self._held, ""
-        return held[_repeated(held, self._delivered) :]
+        held, squeezed = self._held, self._squeezed_held
+        self._held = self._squeezed_held = ""
+        if repeated := _repeated(held, self._delivered):
+            return held[repeated:]
+        if repeated := _repeated(squeezed, self._squeezed_delivered):
+            rest = _after(held, repeated)
+            return rest.lstrip() if self._delivered[-1].isspace() else rest
+        if _begins_inside(held, self._delivered) or _begins_inside(squeezed, self._squeezed_delivered):
+            raise DivergedError
+        return held
 
 
 def _repeated(text: str, delivered: str) -> int:
@@ -52,3 +66,19 @@ def _repeated(text: str, delivered: str) -> int:
             return len(delivered) - at
         at = delivered.find(beginning, at + 1)
     return 0
+
+
+def _begins_inside(text: str, delivered: str) -> bool:
+    return len(text) >= TELLING_CHARACTERS and text[:TELLING_CHARACTERS] in delivered
+
+
+def _squeezed(text: str) -> str:
+    """Without its white space."""
+    return "".join(text.split())
+
+
+def _after(text: str, count: int) -> str:
+    """What follows the first `count` characters that are no white space."""
+    places = (place for place, character in enumerate(text) if not character.isspace())
+    last = next(place for number, place in enumerate(places, start=1) if number == count)
+    return text[last + 1 :]

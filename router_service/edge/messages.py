@@ -10,7 +10,7 @@ from router_service.core.chat import Message, Part, Reasoning, Role, ToolCall
 from router_service.edge.complaints import Complaints
 from router_service.edge.images import image
 from router_service.edge.opaque import unmarked
-from router_service.edge.tools import MAX_TOOL_NAME, is_json_object
+from router_service.edge.tools import MAX_TOOL_NAME
 
 MAX_MESSAGES = 10_000
 MAX_PARTS = 10_000
@@ -66,7 +66,7 @@ def _message(pb: chat_pb2.Message, path: str, complaints: Complaints) -> Message
     _check_role(pb, path, complaints)
     if pb.content and pb.parts:
         complaints.add(f"{path}.parts", "cannot be given together with content: use one of them")
-    elif not (pb.content or pb.parts or pb.tool_calls or pb.reasoning):
+    elif not (pb.content or pb.parts or pb.tool_calls or pb.reasoning or pb.role == chat_pb2.ROLE_TOOL):
         complaints.add(f"{path}.content", "must not be empty")
     if len(pb.name) > MAX_NAME:
         complaints.add(f"{path}.name", f"is {len(pb.name)} characters long; at most {MAX_NAME}")
@@ -129,13 +129,12 @@ def _tool_calls(pb: chat_pb2.Message, path: str, complaints: Complaints) -> tupl
 
 
 def _tool_call(pb: chat_pb2.ToolCall, path: str, complaints: Complaints) -> ToolCall:
+    """Its arguments are as some model wrote them: a caller who tells it that they are no JSON has to show them."""
     complaints.check_known(pb, f"{path}.")
     if not 1 <= len(pb.id) <= MAX_CALL_ID:
         complaints.add(f"{path}.id", f"must have 1 to {MAX_CALL_ID} characters")
     if not 1 <= len(pb.name) <= MAX_TOOL_NAME:
         complaints.add(f"{path}.name", f"must have 1 to {MAX_TOOL_NAME} characters")
-    if pb.arguments_json and not is_json_object(pb.arguments_json):
-        complaints.add(f"{path}.arguments_json", "must be a JSON object, as text, or empty")
     state = unmarked(pb.opaque_state, f"{path}.opaque_state", complaints)
     return ToolCall(id=pb.id, name=pb.name, arguments_json=pb.arguments_json, opaque_state=state)
 

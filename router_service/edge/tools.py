@@ -64,7 +64,7 @@ def response_format(pb: chat_pb2.ResponseFormat, complaints: Complaints) -> Resp
             schema = pb.json_schema
             if len(schema.schema_json) > MAX_SCHEMA_CHARACTERS:
                 complaints.add("response_format.json_schema.schema_json", f"is over {MAX_SCHEMA_CHARACTERS} characters")
-            elif not is_json_object(schema.schema_json):
+            elif not _is_json_object(schema.schema_json):
                 complaints.add("response_format.json_schema.schema_json", "must be a JSON object, as text")
             if not SCHEMA_NAME.fullmatch(schema.name):
                 what = "must have at most 64 letters, digits or any of - _"
@@ -80,7 +80,7 @@ def response_format(pb: chat_pb2.ResponseFormat, complaints: Complaints) -> Resp
     return ResponseFormat()
 
 
-def is_json_object(text: str) -> bool:
+def _is_json_object(text: str) -> bool:
     """By the letter: what other readers let pass, such as NaN, would spoil the request that it goes into."""
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
@@ -92,6 +92,6 @@ def is_json_object(text: str) -> bool:
 def _tool(pb: chat_pb2.Tool, path: str, complaints: Complaints) -> Tool:
     if not 1 <= len(pb.name) <= MAX_TOOL_NAME:
         complaints.add(f"{path}.name", f"must have 1 to {MAX_TOOL_NAME} characters")
-    if pb.parameters_json and not is_json_object(pb.parameters_json):
+    if pb.parameters_json and not _is_json_object(pb.parameters_json):
         complaints.add(f"{path}.parameters_json", "must be a JSON object, as text, or empty")
     return Tool(name=pb.name, description=pb.description, parameters_json=pb.parameters_json, strict=pb.strict)

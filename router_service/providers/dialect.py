@@ -40,6 +40,9 @@ class StreamDecoder(Protocol):
     def usage(self) -> Usage | None:
         """What the stream has reported of its usage so far, for the bill of one that ends before its end."""
 
+    def has_finished(self) -> bool:
+        """Whether the model has ended its answer by itself: nothing may follow but what ends the stream."""
+
     def end(self) -> StreamEnd | None:
         """The stream's own end once its terminal event was seen, else None: a stream cut before is never whole.
 

@@ -8,7 +8,7 @@ from router_service.core.errors import BadResponse, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers import openai_shapes as shapes
 from router_service.providers.dialect import HttpCall, HttpHead
-from router_service.providers.openai_calls import whole
+from router_service.providers.openai_calls import calls_in, whole
 from router_service.providers.openai_reading import content_of, end_of, first_choice, read, thought_of, usage_of
 from router_service.providers.openai_request import encoded
 from router_service.providers.openai_state import details_state, opaque
@@ -44,7 +44,8 @@ class OpenAIDialect:
                 raise openai_errors.told_inside_success(body)
             choice = _choice(answer)
             message = _message(choice.message, answer, target)
-            finish = end_of(choice.finish_reason, has_calls=bool(message.tool_calls))
+            is_empty = not (message.content or message.tool_calls or message.reasoning)
+            finish = end_of(choice.finish_reason, has_calls=bool(message.tool_calls), is_empty=is_empty)
         except UpstreamError as error:
             error.found_in(usage, output_characters=message.characters())
             raise
@@ -71,6 +72,6 @@ def _message(text: shapes.Text | None, answer: shapes.Answer, target: Target) ->
     return Message(
         role=Role.ASSISTANT,
         content=content_of(text),
-        tool_calls=whole(text.tool_calls or (), answer.id, target),
+        tool_calls=whole(calls_in(text), answer.id, target),
         reasoning=(block,) if thought or state is not None else (),
     )

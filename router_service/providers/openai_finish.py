@@ -18,6 +18,11 @@ _FAULTS = frozenset(["error", "failed", "abort", "aborted", "cancelled", "cancel
 _MALFORMED = "malformed_"
 
 
+def is_an_end(word: str | None) -> bool:
+    """Whether the word says that the answer is all that there will be of it."""
+    return (word or "").lower() in _REASONS
+
+
 def finish_reason(word: str | None) -> FinishReason:
     """Raises ServerFailed or BadResponse where the word says that the model failed, where there is none, and where it
     is unknown: an answer that may have been cut short must not look whole.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from router_service.core.chat import FinishReason, Usage
-from router_service.core.errors import BadResponse, Stage
+from router_service.core.errors import BadResponse, ContentFiltered, Stage
 from router_service.providers import openai_shapes as shapes
 from router_service.providers.openai_finish import finish_reason
 
@@ -51,11 +51,16 @@ def made_id(answer_id: str | None, number: int) -> str:
     return f"call_{answer_id[:MAX_MADE_ID]}_{number}" if answer_id else f"call_{number}"
 
 
-def end_of(word: str | None, *, has_calls: bool) -> FinishReason:
+def end_of(word: str | None, *, has_calls: bool, is_empty: bool) -> FinishReason:
     """Raises as `finish_reason` does. A vendor that says no more than that the model stopped may have left out that it
-    waits for its tools.
+    waits for its tools; one that says so and names none has lost them. What a filter left nothing of is no answer.
     """
     reason = finish_reason(word)
+    if reason is FinishReason.CONTENT_FILTER and is_empty:
+        text = "the provider's content filter let nothing of the answer through"
+        raise ContentFiltered(text, stage=Stage.DECODE, maybe_billed=True)
+    if reason is FinishReason.TOOL_CALLS and not has_calls:
+        raise BadResponse("the model stopped to call a tool, and called none", stage=Stage.DECODE, maybe_billed=True)
     return FinishReason.TOOL_CALLS if reason is FinishReason.STOP and has_calls else reason
 
 
@@ -66,11 +71,21 @@ def usage_of(usage: shapes.Usage | None) -> Usage | None:
     out = usage.completion_tokens_details or shapes.OutputDetails()
     return Usage(
         input_tokens=usage.prompt_tokens,
-        output_tokens=usage.completion_tokens,
+        output_tokens=_output_tokens(usage, out.reasoning_tokens or 0),
         cached_input_tokens=into.cached_tokens or usage.prompt_cache_hit_tokens or 0,
         cache_write_tokens=into.cache_write_tokens or 0,
         reasoning_tokens=out.reasoning_tokens or 0,
     )
+
+
+def _output_tokens(usage: shapes.Usage, reasoning: int) -> int:
+    """Reasoning included. Some vendors leave it out of the completion's tokens, and have it in the total alone, or
+    nowhere but in its own count.
+    """
+    written, total = usage.completion_tokens, usage.total_tokens
+    if usage.prompt_tokens and isinstance(total, int):
+        written = max(written, total - usage.prompt_tokens)
+    return min(written if written >= reasoning else written + reasoning, shapes.MAX_TOKENS)
 
 
 def _thoughts(pieces: Iterable[shapes.Piece]) -> Iterable[str]:

@@ -36,7 +36,8 @@ class Piece(msgspec.Struct):
 
 class Text(msgspec.Struct):
     """What a whole message and a delta have in common. Vendors name the reasoning's text in two ways;
-    `reasoning_details` are OpenRouter's, and have to come back as they were.
+    `reasoning_details` are OpenRouter's, and have to come back as they were. `function_call` is the form that calls had
+    before there could be several.
     """
 
     content: str | list[Piece] | None = None
@@ -45,6 +46,7 @@ class Text(msgspec.Struct):
     reasoning: str | None = None
     reasoning_details: Any = None
     tool_calls: list[ToolCall] | None = None
+    function_call: ToolFunction | None = None
 
 
 class Choice(msgspec.Struct):
@@ -56,7 +58,8 @@ class Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
-Tokens = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+MAX_TOKENS = 2**31 - 1
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
 
 
 class InputDetails(msgspec.Struct):
@@ -69,10 +72,13 @@ class OutputDetails(msgspec.Struct):
 
 
 class Usage(msgspec.Struct):
-    """Cached tokens stand in the details, and at DeepSeek beside the others."""
+    """Cached tokens stand in the details, and at DeepSeek beside the others. `total_tokens` mostly says no more than
+    the others, and counts only where it is a number.
+    """
 
     prompt_tokens: Tokens = 0
     completion_tokens: Tokens = 0
+    total_tokens: Any = None
     prompt_cache_hit_tokens: Tokens | None = None
     prompt_tokens_details: InputDetails | None = None
     completion_tokens_details: OutputDetails | None = None

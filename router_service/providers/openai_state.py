@@ -16,7 +16,7 @@ from router_service.core.chat import OpaqueState
 from router_service.core.errors import ResponseTooLarge, Stage
 
 MAX_STATE_BYTES = 1024 * 1024
-"""Callers' libraries receive messages of 4 MiB unless told otherwise, and an answer's text goes along."""
+"""Of one call, or of one answer's reasoning: callers' libraries receive messages of 4 MiB unless told otherwise."""
 
 Detail: TypeAlias = dict[str, Any]
 _GROWING = ("text", "summary", "data")

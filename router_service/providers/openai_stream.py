@@ -9,7 +9,8 @@ from router_service.core.chat import Delta, Reasoning, StreamEnd, ToolCallDelta,
 from router_service.core.errors import ResponseTooLarge, Stage, UpstreamError
 from router_service.providers import openai_errors
 from router_service.providers import openai_shapes as shapes
-from router_service.providers.openai_calls import Calls
+from router_service.providers.openai_calls import Calls, calls_in
+from router_service.providers.openai_finish import is_an_end
 from router_service.providers.openai_reading import content_of, end_of, first_choice, read, thought_of, usage_of
 from router_service.providers.openai_state import Details, opaque
 from router_service.providers.sse import Event, EventSplitter, EventTooLarge
@@ -26,6 +27,7 @@ class OpenAIStreamDecoder:
         "_details",
         "_failure",
         "_finish_reason",
+        "_has_said",
         "_has_thought",
         "_is_done",
         "_model",
@@ -42,6 +44,7 @@ class OpenAIStreamDecoder:
         self._model = ""
         self._calls = Calls(target)
         self._details = Details()
+        self._has_said = False
         self._has_thought = False
         self._is_done = False
         self._failure: UpstreamError | None = None
@@ -65,12 +68,15 @@ class OpenAIStreamDecoder:
     def usage(self) -> Usage | None:
         return usage_of(self._usage)
 
+    def has_finished(self) -> bool:
+        return is_an_end(self._finish_reason)
+
     def end(self) -> StreamEnd | None:
         if self._failure is not None:
             raise self._failure
         if not self._is_done:
             return None
-        finish = end_of(self._finish_reason, has_calls=self._calls.has_any)
+        finish = end_of(self._finish_reason, has_calls=self._calls.has_any, is_empty=not self._has_said)
         return StreamEnd(finish_reason=finish, usage=self.usage(), model=self._model)
 
     def _event(self, event: Event) -> Delta:
@@ -78,7 +84,7 @@ class OpenAIStreamDecoder:
             raise openai_errors.told_inside_success(event.data)
         if event.data.strip() == TERMINAL:
             self._is_done = True
-            return self._reasoning_end()
+            return self._said(self._reasoning_end())
         chunk = read(event.data)
         groq = chunk.x_groq
         if usage := chunk.usage or (groq and groq.usage):
@@ -94,7 +100,11 @@ class OpenAIStreamDecoder:
             return _NOTHING
         if choice.finish_reason and self._finish_reason is None:
             self._finish_reason = choice.finish_reason
-        return _NOTHING if choice.delta is None else self._delta(choice.delta, chunk.id)
+        return _NOTHING if choice.delta is None else self._said(self._delta(choice.delta, chunk.id))
+
+    def _said(self, delta: Delta) -> Delta:
+        self._has_said = self._has_said or bool(delta)
+        return delta
 
     def _delta(self, text: shapes.Text, answer_id: str | None) -> Delta:
         content, reasoning = content_of(text), thought_of(text)
@@ -103,8 +113,8 @@ class OpenAIStreamDecoder:
         if reasoning:
             self._has_thought = True
         calls: tuple[ToolCallDelta, ...] = ()
-        if text.tool_calls:
-            calls = tuple([delta for call in text.tool_calls if (delta := self._calls.heard(call, answer_id))])
+        if pieces := calls_in(text):
+            calls = tuple([delta for piece in pieces if (delta := self._calls.heard(piece, answer_id))])
         return Delta(content, reasoning, calls) if content or reasoning or calls else _NOTHING
 
     def _reasoning_end(self) -> Delta:

@@ -49,6 +49,7 @@ class Course:
         self._next_place = 0
         self._last_place = 0
         self._has_repeated = False
+        self._told_too_long = 0
         self._asked: set[str] = set()
         self._again = ""
         self._refused: dict[str, Refusal] = {}
@@ -65,8 +66,7 @@ class Course:
         """
         if not self._may_go_on():
             return None
-        self._look_for_wider()
-        pause_s = self._pause_before_again_s()
+        pause_s = None if self._look_for_wider() else self._pause_before_again_s()
         if pause_s is not None and (attempt := await self._taken_again(pause_s)):
             return attempt
         while self._next_place < len(self._plan.targets):
@@ -138,22 +138,24 @@ class Course:
             case Cure.ANYBODY | Cure.LARGER_WINDOW:
                 return True
             case Cure.OTHER_FILTER:
-                return self._rules.content_filter_failover
+                return self._rules.fails_over_filters(self._run.request.tenant)
             case Cure.NOBODY:
                 return False
 
-    def _look_for_wider(self) -> None:
+    def _look_for_wider(self) -> bool:
         """After a target's word that the prompt is too long for it, only larger windows are left: the whole decision's,
-        or those of a plan that the caller has chosen.
+        or those of a plan that the caller has chosen. It may not be the last word, where two ran beside each other.
         """
-        if not self._run.failures or self._run.failures[-1][1].cure is not Cure.LARGER_WINDOW:
-            return
-        attempt, _ = self._run.failures[-1]
+        told = [attempt for attempt, error in self._run.failures if error.cure is Cure.LARGER_WINDOW]
+        if len(told) == self._told_too_long:
+            return False
+        self._told_too_long = len(told)
         self._plan = self._plan.wider(
-            attempt.target.model.context_tokens or attempt.room.input_tokens,
+            max(attempt.target.model.context_tokens or attempt.room.input_tokens for attempt in told),
             keeps_chain=bool(self._run.request.routing.decision_id),
         )
         self._next_place, self._full = 0, {}
+        return True
 
     def _attempts_left(self) -> int:
         return self._run.max_attempts - self._attempts_made()

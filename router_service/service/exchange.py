@@ -31,7 +31,8 @@ from router_service.service.tries import Try
 MAX_ERROR_BODY_BYTES = 64 * 1024
 ERROR_BODY_S = 0.25
 """How long an error's body is waited for once its head is there."""
-MAX_ANSWER_CHARACTERS = 1_000_000
+MAX_ANSWER_BYTES = 4 * 1024 * 1024 - 128 * 1024
+"""Callers' libraries receive 4 MiB unless told otherwise, and attempts and plan go along."""
 SETTLE_S = 0.05
 """After the terminal event, how long the end of the body may take to follow; later than that the connection goes."""
 
@@ -56,10 +57,11 @@ class Exchange:
                 raise await _failure(dialect, response, run)
             with run.away:
                 body = await self._whole(response)
+            attempt.is_whole = True
         completion = dialect.decode(body, attempt.target)
         attempt.usage, attempt.output_characters = completion.usage, completion.message.characters()
-        if attempt.output_characters > MAX_ANSWER_CHARACTERS:
-            raise _too_large("an answer of more characters than a caller can receive", stage=Stage.DECODE)
+        if (size := completion.message.size_bytes()) > MAX_ANSWER_BYTES:
+            raise _too_large(f"an answer of {size} bytes, and callers receive {MAX_ANSWER_BYTES}", stage=Stage.DECODE)
         return completion
 
     async def events(self, run: Run, attempt: Try) -> AsyncGenerator[Delta | StreamEnd, None]:
@@ -84,7 +86,7 @@ class Exchange:
                 if received > self.max_output_bytes:
                     raise _too_large(f"more than {self.max_output_bytes} bytes", stage=Stage.STREAM)
                 deltas = decoder.feed(data)
-                attempt.usage = decoder.usage()
+                attempt.usage, attempt.has_finished = decoder.usage(), decoder.has_finished()
                 if not deltas:
                     continue
                 if delta := _merged(deltas):
@@ -99,6 +101,7 @@ class Exchange:
                 if attempt.has_begun:  # an event that says nothing yet leaves the first timer running
                     run.waits(attempt)
                     timer.allow(provider.timeouts.gap_s)
+            attempt.is_whole = True
             try:
                 yield end
             finally:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
 from router_service.core.chat import Delta, Message, Prompt, ResponseKind, Role, StreamEnd
+from router_service.core.errors import BadResponse, Stage
 from router_service.core.prices import estimated_usage
-from router_service.core.splice import Splice
+from router_service.core.splice import DivergedError, Splice
 
 
 class Transcript:
@@ -51,17 +52,28 @@ def continued(prompt: Prompt, text: str) -> Prompt:
 async def spliced(
     events: AsyncGenerator[Delta | StreamEnd, None], delivered: str
 ) -> AsyncGenerator[Delta | StreamEnd, None]:
-    """The events of a stream that goes on after `delivered`, without what they repeat of it."""
+    """The events of a stream that goes on after `delivered`, without what they repeat of it. Raises BadResponse where
+    they repeat it only at first: whoever begins anew in other words says twice what he cannot take back.
+    """
     splice = Splice(delivered)
     async with aclosing(events):
         async for event in events:
-            if isinstance(event, StreamEnd):
-                if rest := splice.rest():
-                    yield Delta(rest)
-                yield event
-                continue
-            content = splice.feed(event.content)
-            if event.tool_calls:
-                content += splice.rest()
-            if new := replace(event, content=content):
-                yield new
+            try:
+                new = _new(event, splice)
+            except DivergedError as error:
+                text = "the provider began the answer anew and went on in another way"
+                raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True) from error
+            for part in new:
+                yield part
+
+
+def _new(event: Delta | StreamEnd, splice: Splice) -> Sequence[Delta | StreamEnd]:
+    """What of an event is new; before an end and a tool's call, what was held back until then."""
+    if isinstance(event, StreamEnd):
+        rest = splice.rest()
+        return (Delta(rest), event) if rest else (event,)
+    content = splice.feed(event.content)
+    if event.tool_calls:
+        content += splice.rest()
+    new = replace(event, content=content)
+    return (new,) if new else ()

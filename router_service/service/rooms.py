@@ -26,18 +26,19 @@ REASONS: Mapping[RefusedBy, Rejection] = {
 
 
 class Room:
-    """One attempt's, to be given back once. `input_tokens` is the estimate of what the target will count, and
-    `usd_nanos` of the most that it will charge. `output_limit` is what its answer has to be held to, so that bounds on
-    money hold; None where they do without.
+    """One attempt's, to be given back once. `input_tokens` and `output_tokens` are estimates of what the target will
+    count, and `usd_nanos` of the most that it will charge. `output_limit` is what its answer has to be held to, so that
+    bounds on money hold; None where they do without.
     """
 
-    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "target", "usd_nanos")
+    __slots__ = ("_reservation", "_rooms", "input_tokens", "output_limit", "output_tokens", "target", "usd_nanos")
 
     def __init__(self, rooms: Rooms, target: Target, reservation: Reservation, expected: Expectation) -> None:
         self._rooms = rooms
         self._reservation = reservation
         self.target = target
         self.input_tokens = expected.input_tokens
+        self.output_tokens = expected.output_tokens
         self.usd_nanos = 0 if reservation.is_free else expected.worst_usd_nanos
         self.output_limit = None if reservation.is_free else expected.output_limit
 

@@ -13,12 +13,19 @@ from router_service.core.attempt import Answer, Attempt
 from router_service.core.catalog import Target
 from router_service.core.chat import Delta, FinishReason, Message, Usage
 from router_service.core.deadline import UNMEASURED_ANSWER_S, UNMEASURED_FIRST_TOKEN_S, first_answer_timer_s
-from router_service.core.errors import CallerDeadline, InternalFault, SignalboxError, UpstreamError
+from router_service.core.errors import (
+    CallerDeadline,
+    InternalFault,
+    SignalboxError,
+    TimeShareSpent,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from router_service.core.events import AttemptFinished, AttemptStarted, Audience
 from router_service.core.outcome import Outcome
 from router_service.core.overhead import Overhead
 from router_service.core.plan import Plan
-from router_service.core.prices import estimated_usage, filled_usage
+from router_service.core.prices import estimated_usage, filled_usage, unfinished_usage
 from router_service.core.request import Request
 from router_service.service.away import Away
 from router_service.service.resumption import Transcript, continued
@@ -159,7 +166,11 @@ class Run:
             self._winner = None
         attempt.usage = error.usage or attempt.usage
         attempt.output_characters = max(error.output_characters, attempt.output_characters)
-        usage = self._used(attempt) if error.maybe_billed or attempt.usage is not None else None
+        usage: Usage | None = None
+        if error.maybe_billed and isinstance(error, UpstreamTimeout | TimeShareSpent):
+            usage = self._used_when_left(attempt)
+        elif error.maybe_billed or attempt.usage is not None:
+            usage = self._used(attempt)
         outcome = Outcome.INTERRUPTED if attempt.has_begun else error.outcome
         self._record(attempt, outcome, usage=usage, error=error)
 
@@ -181,7 +192,7 @@ class Run:
                 outcome, error = Outcome.BAD_RESPONSE, InternalFault()  # over the answer: other targets may do better
             case _:
                 outcome = Outcome.CANCELLED
-        usage = self._used(attempt) if attempt.was_sent else None
+        usage = self._used_when_left(attempt) if attempt.was_sent else None
         its_own = error if isinstance(error, CallerDeadline | InternalFault) else None
         self._record(attempt, outcome, usage=usage, error=its_own)
 
@@ -213,8 +224,12 @@ class Run:
         return next(error for attempt, error in self.failures if attempt is self._sources[-1])
 
     def can_be_resumed(self) -> bool:
-        """Whether the caller lets a stream go on elsewhere, and this is one that can."""
-        return self.transcript is not None and self.transcript.can_be_continued(self.request.prompt)
+        """Whether the caller lets a stream go on elsewhere, and this is one that can: there is nothing to add to an
+        answer that its model had ended when the stream broke.
+        """
+        if self.transcript is None or (self._sources and self._sources[-1].has_finished):
+            return False
+        return self.transcript.can_be_continued(self.request.prompt)
 
     def end_all_but(self, winner: Try | None, error: BaseException) -> None:
         """Whatever is still under way beside `winner` ends, also what was called off before it could begin."""
@@ -262,7 +277,17 @@ class Run:
     def _used(self, attempt: Try) -> Usage:
         prefix = estimated_usage(input_tokens=0, output_characters=len(attempt.prefix))
         tokens, characters = attempt.room.input_tokens + prefix.output_tokens, attempt.output_characters
-        return filled_usage(attempt.usage, estimated_usage(input_tokens=tokens, output_characters=characters))
+        estimate = estimated_usage(input_tokens=tokens, output_characters=characters)
+        return (filled_usage if attempt.is_whole else unfinished_usage)(attempt.usage, estimate)
+
+    def _used_when_left(self, attempt: Try) -> Usage:
+        """The same of an attempt that was not waited for any longer. Of an answer that comes in one piece nobody has
+        seen anything then, and its provider has probably written all of it.
+        """
+        used = self._used(attempt)
+        if attempt.is_whole or attempt.call.is_stream:
+            return used
+        return unfinished_usage(used, replace(used, output_tokens=attempt.room.output_tokens))
 
     def _record(
         self,

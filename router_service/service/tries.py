@@ -19,7 +19,9 @@ CLOCK_SLACK_S = 0.05
 @dataclass(slots=True, kw_only=True, eq=False)
 class Try:
     """It goes on after `prefix`, which attempts before it delivered. `stage` and `output_characters` grow with it, and
-    so does `usage`, what the provider has reported so far; clocks are monotonic but `start_time`.
+    so does `usage`, what the provider has reported so far. It `has_finished` once the model has ended its answer, and
+    the stream of it may still break; it `is_whole`: all of the answer was read, whether it is
+    any good or not. Clocks are monotonic but `start_time`.
 
     It may stay silent until `silent_until`: `limit_s` is the target's own bound on that, `usual_s` the 95th percentile
     of what was measured there, 0 where nothing was, and `late_after_s` the same with a guess in its place. `is_further`
@@ -45,6 +47,8 @@ class Try:
     status_code: int = 0
     first_token: float | None = None
     output_characters: int = 0
+    has_finished: bool = False
+    is_whole: bool = False
     usage: Usage | None = None
     dropped_fields: tuple[str, ...] = ()
 

@@ -34,7 +34,7 @@ def test_a_tenant_reaches_the_settings(tmp_path: Path) -> None:
     concurrency: 50
     budget_usd_per_day: 0.5
     log_only: true
-  - {{name: batch, free_only: true}}
+  - {{name: batch, free_only: true, content_filter_failover: true}}
   - {{name: plain}}
 """,
     )
@@ -53,6 +53,7 @@ def test_a_tenant_reaches_the_settings(tmp_path: Path) -> None:
         Tenant(name="batch"),
         Tenant(name="plain"),
     )
+    assert settings.routing.content_filter_failover_of == {"batch": True}
     assert settings.budgets.tenants == {
         "web": TenantBudget(daily_usd_nanos=500_000_000),
         "batch": TenantBudget(free_only=True),

@@ -7,13 +7,33 @@ import dataclasses
 import pytest
 
 from router_service.core import chat
-from router_service.core.chat import Delta, Image, Message, Part, Prompt, Role, ToolCallDelta
+from router_service.core.chat import (
+    FRAME_BYTES,
+    Delta,
+    Image,
+    Message,
+    OpaqueState,
+    Part,
+    Prompt,
+    Reasoning,
+    Role,
+    ToolCall,
+    ToolCallDelta,
+)
 
 
 def test_prompt_counts_the_characters_of_content_and_parts() -> None:
     parts = (Part(text="één"), Part(image=Image(data=b"12345")), Part(text="!"))
     prompt = Prompt(messages=(Message(role=Role.SYSTEM, content="Brief."), Message(role=Role.USER, parts=parts)))
     assert prompt.characters() == 6 + 3 + 1
+
+
+def test_a_message_is_as_large_as_its_texts_and_states() -> None:
+    state = OpaqueState(origin="a/m", data=b"12345")
+    calls = (ToolCall(id="1", name="f", arguments_json="{}", opaque_state=state),)
+    thoughts = (Reasoning(text="\u00e9", dialect="openai", model="m"),)
+    message = Message(role=Role.ASSISTANT, content="\U0001f98a", tool_calls=calls, reasoning=thoughts)
+    assert message.size_bytes() == 4 + (1 + 1 + 2) + (3 + 5) + (2 + 1) + 2 * FRAME_BYTES
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from router_service.core.catalog import ASSISTANT_PREFILL, FORCED_TOOL_CHOICE, IMAGE_URI, REASONING_OFF, Target
 from router_service.core.chat import Generation, Prompt
 from router_service.core.deviations import Deviations, SeedField
-from router_service.core.fitting import ADJUSTABLE, adjusted, fitted
+from router_service.core.fitting import ADJUSTABLE, OUTPUT_LIMIT, adjusted, fitted
 from tests.core.examples import prompt, target
 
 ALL = Generation(
@@ -33,7 +33,7 @@ def able(*capabilities: str, rejects: Iterable[str] = (), deviations: Deviations
 
 
 def test_every_field_but_the_length_may_be_left_out() -> None:
-    assert {*ADJUSTABLE, "max_output_tokens"} == {field.name for field in fields(Generation)}
+    assert {*ADJUSTABLE, OUTPUT_LIMIT} == {field.name for field in fields(Generation)}
     assert adjusted(ALL) == frozenset(ADJUSTABLE)
     assert adjusted(Generation(max_output_tokens=1)) == frozenset()
 
@@ -67,6 +67,15 @@ def test_a_model_that_always_reasons_is_not_told_to_leave_it(effort: str, droppe
     assert fitted(asked, able(REASONING, rejects=[REASONING_OFF]))[1] == dropped
     assert fitted(asked, able(REASONING))[1] == ()
     assert (REASONING_OFF in adjusted(asked.generation)) == bool(dropped)
+
+
+@pytest.mark.parametrize(("asked", "sent"), [(16_000, 4_096), (4_097, 4_096), (4_096, 4_096), (1, 1), (None, None)])
+def test_a_length_that_no_answer_of_the_model_has_is_lowered_and_named(asked: int | None, sent: int | None) -> None:
+    plain = able(REASONING, rejects=["top_p"])
+    limited = Target(plain.provider, replace(plain.model, max_output_tokens=4_096))
+    left, dropped = fitted(prompt(generation=Generation(max_output_tokens=asked, top_p=0.5)), limited)
+    assert left.generation == Generation(max_output_tokens=sent)
+    assert dropped == (("top_p",) if sent == asked else ("top_p", OUTPUT_LIMIT))
 
 
 def test_what_is_not_set_is_not_left_out() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from router_service.core.catalog import Prices
 from router_service.core.chat import Usage
-from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_usage, filled_usage
+from router_service.core.prices import NANOS_PER_USD, cost_usd_nanos, estimated_usage, filled_usage, unfinished_usage
 
 
 @pytest.mark.parametrize(
@@ -105,3 +105,19 @@ def test_what_a_report_leaves_out_is_estimated(reported: Usage | None, used: Usa
 def test_an_answer_without_text_has_no_output_to_estimate() -> None:
     reported = Usage(input_tokens=9)
     assert filled_usage(reported, estimated_usage(input_tokens=7, output_characters=0)) == reported
+
+
+@pytest.mark.parametrize(
+    ("reported", "used"),
+    [
+        pytest.param(None, Usage(input_tokens=7, output_tokens=3, estimated=True), id="nothing-said"),
+        pytest.param(
+            Usage(input_tokens=9, output_tokens=1),
+            Usage(input_tokens=9, output_tokens=3, estimated=True),
+            id="said-too-early",
+        ),
+        pytest.param(Usage(input_tokens=9, output_tokens=5), Usage(input_tokens=9, output_tokens=5), id="said-more"),
+    ],
+)
+def test_an_answer_that_was_cut_short_counts_no_less_than_what_came_of_it(reported: Usage | None, used: Usage) -> None:
+    assert unfinished_usage(reported, estimated_usage(input_tokens=7, output_characters=12)) == used

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from router_service.core.splice import TELLING_CHARACTERS, Splice
+from router_service.core.splice import TELLING_CHARACTERS, DivergedError, Splice
 
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then"
 
@@ -33,6 +33,10 @@ def spliced(delivered: str, pieces: Sequence[str]) -> str:
         ("hel", "hello", "lo"),
         ("na" * 40, "na" * 40 + "!", "!"),
         ("na" * 40, "na" * 15 + "!", "!"),
+        ("The quick brown fox jumps ", "The quick brown fox jumps\n\nover it.", "over it."),
+        (SENTENCE, "The quick  brown fox jumps over\nthe lazy dog, and then it sleeps.", " it sleeps."),
+        (SENTENCE, "over the\nlazy dog, and then it sleeps.", " it sleeps."),
+        (SENTENCE, "The quick brown fox\njumps over", ""),
     ],
 )
 def test_what_is_repeated_is_left_out(delivered: str, continuation: str, new: str) -> None:
@@ -41,12 +45,27 @@ def test_what_is_repeated_is_left_out(delivered: str, continuation: str, new: st
         assert spliced(delivered, pieces) == new
 
 
+@pytest.mark.parametrize(
+    "continuation",
+    [
+        "The quick brown fox jumps over a sleeping cat.",
+        "The quick brown fox jumped.",
+        "The\nquick\nbrown\nfox\njumps over a cat.",
+        "brown fox jumps over a cat.",
+        "brown fox jumps over",
+    ],
+)
+def test_what_says_the_same_again_in_other_words_is_not_joined(continuation: str) -> None:
+    for size in (1, 3, 1000):
+        with pytest.raises(DivergedError):
+            spliced(SENTENCE, [continuation[i : i + size] for i in range(0, len(continuation), size)])
+
+
 @given(st.text(min_size=1), st.text(), st.integers(0, 100), st.lists(st.integers(1, 7)))
 def test_a_repetition_of_any_length_that_tells_is_left_out(
     delivered: str, new: str, begin: int, sizes: list[int]
 ) -> None:
-    begin = min(begin, len(delivered))
-    assume(begin == 0 or len(delivered) - begin >= TELLING_CHARACTERS)
+    begin = max(0, min(begin, len(delivered) - TELLING_CHARACTERS))
     continuation, pieces = delivered[begin:] + new, list[str]()
     while continuation:
         size = sizes.pop() if sizes else 5

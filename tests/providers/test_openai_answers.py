@@ -75,8 +75,10 @@ WORDS = {
 
 @pytest.mark.parametrize(("word", "reason"), [(word, reason) for reason, words in WORDS.items() for word in words])
 def test_finish_reason(word: str, reason: FinishReason) -> None:
-    assert decoded(answer(choices=choice(word, content="Hi"))).finish_reason is reason
-    _, end = streamed([lines(chunk("Hi", word), "[DONE]")])
+    calls = [{"index": 0, "function": {"name": "f"}}] if reason is FinishReason.TOOL_CALLS else []
+    assert decoded(answer(choices=choice(word, content="Hi", tool_calls=calls))).finish_reason is reason
+    called = json.dumps({"choices": [{"delta": {"tool_calls": calls}}]})
+    _, end = streamed([lines(called, chunk("Hi", word), "[DONE]")])
     assert end is not None
     assert end.finish_reason is reason
 
@@ -138,6 +140,44 @@ def test_finish_reason_that_does_not_say_that_the_answer_is_whole(word: str | No
             {"prompt_tokens": 9, "completion_tokens": 2, "cost": 0.0014, "is_byok": False},
             Usage(input_tokens=9, output_tokens=2),
             id="openrouter",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 1015,
+                "completion_tokens_details": {"reasoning_tokens": 1000},
+            },
+            Usage(input_tokens=10, output_tokens=1005, reasoning_tokens=1000),
+            id="reasoning-in-the-total-alone",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 1015},
+            Usage(input_tokens=10, output_tokens=1005),
+            id="unexplained-total",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "completion_tokens_details": {"reasoning_tokens": 1000}},
+            Usage(input_tokens=10, output_tokens=1005, reasoning_tokens=1000),
+            id="reasoning-beside",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 5},
+            Usage(input_tokens=10, output_tokens=5),
+            id="total-of-the-output",
+        ),
+        pytest.param(
+            {"completion_tokens": 5, "total_tokens": 1015}, Usage(output_tokens=5), id="total-without-its-input"
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": "many"},
+            Usage(input_tokens=10, output_tokens=5),
+            id="total-in-words",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 10**30},
+            Usage(input_tokens=10, output_tokens=2**31 - 1),
+            id="total-beyond-all",
         ),
     ],
 )

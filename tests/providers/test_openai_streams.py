@@ -168,7 +168,11 @@ def test_end(stream: bytes, text: str, end: StreamEnd | None) -> None:
             {"tool_calls": [{"function": {"name": "f"}}, {}]},
             Delta(tool_calls=(ToolCallDelta(index=0, id="call_0", name="f"),)),
         ),
-        ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta(tool_calls=(ToolCallDelta(index=0, id="x"),))),
+        ({"tool_calls": [{"index": 4, "id": "x"}]}, Delta()),
+        (
+            {"tool_calls": [{"index": 4, "id": "x"}, {"index": 4, "function": {"name": "f"}}]},
+            Delta(tool_calls=(ToolCallDelta(index=0, id="x", name="f"),)),
+        ),
     ],
 )
 def test_delta(delta: Json | None, expected: Delta) -> None:

@@ -18,7 +18,7 @@ from router_service.core.settings import RoutingSettings
 from router_service.service.hedging import MOST, first_of
 from router_service.service.said import Started
 from tests.core.examples import target
-from tests.service.playing import Answering, Playing, Stage, after, fail, providers, said, succeed
+from tests.service.playing import Answering, Playing, Stage, after, fail, providers, said, succeed, write
 
 HEDGED = Routing(hedge=True)
 USUAL_S = 0.05
@@ -81,6 +81,9 @@ async def test_the_first_to_answer_wins_and_both_are_on_the_books(
         [request] = router.books.requests
         loser = [a for a in request.attempts if a.outcome.name == "CANCELLED"]
         assert all(a.usage is not None and a.usage.estimated and a.maybe_billed and a.cost_usd_nanos for a in loser)
+        assert is_stream or all(a.usage is not None and a.usage.output_tokens for a in loser), (
+            "it wrote an answer unseen"
+        )
         ran_beside = len(outcomes) > 1 and answerings[0] is not fail
         assert [a.is_hedged for a in request.attempts] == [False, ran_beside, False][: len(outcomes)]
         await router.check_nothing_is_left(stage)
@@ -128,6 +131,26 @@ async def test_hedges_are_a_few_at_once_and_a_small_share_of_all() -> None:
                 group.create_task(router.complete(HEDGED))
         hedged = sum(e.attempt.is_hedged for e in router.books.ended)
         assert MOST <= hedged <= MOST + 100 * 0.05
+        await router.transport.close()
+
+
+async def is_too_long(_body: bytes, writer: asyncio.StreamWriter) -> None:
+    said = b'{"error":{"code":"context_length_exceeded"}}'
+    await write(writer, b"HTTP/1.1 400 X\r\ncontent-length: %d\r\n\r\n" % len(said), said)
+
+
+@pytest.mark.anyio
+async def test_a_prompt_too_long_for_one_of_two_goes_to_a_larger_window_though_the_other_failed_last() -> None:
+    async with providers(after(0.15, is_too_long), after(0.2, fail), succeed, succeed) as stage:
+        windows, made = (8_000, 200_000, 8_000, 200_000), []
+        for number, (address, window) in enumerate(zip(stage.addresses, windows, strict=True)):
+            base = target(f"{'abcd'[number]}/x", price=number + 1.0, base_url=address)
+            made.append(Target(base.provider, replace(base.model, context_tokens=window)))
+        router = Playing(*made, standings=dict.fromkeys(("a/x", "b/x"), QUICK))
+        answer = await router.complete(HEDGED)
+        assert answer.target.id == "d/x"
+        assert router.books.outcomes == [("a", "CONTEXT_TOO_LONG"), ("b", "SERVER_ERROR"), ("d", "OK")]
+        await router.check_nothing_is_left(stage)
         await router.transport.close()
 
 

@@ -22,6 +22,9 @@ BREAKS = streaming(ROLE, text("The quick brown "), text("fox jumps "), breaks=Tr
 GOES_ON = streaming(ROLE, text("over the "), text("lazy dog.", "stop"), DONE)
 BEGINS_ANEW = streaming(ROLE, text("The quick "), text("brown fox jumps over the lazy dog.", "stop"), DONE)
 BREAKS_AGAIN = streaming(ROLE, text("over "), breaks=True)
+BREAKS_OFF_ITS_END = streaming(ROLE, text("The quick brown "), text("fox.", "stop"), breaks=True)
+SAYS_IT_DIFFERENTLY = streaming(ROLE, text("The quick brown fox jumped over a cat.", "stop"), DONE)
+BREAKS_THE_LINES = streaming(ROLE, text("The quick brown fox jumps\\n"), text("over the lazy dog.", "stop"), DONE)
 BREAKS_AT_ONCE = streaming(ROLE, breaks=True)
 ENDS = streaming(ROLE, text("the lazy dog.", "stop"), DONE)
 WHOLE = "The quick brown fox jumps over the lazy dog."
@@ -50,6 +53,8 @@ def kinds(events: list[Said]) -> list[str]:
         ((BREAKS, fail, GOES_ON), "INTERRUPTED SERVER_ERROR OK", 1),
         ((BREAKS, BREAKS_AT_ONCE, GOES_ON), "INTERRUPTED BAD_RESPONSE OK", 1),
         ((BREAKS, BREAKS_AGAIN, ENDS), "INTERRUPTED INTERRUPTED OK", 2),
+        ((BREAKS, SAYS_IT_DIFFERENTLY, GOES_ON), "INTERRUPTED INTERRUPTED OK", 1),
+        ((BREAKS, BREAKS_THE_LINES), "INTERRUPTED OK", 1),
     ],
 )
 async def test_the_text_goes_on_and_nothing_comes_twice(
@@ -115,6 +120,7 @@ SCHEMA = ResponseFormat(kind=ResponseKind.JSON_SCHEMA, name="a", schema_json="{}
         (BREAKS, RESUMED, f"{CONTINUES_TEXT} json_schema", {"response_format": SCHEMA}),
         (streaming(text("Hm. "), CALLS_A_TOOL, breaks=True), RESUMED, CONTINUES_TEXT, {}),
         (streaming(THINKS, breaks=True), RESUMED, CONTINUES_TEXT, {}),
+        (BREAKS_OFF_ITS_END, RESUMED, CONTINUES_TEXT, {}),
     ],
 )
 async def test_a_stream_that_cannot_go_on_ends_as_one_that_broke(

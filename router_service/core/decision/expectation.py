@@ -18,13 +18,14 @@ INPUT_MARGIN = 1.25
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """`amounts` has tokens by the usual length of an answer, and money for the whole answer that the caller allows, at
-    list prices: the same sum that the bound for one request was held against. `worst_usd_nanos` is for the longest
-    answer that may come. `output_limit` is what the answer has to be held to for that, in tokens; None where it ends
-    early enough by itself, or where the caller has set a limit.
+    """`output_tokens` is the usual length of an answer. `amounts` has tokens by that, and money for the whole answer
+    that the caller allows, at list prices: the same sum that the bound for one request was held against.
+    `worst_usd_nanos` is for the longest answer that may come. `output_limit` is what the answer has to be held to for
+    that, in tokens; None where it ends early enough by itself, or where the caller has set a limit.
     """
 
     input_tokens: int
+    output_tokens: int
     amounts: Amounts
     worst_usd_nanos: int
     output_limit: int | None = None
@@ -51,7 +52,7 @@ def expect(decision: Decision, offer: Offer, most_usd_nanos: int | None = None) 
     worst = nanos if longest is None else _cost(most_input, longest, offer)
     if most_usd_nanos is not None:
         worst = min(worst, most_usd_nanos)
-    return Expectation(input_tokens, amounts, max(nanos, worst), limit)
+    return Expectation(input_tokens, math.ceil(length.usual), amounts, max(nanos, worst), limit)
 
 
 def _longest(offer: Offer, input_tokens: int) -> int | None:

@@ -17,6 +17,7 @@ from router_service.core.decision.question import Question
 from router_service.core.decision.regions import is_in
 from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.rules import Rule, position
+from router_service.core.fitting import OUTPUT_LIMIT
 from router_service.core.task import TaskType
 
 
@@ -145,8 +146,12 @@ def _capability(offer: Offer, profile: Profile) -> str:
         return "it makes vectors and no text" if makes_vectors else "it makes text and no vectors"
     if missing := profile.required_capabilities - offer.capabilities:
         return f"it lacks {words.listed(missing)}"
-    untaken = profile.required_fields & offer.target.untaken_fields
-    return f"it does not take {words.listed(untaken)}" if untaken else ""
+    if untaken := profile.required_fields & offer.target.untaken_fields:
+        return f"it does not take {words.listed(untaken)}"
+    most, wanted = offer.target.model.max_output_tokens, profile.required_output_tokens
+    if most is None or wanted <= most:
+        return ""
+    return f"its answers end at {words.tokens(most)}, and {OUTPUT_LIMIT} is {wanted}"
 
 
 def _region(offer: Offer, profile: Profile) -> str:

@@ -11,10 +11,10 @@ class Profile(NamedTuple):
     """The class of a request: those that share it pass the same gates and meet the same rules, sizes apart.
 
     A tuple and no dataclass, because it is made and hashed once for each request: work done for one is kept for all.
-    `required_fields` are the settings that a target has to take, and `origin` is the target that wrote what the request
-    echoes, empty where it echoes nothing. `weights` are the factors' multipliers, the request's over the server's.
-    `labels` and `tenant` hold only what some rule asks for, and `token_band` counts the rules' token marks that the
-    input reaches.
+    `required_fields` are the settings that a target has to take, `required_output_tokens` is how long an answer it has
+    to be able to give, 0 where any will do, and `origin` is the target that wrote what the request echoes, empty where
+    it echoes nothing. `weights` are the factors' multipliers, the request's over the server's. `labels` and
+    `tenant` hold only what some rule asks for, and `token_band` counts the rules' token marks that the input reaches.
     """
 
     model: str
@@ -33,6 +33,7 @@ class Profile(NamedTuple):
     compliance: frozenset[str]
     required_capabilities: frozenset[str]
     required_fields: frozenset[str]
+    required_output_tokens: int
     preferred_capabilities: frozenset[str]
     origin: str
     min_quality: float

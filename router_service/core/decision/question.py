@@ -80,7 +80,7 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         task, complexity, inference = routing.task_type, routing.complexity, None
     tokens = input_tokens(request)
     region = routing.region or policy.region
-    labels = request.labels
+    labels, generation = request.labels, request.prompt.generation
     profile = Profile(
         model="" if routing.model == "auto" else routing.model,
         task=task,
@@ -97,7 +97,8 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         denied_providers=routing.denied_providers,
         compliance=_compliance(routing, region),
         required_capabilities=routing.required_capabilities | demanded(request.prompt, task),
-        required_fields=adjusted(request.prompt.generation) if policy.refuses_unsupported else NONE,
+        required_fields=adjusted(generation) if policy.refuses_unsupported else NONE,
+        required_output_tokens=(generation.max_output_tokens or 0) if policy.refuses_unsupported else 0,
         preferred_capabilities=routing.preferred_capabilities | (REASONING if task is TaskType.REASONING else NONE),
         origin=origin(request.prompt),
         min_quality=routing.min_quality or 0.0,
@@ -114,7 +115,7 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         profile=profile,
         strategy=routing.strategy or policy.strategy,
         input_tokens=tokens,
-        output_limit=request.prompt.generation.max_output_tokens,
+        output_limit=generation.max_output_tokens,
         max_cost_usd_nanos=routing.max_cost_usd_nanos,
         max_latency_s=routing.max_latency_s,
         time_left_s=request.time_left_s,

@@ -111,6 +111,21 @@ def test_whoever_takes_no_prefill_is_not_sent_words_to_go_on_with() -> None:
     assert len(plan_for(targets, answered).targets) == 2
 
 
+def test_an_answer_longer_than_a_model_gives_turns_it_away_only_where_that_is_the_policy() -> None:
+    targets = (
+        made("a/m", model=Model(id="", max_output_tokens=4_096)),
+        made("b/m", model=Model(id="", max_output_tokens=16_000)),
+        made("c/m"),
+    )
+    long = Prompt(messages=(HELLO,), generation=Generation(max_output_tokens=16_000))
+    assert len(plan_for(targets, long).targets) == 3
+    found = plan_for(targets, long, refuses=True)
+    assert {t.id for t in found.targets} == {"b/m", "c/m"}
+    assert found.rejected["a/m"] is Rejection.CAPABILITY
+    assert found.refusal("a/m").detail == "its answers end at 4 096 tokens, and max_output_tokens is 16000"
+    assert len(plan_for(targets, Prompt(messages=(HELLO,)), refuses=True).targets) == 3
+
+
 def test_a_setting_that_is_not_taken_turns_away_only_where_that_is_the_policy() -> None:
     targets = (able("a/m", "reasoning", rejects=["temperature"]), able("b/m", "reasoning"), able("c/m", ""))
     set_both = Prompt(messages=(HELLO,), generation=Generation(temperature=0.0, reasoning_effort="low"))

@@ -365,7 +365,9 @@ Global___Outcome: _TypeAlias = Outcome  # noqa: Y015
 
 @_typing.final
 class Message(_message.Message):
-    """One turn of a conversation. A turn of a request holds text, parts, tool calls or reasoning, else INVALID_ARGUMENT."""
+    """One turn of a conversation. A turn of a request holds text, parts, tool calls or reasoning, else INVALID_ARGUMENT; the
+    result of a tool may be empty.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -551,8 +553,8 @@ class ToolCall(_message.Message):
     name: _builtins.str
     """The name of the tool, as the request gave it. Required in a request, up to 128 characters, else INVALID_ARGUMENT."""
     arguments_json: _builtins.str
-    """The arguments as the model wrote them: meant to be a JSON object, but not checked in an answer. In a request text
-    that is no JSON object is INVALID_ARGUMENT; empty means no arguments.
+    """The arguments as the model wrote them: meant to be a JSON object, but not checked, so that a caller can send back
+    what is none and let the model mend it. Empty means no arguments.
     """
     opaque_state: _builtins.bytes
     """What the vendor wants echoed with this call, as with `Reasoning.opaque_state`. Empty for most vendors."""
@@ -740,7 +742,8 @@ Global___ResponseFormat: _TypeAlias = ResponseFormat  # noqa: Y015
 class Generation(_message.Message):
     """Sampling and length. What is absent is left to the provider's default. What a target cannot take is left out of what
     it is sent and named in `Attempt.dropped_fields`, or the target is rejected, by the server's setting
-    `routing.unsupported_fields`; `max_output_tokens` is taken by all.
+    `routing.unsupported_fields`. `max_output_tokens` is taken by all; above the longest answer of a target's model it is
+    lowered to that, or the target rejected, by the same setting.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -1090,7 +1090,8 @@ class Attempt(_message.Message):
 
     @_builtins.property
     def dropped_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The fields of the request's `generation` that the target was not sent, because it would have refused them, by name.
+        """The fields of the request's `generation` that the target was not sent, because it would have refused them, by name;
+        `max_output_tokens` where it was lowered to the longest answer of the target's model.
         Empty by default; never filled where the server's setting `routing.unsupported_fields` is `refuse`.
         """
 
