@@ -14,7 +14,8 @@ import httpx
 
 from benchmarks import h2load
 from benchmarks.figures import figures
-from benchmarks.measures import FULL, QUICK, Sample, Sizes, repeat
+from benchmarks.measures import repeat
+from benchmarks.pair import FULL, QUICK, Sample, Sizes
 from benchmarks.processes import MeasurementFailed
 from benchmarks.report import report, show, write
 from benchmarks.rig import rig

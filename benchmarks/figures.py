@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.measures import Sample
+from benchmarks.pair import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ KINDS = (
     Kind(name="decision_500", unit="µs"),
     Kind(name="decision_5000", unit="µs", goal=Goal(bound=300, is_at_least=False)),
     Kind(name="memory_rest", unit="MiB", goal=Goal(bound=100, is_at_least=False)),
+    Kind(name="memory_per_stream", unit="KiB", goal=Goal(bound=1.5, is_at_least=False, is_of_floor=True)),
     Kind(name="cold_start", unit="s", goal=Goal(bound=1.5, is_at_least=False)),
     Kind(name="upstream_ceiling", unit="requests/s"),
     Kind(name="foreign_cpu", unit="share"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -42,6 +42,30 @@ async def read_many(address: str, message: bytes, *, streams: int, connections: 
         connection.close()
     texts = frozenset(_text_sha256(call) for call in calls) if is_router else frozenset()
     return Read(seconds=seconds, messages=sum(len(call.messages) for call in calls), texts=texts)
+
+
+async def hold_open(
+    address: str, message: bytes, *, streams: int, connections: int, is_router: bool, weigh: Callable[[], float]
+) -> float:
+    """Open all streams, weigh once each has the first piece of its answer, then read them to their ends.
+
+    Raises MeasurementFailed where one had ended by then.
+    """
+    # The router says Started first.
+    first = 2 if is_router else 1
+    async with asyncio.timeout(READ_WITHIN_S):
+        opened = [await _connect(address, STREAM_COMPLETE, message) for _ in range(connections)]
+        calls = [opened[i % connections].call() for i in range(streams)]
+        for call in calls:
+            await call.has(first)
+        weight = weigh()
+        if any(call.ended.done() for call in calls):
+            raise MeasurementFailed("streams ended before all of them were open: fewer, or slower ones, are needed")
+        for call in calls:
+            await call.ended
+    for connection in opened:
+        connection.close()
+    return weight
 
 
 async def first_chunks_s(address: str, message: bytes, *, streams: int, is_router: bool) -> Sequence[float]:
