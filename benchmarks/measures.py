@@ -89,7 +89,7 @@ def _rate(pair: Pair, subject: Subject, *, calls: int, is_sampled: bool = False)
 def _decisions() -> Iterator[Sample]:
     """The decision alone, in this process: microseconds by the number of targets, nothing but requests changing."""
     for size in decision.SIZES:
-        yield Sample(figure=f"decision_{size}", value=decision.figures(size)[0])
+        yield Sample(figure=f"decision_{size}", value=decision.steady(size))
 
 
 def _routes(pair: Pair, sizes: Sizes) -> Iterator[Sample]:
