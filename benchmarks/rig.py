@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,10 +107,11 @@ def rig(scratch: Path) -> Iterator[Rig]:
         simulator = stack.enter_context(serving("simulator", simulate, core=load_core, scratch=scratch))
         collect = ["-m", "benchmarks.collector"]
         collector = stack.enter_context(serving("collector", collect, core=load_core, scratch=scratch))
+        judge = stack.enter_context(closing(Judge(simulator.address)))
         yield Rig(
             simulator=simulator.address,
             collector=collector.address,
-            judge=Judge(simulator.address),
+            judge=judge,
             server_core=server_core,
             load_core=load_core,
             scratch=scratch,
