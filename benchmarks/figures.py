@@ -75,12 +75,17 @@ class Figure:
     met: bool | None
 
 
-def figures(samples: Iterable[Sample]) -> Sequence[Figure]:
+def figures(samples: Iterable[Sample], kinds: Sequence[Kind] = KINDS) -> Sequence[Figure]:
     """All kinds in their order, each from its samples of all repeats."""
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.figure, []).append(sample)
-    return [_figure(kind, by_name[kind.name]) for kind in KINDS]
+    return [_figure(kind, by_name[kind.name]) for kind in kinds]
+
+
+def shown(value: float) -> str:
+    """For people: three digits that mean something, thousands apart."""
+    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _figure(kind: Kind, samples: Sequence[Sample]) -> Figure:
