@@ -40,12 +40,19 @@ class Call:
         """Wait until so many messages have come. Raises MeasurementFailed where the call ended before."""
         while len(self.messages) < count:
             if self.ended.done():
+                await self.ended
                 raise MeasurementFailed(f"a call ended with {len(self.messages)} messages; {count} were due")
             self._more.clear()
             await self._more.wait()
 
     def end(self) -> None:
         self.ended.set_result(None)
+        self._more.set()
+
+    def fail(self, error: Exception) -> None:
+        self.ended.set_exception(error)
+        # Where one call fails the others are given up: what became of them may be left unasked.
+        self.ended.exception()
         self._more.set()
 
     def feed(self, data: bytes, now: float) -> None:
@@ -112,7 +119,7 @@ class GrpcConnection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         for call in self._calls.values():
             if not call.ended.done():
-                call.ended.set_exception(MeasurementFailed("the connection broke while calls were under way"))
+                call.fail(MeasurementFailed("the connection broke while calls were under way"))
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
         if kind == DATA:
