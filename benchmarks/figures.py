@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.measures import Sample
+from benchmarks.pair import Sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ KINDS = (
     Kind(name="decision_500", unit="µs"),
     Kind(name="decision_5000", unit="µs", goal=Goal(bound=300, is_at_least=False)),
     Kind(name="memory_rest", unit="MiB", goal=Goal(bound=100, is_at_least=False)),
+    Kind(name="memory_per_stream", unit="KiB", goal=Goal(bound=1.5, is_at_least=False, is_of_floor=True)),
     Kind(name="cold_start", unit="s", goal=Goal(bound=1.5, is_at_least=False)),
     Kind(name="upstream_ceiling", unit="requests/s"),
     Kind(name="foreign_cpu", unit="share"),
@@ -74,12 +75,17 @@ class Figure:
     met: bool | None
 
 
-def figures(samples: Iterable[Sample]) -> Sequence[Figure]:
+def figures(samples: Iterable[Sample], kinds: Sequence[Kind] = KINDS) -> Sequence[Figure]:
     """All kinds in their order, each from its samples of all repeats."""
     by_name: dict[str, list[Sample]] = {}
     for sample in samples:
         by_name.setdefault(sample.figure, []).append(sample)
-    return [_figure(kind, by_name[kind.name]) for kind in KINDS]
+    return [_figure(kind, by_name[kind.name]) for kind in kinds]
+
+
+def shown(value: float) -> str:
+    """For people: three digits that mean something, thousands apart."""
+    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _figure(kind: Kind, samples: Sequence[Sample]) -> Figure:

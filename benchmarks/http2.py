@@ -27,13 +27,33 @@ PREFIX_BYTES = 5
 class Call:
     """One call under way. `messages` holds each one with the time of its arrival, on the clock of `started`."""
 
-    __slots__ = ("_held", "ended", "messages", "started")
+    __slots__ = ("_held", "_more", "ended", "messages", "started")
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
         self.messages: list[tuple[float, bytes]] = []
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._held = b""
+        self._more = asyncio.Event()
+
+    async def has(self, count: int) -> None:
+        """Wait until so many messages have come. Raises MeasurementFailed where the call ended before."""
+        while len(self.messages) < count:
+            if self.ended.done():
+                await self.ended
+                raise MeasurementFailed(f"a call ended with {len(self.messages)} messages; {count} were due")
+            self._more.clear()
+            await self._more.wait()
+
+    def end(self) -> None:
+        self.ended.set_result(None)
+        self._more.set()
+
+    def fail(self, error: Exception) -> None:
+        self.ended.set_exception(error)
+        # Where one call fails the others are given up: what became of them may be left unasked.
+        self.ended.exception()
+        self._more.set()
 
     def feed(self, data: bytes, now: float) -> None:
         """Part the bytes into messages; one may span frames."""
@@ -45,6 +65,7 @@ class Call:
             self.messages.append((now, data[start + PREFIX_BYTES : end]))
             start = end
         self._held = data[start:]
+        self._more.set()
 
 
 class GrpcConnection(asyncio.Protocol):
@@ -98,7 +119,7 @@ class GrpcConnection(asyncio.Protocol):
     def connection_lost(self, _error: Exception | None) -> None:
         for call in self._calls.values():
             if not call.ended.done():
-                call.ended.set_exception(MeasurementFailed("the connection broke while calls were under way"))
+                call.fail(MeasurementFailed("the connection broke while calls were under way"))
 
     def _take(self, kind: int, flags: int, stream: int, payload: bytes, now: float) -> None:
         if kind == DATA:
@@ -113,7 +134,7 @@ class GrpcConnection(asyncio.Protocol):
             # A reset may follow the trailers of a stream that has ended already.
             call = self._calls.pop(stream, None)
             if call is not None and not call.ended.done():
-                call.ended.set_result(None)
+                call.end()
 
 
 def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:

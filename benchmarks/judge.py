@@ -36,6 +36,9 @@ class Judge:
         """`simulator` is its HOST:PORT."""
         self._http = httpx.Client(base_url=f"http://{simulator}/_sim/", timeout=ASK_WITHIN_S, trust_env=False)
 
+    def close(self) -> None:
+        self._http.close()
+
     def pace(self, *, tokens_per_s: float, output_tokens: int) -> None:
         """Have every provider answer without delay and at that rate; 0 is as fast as it goes."""
         everyone = {"*": {"tokens_per_s": tokens_per_s, "output_tokens": output_tokens}}

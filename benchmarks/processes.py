@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,25 @@ def serving(name: str, arguments: Sequence[str], *, core: int, scratch: Path) ->
         _stop(popen)
 
 
+@contextmanager
+def listening(
+    name: str, command: Sequence[str], *, port: int, environment: Mapping[str, str], core: int, scratch: Path
+) -> Iterator[Process]:
+    """Run a program of others, which says nothing when it serves: whoever asks it has to try.
+
+    It has only this environment and works in a directory of its own in `scratch`, where its log is too.
+    """
+    home = scratch / name
+    home.mkdir(exist_ok=True)
+    log = home / "output.log"
+    spawned = time.monotonic()
+    popen = _spawn(command, core=core, log=log, home=home, environment={**environment, "HOME": str(home)})
+    try:
+        yield Process(name=name, address=f"127.0.0.1:{port}", spawned=spawned, _popen=popen, _log=log)
+    finally:
+        _stop(popen)
+
+
 def core_busy_s(core: int) -> float:
     """Time since the machine's start that one core has spent on anything but waiting, its interrupts included.
 
@@ -80,13 +99,22 @@ def core_busy_s(core: int) -> float:
     return (user + nice + system + irq + softirq + steal) / TICKS_PER_S
 
 
-def _spawn(command: Sequence[str], *, core: int, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(
+    command: Sequence[str],
+    *,
+    core: int,
+    log: Path,
+    home: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
     """A child inherits its maker's core, and so do its threads: set afterwards, some threads would run elsewhere."""
     mine = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
         with log.open("wb") as output:
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+            return subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=home, env=environment
+            )
     finally:
         os.sched_setaffinity(0, mine)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks import h2load
 from benchmarks.figures import Figure
@@ -21,7 +19,7 @@ from benchmarks.rig import SAMPLE_RATIO, TARGETS
 SCHEMA = 1
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("signalbox", "grpcio", "protobuf", "aiohttp", "uvloop", "msgspec", "opentelemetry-sdk")
-NOISE = 0.05
+MEASURED = ("router_service", "prober", "protos", "benchmarks/*.py", "requirements.txt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +42,24 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another router, or Signalbox itself measured as they were.
+
+    `times` is how many completions Signalbox serves with the CPU time that this one spends on one.
+    """
+
+    name: str
+    version: str
+    protocol: str
+    figures: Sequence[Figure]
+    times: float | None
+    goal: str | None
+    met: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The document as it is written. `peers` is for other routers measured in the same run."""
+    """The document as it is written. `figures` are of `make bench`, `peers` of `make bench-peers`."""
 
     schema: int
     commit: str
@@ -53,64 +67,55 @@ class Report:
     versions: Mapping[str, str]
     settings: Settings
     figures: Sequence[Figure]
-    peers: Sequence[Figure] = ()
+    peers: Sequence[Peer] = ()
 
 
-def report(figures: Sequence[Figure]) -> Report:
+def report(figures: Sequence[Figure] = (), peers: Sequence[Peer] = ()) -> Report:
+    """What was measured here and now, of this commit."""
     return Report(
         schema=SCHEMA,
         commit=_commit(),
         machine=Machine(
             cpu=_cpu(),
             cores=os.cpu_count() or 1,
-            kernel=platform.release(),
+            # What follows the number is of whoever built it.
+            kernel=platform.release().partition("-")[0],
             python=platform.python_version(),
         ),
         versions={**{name: version(name) for name in PACKAGES}, "h2load": h2load.version()},
         settings=Settings(sampling=SAMPLE_RATIO, candidates=len(TARGETS), view="none"),
         figures=figures,
+        peers=peers,
     )
+
+
+def joined(fresh: Report, path: Path) -> Report:
+    """`fresh` with the half that it lacks from the report at `path`, where that is of the same commit and machine."""
+    if not path.exists():
+        return fresh
+    earlier = read(path)
+    if (earlier.schema, earlier.commit, earlier.machine) != (fresh.schema, fresh.commit, fresh.machine):
+        return fresh
+    return replace(fresh, figures=fresh.figures or earlier.figures, peers=fresh.peers or earlier.peers)
+
+
+def read(path: Path) -> Report:
+    return msgspec.json.decode(path.read_bytes(), type=Report)
 
 
 def write(document: Report, path: Path) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
 
 
-def show(document: Report) -> None:
-    """Print the figures as a table, and what makes them doubtful."""
-    table = Table(title=f"Signalbox {document.commit} on {document.machine.cpu}, Python {document.machine.python}")
-    for heading in ("figure", "median", "unit", "spread", "floor", "ratio", "goal", "met"):
-        table.add_column(heading, justify="left" if heading in ("figure", "unit", "goal", "met") else "right")
-    for figure in document.figures:
-        table.add_row(*_row(figure))
-    console = Console(width=120)
-    console.print(table)
-    for doubt in _doubts({figure.name: figure.median for figure in document.figures}):
-        console.print(doubt)
-
-
-def _doubts(medians: Mapping[str, float]) -> Iterator[str]:
-    if medians["foreign_cpu"] > NOISE:
-        yield f"Others had {medians['foreign_cpu']:.0%} of the server's core: the latencies are theirs as much as ours."
-    if medians["complete_wall"] < (1 - 2 * NOISE) * medians["complete"]:
-        yield "The server's core was not busy all the time: load and upstream could not keep up on theirs."
-
-
-def _row(figure: Figure) -> Sequence[str]:
-    met = {True: "yes", False: "NO", None: ""}[figure.met]
-    floor = "" if figure.floor_median is None else f"{figure.floor_median:,g}"
-    ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
-    spread = f"{figure.spread:.0%}"
-    return (figure.name, f"{figure.median:,g}", figure.unit, spread, floor, ratio, figure.goal or "", met)
-
-
 def _commit() -> str:
-    """With `-dirty` where the tree differs from it; empty outside a checkout."""
-    command = ["git", "--no-optional-locks", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    """With `-dirty` where anything that is measured, or measures, differs from it; empty outside a checkout."""
+    git = ["git", "--no-optional-locks", "-C", str(ROOT)]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+        differs = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", *MEASURED], capture_output=True, check=False)
     except (OSError, subprocess.CalledProcessError):
         return ""
+    return done.stdout.strip() + ("-dirty" if differs.returncode else "")
 
 
 def _cpu() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,7 @@ class Subject:
     """From its start as a process to its first whole answer."""
     answer_bytes: int
     plan_bytes: int
-    resident_mib: float
+    resident_at_rest_mib: float
     is_router: bool
 
     @property
@@ -47,6 +47,10 @@ class Subject:
 
     def cpu_s(self) -> float:
         return sum(process.cpu_s() for process in self.processes)
+
+    def resident_mib(self) -> float:
+        """Memory of the one that serves, now."""
+        return self.processes[0].resident_mib()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +107,11 @@ def rig(scratch: Path) -> Iterator[Rig]:
         simulator = stack.enter_context(serving("simulator", simulate, core=load_core, scratch=scratch))
         collect = ["-m", "benchmarks.collector"]
         collector = stack.enter_context(serving("collector", collect, core=load_core, scratch=scratch))
+        judge = stack.enter_context(closing(Judge(simulator.address)))
         yield Rig(
             simulator=simulator.address,
             collector=collector.address,
-            judge=Judge(simulator.address),
+            judge=judge,
             server_core=server_core,
             load_core=load_core,
             scratch=scratch,
@@ -124,7 +129,7 @@ def _subject(process: Process, *, beside: tuple[Process, ...], is_router: bool) 
         first_answer_s=first_answer_s,
         plan_bytes=len(plan),
         answer_bytes=len(answer),
-        resident_mib=process.resident_mib(),
+        resident_at_rest_mib=process.resident_mib(),
         is_router=is_router,
     )
 

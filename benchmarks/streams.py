@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,16 +32,32 @@ class Read:
 async def read_many(address: str, message: bytes, *, streams: int, connections: int, is_router: bool) -> Read:
     """Open all streams at once and read them to their ends."""
     began = time.perf_counter()
-    async with asyncio.timeout(READ_WITHIN_S):
-        opened = [await _connect(address, STREAM_COMPLETE, message) for _ in range(connections)]
-        calls = [opened[i % connections].call() for i in range(streams)]
+    async with asyncio.timeout(READ_WITHIN_S), _calling(address, message, streams, connections) as calls:
         for call in calls:
             await call.ended
-    seconds = time.perf_counter() - began
-    for connection in opened:
-        connection.close()
+        seconds = time.perf_counter() - began
     texts = frozenset(_text_sha256(call) for call in calls) if is_router else frozenset()
     return Read(seconds=seconds, messages=sum(len(call.messages) for call in calls), texts=texts)
+
+
+async def hold_open(
+    address: str, message: bytes, *, streams: int, connections: int, is_router: bool, weigh: Callable[[], float]
+) -> float:
+    """Open all streams, weigh once each has the first piece of its answer, then read them to their ends.
+
+    Raises MeasurementFailed where one had ended by then.
+    """
+    # The router says Started first.
+    first = 2 if is_router else 1
+    async with asyncio.timeout(READ_WITHIN_S), _calling(address, message, streams, connections) as calls:
+        for call in calls:
+            await call.has(first)
+        weight = weigh()
+        if any(call.ended.done() for call in calls):
+            raise MeasurementFailed("streams ended before all of them were open: fewer, or slower ones, are needed")
+        for call in calls:
+            await call.ended
+    return weight
 
 
 async def first_chunks_s(address: str, message: bytes, *, streams: int, is_router: bool) -> Sequence[float]:
@@ -111,6 +127,16 @@ async def _connect(address: str, method: str, message: bytes) -> GrpcConnection:
     loop = asyncio.get_running_loop()
     _, connection = await loop.create_connection(lambda: GrpcConnection(method, message), host, int(port))
     return connection
+
+
+@asynccontextmanager
+async def _calling(address: str, message: bytes, streams: int, connections: int) -> AsyncIterator[Sequence[Call]]:
+    """So many streams, begun at once on so many connections."""
+    async with AsyncExitStack() as stack:
+        entered = [
+            await stack.enter_async_context(_connected(address, STREAM_COMPLETE, message)) for _ in range(connections)
+        ]
+        yield [entered[i % connections].call() for i in range(streams)]
 
 
 @asynccontextmanager
