@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from tests.clients.playing_router import ANSWER, PlayingRouter, serving
 from tests.test_cli import COMMAND, NOBODY, PATIENCE_S, started
 
 SHELL = "/bin/sh"
+EXAMPLE = Path(__file__).resolve().parent.parent / "router_service/config/example.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +117,9 @@ def _at(address: str, arguments: list[str]) -> list[str]:
     match arguments[0]:
         case "complete":
             return [*arguments, "--address", address]
-        case "providers" | "top":
+        case "providers":
+            return [*arguments, "--prober-address", address, "--config", str(EXAMPLE)]
+        case "top":
             return [*arguments, "--prober-address", address]
         case _:
             return arguments
