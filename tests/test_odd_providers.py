@@ -86,6 +86,7 @@ CASES = {
     "busy-streamed": passing(busy()),
     "busy-for-now": passing(busy(503, "retry-after: 0")),
     "busy-for-long": passing(busy(503, "retry-after: 5")),
+    "busy-all-day": Case([busy(503, "retry-after: 30")], keeps=True),
     "busy-but-bounded": passing(busy()),
     "closing": passing(),
     "refusing": passing(busy(400)),
@@ -330,6 +331,15 @@ def test_the_only_target_is_left_alone_otherwise(
     assert isinstance(end, Refused), end
     assert (end.info.reason, end.facts["attempts"]) == (reason, "1")
     assert stack.raw.calls[case] == 1
+
+
+def test_a_busy_providers_word_on_when_to_come_again_is_kept(stack: RawStack) -> None:
+    for attempts in ("1", "0", "0"):
+        _, end = complete(stack, "busy-all-day")
+        assert isinstance(end, Refused), end
+        assert (end.code.name, end.info.reason, end.facts["attempts"]) == ("UNAVAILABLE", "UPSTREAM_5XX", attempts)
+        assert end.retry_s == pytest.approx(30, abs=5)
+    assert stack.raw.calls["busy-all-day"] == 1
 
 
 def test_a_target_that_fails_all_the_time_is_asked_little_more_than_callers_ask(stack: RawStack) -> None:

@@ -11,6 +11,7 @@ SignalboxError
 ├── UnknownDecision           the caller names a decision that this process does not have, or no longer
 ├── NoTarget                  policy or capability left nobody; waiting does not help
 ├── ProvidersBlocked          everybody left is rate limited or out of money; waiting may help
+├── ProvidersOverloaded       everybody left has failed and said when to come again; waiting helps
 ├── BudgetSpent               everybody left costs more than the budgets still hold; waiting may help
 ├── AllowanceSpent            the caller's tenant asked for all that it may in a minute, or at once; waiting helps
 ├── StreamLimit               the caller's tenant has as many requests open as it may, and asks for a stream
@@ -162,6 +163,16 @@ class ProvidersBlocked(SignalboxError):
         said += [f"{provider} has no room in its limits" for provider in used_up]
         super().__init__(f"nobody is left to ask: {', '.join(said)}")
         self.providers = tuple(dict.fromkeys((*blocked, *used_up)))
+        self.retry_after_s = retry_after_s
+
+
+class ProvidersOverloaded(SignalboxError):
+    """Every provider left has failed and said when to come again; `retry_after_s` is the shortest of these waits."""
+
+    reason = "UPSTREAM_5XX"
+
+    def __init__(self, *, blocked: Mapping[str, BlockReason], retry_after_s: float | None) -> None:
+        super().__init__(f"nobody is left to ask: {_blocks(blocked)}")
         self.retry_after_s = retry_after_s
 
 
@@ -468,5 +479,6 @@ def _blocks(blocked: Mapping[str, BlockReason]) -> str:
         BlockReason.RATE_LIMITED: "is rate limited",
         BlockReason.MONEY: "is out of money",
         BlockReason.CREDENTIALS: "refuses our credentials",
+        BlockReason.OVERLOADED: "asked to be left alone for a while",
     }
     return ", ".join(f"{provider} {texts[reason]}" for provider, reason in blocked.items())

@@ -39,6 +39,8 @@ class BlockReason(Enum):
     RATE_LIMITED = "rate_limited"
     MONEY = "money"
     CREDENTIALS = "credentials"
+    OVERLOADED = "overloaded"
+    """It failed, and said when it wants to be called again."""
 
 
 BLOCKS = {

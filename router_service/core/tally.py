@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from router_service.core.health import QuotaWindow
-from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
+from router_service.core.outcome import FAILURES, BlockReason, Outcome
 from router_service.core.sketch import LatencySketch
 
 
@@ -69,11 +69,11 @@ class Tally:
                 self.output_tokens += output_tokens
                 self.output_s += max(0.0, latency_s - time_to_first_token_s)
 
-    def block(self, outcome: Outcome, *, for_s: float) -> None:
+    def block(self, reason: BlockReason, *, for_s: float) -> None:
         """The provider asked not to be called; the longest wait stands, with its reason."""
         if for_s >= self.blocked_for_s:
             self.blocked_for_s = for_s
-            self.block_reason = BLOCKS[outcome]
+            self.block_reason = reason
 
     def scaled(self, share: float) -> Tally:
         """The same finding with a part of its weight (0 to 1), for a reporter that would outweigh all others."""

@@ -13,7 +13,7 @@ from router_service.core.blocks import Block, Blocks
 from router_service.core.chat import Delta
 from router_service.core.events import AttemptFinished, AttemptStarted, RequestFinished, RouteFinished
 from router_service.core.health import Snapshot, Source, TargetHealth
-from router_service.core.outcome import BLOCKS, FAILURES, Outcome
+from router_service.core.outcome import BLOCKS, FAILURES, BlockReason, Outcome
 from router_service.core.plan import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.settings import ProberSettings
 from router_service.core.slices import SLICE, Slices, finish
@@ -23,14 +23,16 @@ from router_service.health.journal import ReportJournal
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_WAITS_S: Mapping[Outcome, float] = {
-    Outcome.RATE_LIMITED: 1.0,
-    Outcome.MONEY: 60.0,
-    Outcome.CREDENTIALS: 60.0,
+DEFAULT_WAITS_S: Mapping[BlockReason, float] = {
+    BlockReason.RATE_LIMITED: 1.0,
+    BlockReason.MONEY: 60.0,
+    BlockReason.CREDENTIALS: 60.0,
 }
 """How long a provider is left alone where it named no time."""
 NOTABLE_S = 1.0
 """A block that is longer than the last by less is no news."""
+IS_TOLD = frozenset({BlockReason.RATE_LIMITED, BlockReason.OVERLOADED})
+"""Where the time that a provider names is the whole truth, however short."""
 
 
 class Reception(Enum):
@@ -154,8 +156,8 @@ class HealthBoard:
         _count(self._tally(entry), attempt)
         if is_good or attempt.outcome in FAILURES:
             entry.live(is_good=is_good, now=now)
-        if attempt.outcome in BLOCKS:
-            self._block(attempt, now)
+        if (reason := _asks_for_rest(attempt)) is not None:
+            self._block(attempt, reason, now)
         elif not (is_good and entry.is_well):  # one more success of a target that is well changes nothing
             self._refresh((entry,), now)
 
@@ -241,14 +243,14 @@ class HealthBoard:
             tally = self._tallies[entry.target] = Tally(trailing_failures=entry.trailing_failures)
         return tally
 
-    def _block(self, attempt: Attempt, now: float) -> None:
+    def _block(self, attempt: Attempt, reason: BlockReason, now: float) -> None:
         wait_s = attempt.retry_after_s
-        if wait_s is None or attempt.outcome is not Outcome.RATE_LIMITED:
-            wait_s = max(wait_s or 0.0, DEFAULT_WAITS_S[attempt.outcome])
+        if wait_s is None or reason not in IS_TOLD:
+            wait_s = max(wait_s or 0.0, DEFAULT_WAITS_S[reason])
         provider = attempt.target.provider.name
         known = self._blocked(provider, now)
-        block = self._own_blocks.add(provider, BLOCKS[attempt.outcome], for_s=wait_s, now=now)
-        self._tallies[attempt.target.id].block(attempt.outcome, for_s=block.left_s(now))
+        block = self._own_blocks.add(provider, reason, for_s=wait_s, now=now)
+        self._tallies[attempt.target.id].block(block.reason, for_s=block.left_s(now))
         if known is None or block.until >= known.until + NOTABLE_S:
             self.has_news.set()
         self._refresh([e for e in self._entries.values() if e.provider == provider], now)
@@ -335,6 +337,13 @@ class HealthBoard:
     def _blocked(self, provider: str, now: float) -> Block | None:
         blocks = [b for b in (self._own_blocks.of(provider), self._told_blocks.of(provider)) if b and b.left_s(now) > 0]
         return max(blocks, key=lambda block: block.until, default=None)
+
+
+def _asks_for_rest(attempt: Attempt) -> BlockReason | None:
+    """Why its provider is not to be called for a while after it; None where it may be."""
+    if attempt.outcome is Outcome.SERVER_ERROR and attempt.retry_after_s:
+        return BlockReason.OVERLOADED
+    return BLOCKS.get(attempt.outcome)
 
 
 def _count(tally: Tally, attempt: Attempt) -> None:

@@ -37,6 +37,7 @@ BLOCK_REASONS = {
     BlockReason.RATE_LIMITED: pb.BLOCK_REASON_RATE_LIMITED,
     BlockReason.MONEY: pb.BLOCK_REASON_MONEY,
     BlockReason.CREDENTIALS: pb.BLOCK_REASON_CREDENTIALS,
+    BlockReason.OVERLOADED: pb.BLOCK_REASON_OVERLOADED,
 }
 _STATES_BACK = {number: state for state, number in STATES.items()}
 _BLOCK_REASONS_BACK = {number: reason for reason, number in BLOCK_REASONS.items()}

@@ -43,6 +43,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.UnknownDecision: Code.NOT_FOUND,
     errors.NoTarget: Code.FAILED_PRECONDITION,
     errors.ProvidersBlocked: Code.RESOURCE_EXHAUSTED,
+    errors.ProvidersOverloaded: Code.UNAVAILABLE,
     errors.BudgetSpent: Code.RESOURCE_EXHAUSTED,
     errors.AllowanceSpent: Code.RESOURCE_EXHAUSTED,
     errors.StreamLimit: Code.RESOURCE_EXHAUSTED,
@@ -127,7 +128,7 @@ def _verdict(error: SignalboxError) -> _Verdict:
     match error:
         case errors.AttemptsFailed():
             return _of_attempts(error)
-        case errors.ProvidersBlocked() | errors.BudgetSpent() | errors.AllowanceSpent():
+        case errors.ProvidersBlocked() | errors.ProvidersOverloaded() | errors.BudgetSpent() | errors.AllowanceSpent():
             return _Verdict(CODES[type(error)], error.reason, error.retry_after_s, error.retry_after_s is None)
         case errors.TargetsSaturated():
             return _Verdict(CODES[type(error)], error.reason, WAIT_S, is_final=False)

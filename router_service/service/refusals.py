@@ -16,6 +16,7 @@ from router_service.core.errors import (
     CredentialsRefused,
     NoTarget,
     ProvidersBlocked,
+    ProvidersOverloaded,
     Rejected,
     SignalboxError,
     TargetsSaturated,
@@ -30,6 +31,8 @@ MOST_TOLD = 40
 FULL = "every target that may serve this request is full; try again in a moment"
 SERVER = "server"
 """Whose rule it is that a request may cost nothing, where it is no tenant's."""
+PASSING = frozenset({BlockReason.RATE_LIMITED, BlockReason.OVERLOADED})
+"""What a provider gets over by itself, at a time that it has named."""
 GATES = {reason: place for place, reason in enumerate(Rejection)}
 
 
@@ -103,12 +106,13 @@ def _blocked(found: Plan, targets: Iterable[Target]) -> SignalboxError:
             waits += [] if wait_s is None else [wait_s]
         elif standing.block_reason is not None:
             blocked[provider] = standing.block_reason
-            waits += [standing.blocked_for_s] if standing.block_reason is BlockReason.RATE_LIMITED else []
+            waits += [standing.blocked_for_s] if standing.block_reason in PASSING else []
     if not used_up and set(blocked.values()) == {BlockReason.CREDENTIALS}:
         return CredentialsRefused(blocked=blocked)
-    return ProvidersBlocked(
-        blocked=blocked, used_up=tuple(dict.fromkeys(used_up)), retry_after_s=min(waits, default=None)
-    )
+    wait_s = min(waits, default=None)
+    if not used_up and set(blocked.values()) == {BlockReason.OVERLOADED}:
+        return ProvidersOverloaded(blocked=blocked, retry_after_s=wait_s)
+    return ProvidersBlocked(blocked=blocked, used_up=tuple(dict.fromkeys(used_up)), retry_after_s=wait_s)
 
 
 def _spent(request: Request, refusals: Iterable[Refusal], *, said: str = "") -> BudgetSpent:

@@ -19,6 +19,7 @@ from router_service.core.errors import (
     InternalFault,
     NoTarget,
     ProvidersBlocked,
+    ProvidersOverloaded,
     RequestFailed,
     SignalboxError,
     SlowReader,
@@ -213,9 +214,9 @@ def _stage(run: Run | None, error: SignalboxError) -> Stage:
             return Stage.STREAM
         case CallerDeadline() | UpstreamError():
             return error.stage
-        case NoTarget() | ProvidersBlocked() | CredentialsRefused() | BudgetSpent() | TargetsSaturated():
+        case NoTarget() | ProvidersBlocked() | ProvidersOverloaded() | CredentialsRefused() | BudgetSpent():
             return Stage.SELECT
-        case UnknownTarget() | UnknownDecision():
+        case TargetsSaturated() | UnknownTarget() | UnknownDecision():
             return Stage.SELECT
         case _:
             return Stage.ADMISSION

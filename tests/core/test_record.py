@@ -260,9 +260,9 @@ def test_poorness_is_looked_at_again_only_after_a_while() -> None:
 
 def test_a_tally_keeps_the_longest_block_with_its_reason() -> None:
     made = Tally()
-    made.block(Outcome.RATE_LIMITED, for_s=1.0)
-    made.block(Outcome.MONEY, for_s=60.0)
-    made.block(Outcome.RATE_LIMITED, for_s=2.0)
+    made.block(BlockReason.RATE_LIMITED, for_s=1.0)
+    made.block(BlockReason.MONEY, for_s=60.0)
+    made.block(BlockReason.RATE_LIMITED, for_s=2.0)
     assert (made.blocked_for_s, made.block_reason) == (60.0, BlockReason.MONEY)
 
 

@@ -278,6 +278,8 @@ def test_reports_carry_what_is_under_way_and_what_failed_last() -> None:
         (Outcome.RATE_LIMITED, None, 1.0, BlockReason.RATE_LIMITED),
         (Outcome.RATE_LIMITED, 7.0, 7.0, BlockReason.RATE_LIMITED),
         (Outcome.RATE_LIMITED, 1e9, 300.0, BlockReason.RATE_LIMITED),
+        (Outcome.SERVER_ERROR, 7.0, 7.0, BlockReason.OVERLOADED),
+        (Outcome.SERVER_ERROR, 1e9, 300.0, BlockReason.OVERLOADED),
         (Outcome.MONEY, None, 60.0, BlockReason.MONEY),
         (Outcome.CREDENTIALS, None, 60.0, BlockReason.CREDENTIALS),
         (Outcome.CREDENTIALS, 90.0, 90.0, BlockReason.CREDENTIALS),
@@ -299,10 +301,19 @@ def test_a_refusal_blocks_every_target_of_the_provider(
     assert rig.standing("alder/large").block_reason is None
 
 
-@pytest.mark.parametrize("retry_after_s", [0.0, -5.0])
-def test_a_wait_of_nothing_blocks_nobody(retry_after_s: float) -> None:
+@pytest.mark.parametrize(
+    ("outcome", "retry_after_s"),
+    [
+        (Outcome.RATE_LIMITED, 0.0),
+        (Outcome.RATE_LIMITED, -5.0),
+        (Outcome.SERVER_ERROR, 0.0),
+        (Outcome.SERVER_ERROR, None),
+        (Outcome.TIMEOUT, None),
+    ],
+)
+def test_a_wait_of_nothing_blocks_nobody(outcome: Outcome, retry_after_s: float | None) -> None:
     rig = BoardRig()
-    rig.attempt("alder/small", Outcome.RATE_LIMITED, retry_after_s=retry_after_s)
+    rig.attempt("alder/small", outcome, retry_after_s=retry_after_s)
     assert rig.standing("alder/small").block_reason is None
 
 

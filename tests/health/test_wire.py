@@ -174,7 +174,7 @@ def tally() -> Tally:
             output_tokens=20,
             error=outcome.name,
         )
-    made.block(Outcome.RATE_LIMITED, for_s=2.5)
+    made.block(BlockReason.RATE_LIMITED, for_s=2.5)
     return made
 
 

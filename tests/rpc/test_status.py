@@ -135,6 +135,13 @@ def test_every_leaf_of_the_tree_has_a_row() -> None:
             "-1",
         ),
         (
+            errors.ProvidersOverloaded(blocked={"a": BlockReason.OVERLOADED}, retry_after_s=7.5),
+            Code.UNAVAILABLE,
+            "UPSTREAM_5XX",
+            7.5,
+            "7500",
+        ),
+        (
             errors.CredentialsRefused(blocked={"a": BlockReason.CREDENTIALS}),
             Code.INTERNAL,
             "UPSTREAM_CREDENTIALS",

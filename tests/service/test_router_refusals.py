@@ -17,6 +17,7 @@ from router_service.core.errors import (
     CredentialsRefused,
     NoTarget,
     ProvidersBlocked,
+    ProvidersOverloaded,
     Rejected,
     SignalboxError,
     TargetsSaturated,
@@ -35,6 +36,7 @@ NARROW = Provider(name="", dialect="openai", base_url="", max_concurrency=2)
 A, B, C = made("a/x"), made("b/x"), made("c/x", provider=NARROW)
 LIMITED = Standing(blocked_for_s=7.0, block_reason=BlockReason.RATE_LIMITED)
 POOR = Standing(block_reason=BlockReason.MONEY)
+TIRED = Standing(blocked_for_s=9.0, block_reason=BlockReason.OVERLOADED)
 LOCKED = Standing(block_reason=BlockReason.CREDENTIALS)
 
 
@@ -74,6 +76,8 @@ def endless(request: Request) -> Request:
         ({"a": full("a", 3.0)}, {"b/x": LOCKED}, ("b", "a"), 3.0),
         ({}, {"a/x": POOR, "b/x": POOR}, ("a", "b"), None),
         ({}, {"a/x": POOR, "b/x": LIMITED}, ("a", "b"), 7.0),
+        ({}, {"a/x": POOR, "b/x": TIRED}, ("a", "b"), 9.0),
+        ({}, {"a/x": TIRED, "b/x": LIMITED}, ("a", "b"), 7.0),
     ],
 )
 def test_rate_limits_are_waited_for_until_the_soonest_ends(
@@ -85,6 +89,13 @@ def test_rate_limits_are_waited_for_until_the_soonest_ends(
     error = refusal(viewed(A, B, quotas=quotas, standings=standings))
     assert isinstance(error, ProvidersBlocked)
     assert (error.providers, error.retry_after_s) == (providers, retry_after_s)
+
+
+def test_providers_that_all_asked_for_rest_are_waited_for() -> None:
+    soon = replace(TIRED, blocked_for_s=3.0)
+    error = refusal(viewed(A, B, standings={"a/x": TIRED, "b/x": soon}))
+    assert isinstance(error, ProvidersOverloaded)
+    assert error.retry_after_s == 3.0
 
 
 def test_keys_that_are_refused_everywhere_are_the_operators_to_mend() -> None:

@@ -12,7 +12,7 @@ from tests.harness.processes import wait_until
 from tests.harness.witness import Witness
 
 NAME = "signalbox_provider_blocked"
-FREE = {"rate_limited": 0, "money": 0, "credentials": 0}
+FREE = {"rate_limited": 0, "money": 0, "credentials": 0, "overloaded": 0}
 
 
 FAULTS = {

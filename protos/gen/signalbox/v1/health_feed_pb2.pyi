@@ -72,6 +72,8 @@ class _BlockReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_BlockReas
     """The account is out of credit or over its spending limit."""
     BLOCK_REASON_CREDENTIALS: _BlockReason.ValueType  # 3
     """It does not accept the router's key."""
+    BLOCK_REASON_OVERLOADED: _BlockReason.ValueType  # 4
+    """It failed for now, and said when it wants to be called again."""
 
 class BlockReason(_BlockReason, metaclass=_BlockReasonEnumTypeWrapper):
     """Why a provider is not called for a while although it may be well."""
@@ -84,6 +86,8 @@ BLOCK_REASON_MONEY: BlockReason.ValueType  # 2
 """The account is out of credit or over its spending limit."""
 BLOCK_REASON_CREDENTIALS: BlockReason.ValueType  # 3
 """It does not accept the router's key."""
+BLOCK_REASON_OVERLOADED: BlockReason.ValueType  # 4
+"""It failed for now, and said when it wants to be called again."""
 Global___BlockReason: _TypeAlias = BlockReason  # noqa: Y015
 
 @_typing.final
