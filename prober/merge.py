@@ -168,7 +168,7 @@ class Picture:
         left_s = tally.blocked_for_s - report.age_s
         if tally.block_reason is not None and left_s > 0:
             reporter.refused(provider, tally.block_reason, ended_at=ended_at, for_s=left_s, now=now)
-            if tally.block_reason is not BlockReason.RATE_LIMITED:
+            if tally.block_reason in (BlockReason.MONEY, BlockReason.CREDENTIALS):
                 self._refusals.refused(provider)
 
     def _provider(self, provider: str, now: float) -> ProviderHealth:

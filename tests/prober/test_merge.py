@@ -288,3 +288,25 @@ def test_a_success_that_a_router_reports_lifts_what_a_probe_was_refused_for() ->
     rig.now += 5.0
     rig.probe(Finding.KEY_REFUSED)
     assert rig.snapshot().providers["alder"].block_reason is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_believed"),
+    [
+        (BlockReason.OVERLOADED, False),
+        (BlockReason.RATE_LIMITED, False),
+        (BlockReason.MONEY, True),
+        (BlockReason.CREDENTIALS, True),
+    ],
+)
+def test_only_what_is_refused_for_key_or_money_lets_a_refused_list_be_believed(
+    reason: BlockReason, *, is_believed: bool
+) -> None:
+    rig = Rig()
+    rig.report(ok=1)
+    rig.refuse("router-2", reason, for_s=5.0)
+    assert rig.block is reason
+    rig.now += 10.0
+    rig.probe(Finding.KEY_REFUSED)
+    rig.probe(Finding.KEY_REFUSED)
+    assert (rig.block is BlockReason.CREDENTIALS) == is_believed
