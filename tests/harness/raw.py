@@ -122,6 +122,7 @@ def raw_providers(cases: Mapping[str, Case]) -> Iterator[RawProviders]:
     class Server(socketserver.ThreadingTCPServer):
         daemon_threads = True
         block_on_close = False
+        request_queue_size = 128
 
         def handle_error(self, request: object, client_address: object) -> None:
             """A client that leaves is within its rights."""
