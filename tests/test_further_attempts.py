@@ -9,10 +9,14 @@ import grpc
 import pytest
 
 from router_service.service.retries import MOST, SHARE
+from tests.harness.processes import wait_until
 from tests.harness.raw import Case, RawStack, head, raw_providers, routing_to_each, whole
 from tests.harness.stack import asking, refused
 
 FAILING = head("503 Service Unavailable", "content-length: 0")
+LIMITED = head("429 Too Many Requests", "retry-after: 30", "content-length: 0")
+NO = b'{"error": {"code": "content_filter", "message": "no"}}'
+FILTERED = head("400 Bad Request", "content-type: application/json", f"content-length: {len(NO)}") + NO
 IN_ORDER = {"strategy": "priority", "priorities": ["a", "b"]}
 
 
@@ -62,6 +66,43 @@ def test_kept_connections_that_a_failing_provider_closes_are_charged_to_it() -> 
         for _ in range(100):
             outcomes(stack, 1)
         assert raw.calls["a"] <= 100 * (1 + SHARE) + MOST + 1
+
+
+def test_many_kept_connections_that_are_lost_at_once_fail_nobody() -> None:
+    closing = Case(unary=[b"", whole()], keeps=True, once=True)
+    with raw_providers({"a": closing}) as raw, routing_to_each(raw) as stack:
+        assert [outcomes(stack, 60) for _ in range(2)] == [{"OK": 60}] * 2
+        assert raw.calls["a"] > 120 + MOST, "many were closed on"
+
+
+def test_the_target_that_lost_a_connection_comes_again_and_not_its_hedge() -> None:
+    cases = {"a": Case(unary=[whole()], keeps=True), "b": Case(unary=[LIMITED], keeps=True)}
+    with raw_providers(cases) as raw, routing_to_each(raw, routing=IN_ORDER) as stack:
+        for _ in range(40):
+            stack.stub.Complete(asking(model="a/chat-small"), timeout=5)
+        cases["a"] = Case(unary=[whole()], keeps=True, once=True, holds_s=0.3)
+        raw.calls.clear()
+        hedged, served = asking(), set()
+        hedged.routing.hedge = True
+
+        def is_hedged() -> bool:
+            served.add(stack.stub.Complete(hedged, timeout=5).target)
+            return raw.calls["b"] > 0
+
+        wait_until(is_hedged, within_s=10, what="it is known how long is usual, and a hedge goes out")
+        assert (served, raw.calls["b"]) == ({"a/chat-small"}, 1)
+
+
+def test_who_is_only_asked_third_is_asked_again_after_an_outage() -> None:
+    cases = {name: Case(unary=[FAILING], keeps=True) for name in "abc"}
+    rules = {"strategy": "priority", "priorities": ["a", "b", "c"], "content_filter_failover": True}
+    with raw_providers(cases) as raw, routing_to_each(raw, routing=rules) as stack:
+        outcomes(stack, 60)
+        cases.update({name: Case(unary=[whole()], keeps=True) for name in "abc"})
+        wait_until(lambda: outcomes(stack, 1) == {"OK": 1}, within_s=30, what="the first one is well again")
+        cases.update({name: Case(unary=[FILTERED], keeps=True) for name in "ab"})
+        wait_until(lambda: outcomes(stack, 1) == {"OK": 1}, within_s=30, what="the third is on trial")
+        assert [outcomes(stack, 1) for _ in range(3 * round(MOST))] == [{"OK": 1}] * 3 * round(MOST)
 
 
 def test_a_call_that_its_provider_had_is_an_attempt_like_any_other() -> None:

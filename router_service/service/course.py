@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from router_service.core.catalog import CONTINUES_TEXT, Target
 from router_service.core.decision.rejection import Refusal, Rejection
@@ -47,10 +48,11 @@ class Course:
         self._rules = rules
         self._is_stream = is_stream
         self._next_place = 0
-        self._last_place = 0
+        self._failures_seen = 0
         self._has_repeated = False
         self._told_too_long = 0
         self._asked: set[str] = set()
+        self._lost_connections: set[str] = set()
         self._again = ""
         self._refused: dict[str, Refusal] = {}
         self._full: dict[str, int] = {}
@@ -66,8 +68,8 @@ class Course:
         """
         if not self._may_go_on():
             return None
-        pause_s = None if self._look_for_wider() else self._pause_before_again_s()
-        if pause_s is not None and (attempt := await self._taken_again(pause_s)):
+        failures = self._new_failures()
+        if not self._look_for_wider() and (attempt := await self._taken_again(failures)):
             return attempt
         while self._next_place < len(self._plan.targets):
             place = self._next_place
@@ -100,7 +102,9 @@ class Course:
     def succeeded(self, attempt: Try) -> None:
         """The attempt's answer is whole."""
         if attempt.is_further:
-            self._retries.succeeded(attempt.target.id)
+            self._retries.succeeded(self._run.request.tenant, attempt.target.id, now=time.monotonic())
+        elif attempt.number > 1:
+            self._retries.answered(attempt.target.id)
 
     def gave_up(self) -> SignalboxError:
         """Everybody failed; or nobody has room by now."""
@@ -110,18 +114,43 @@ class Course:
         telling = [(target, e) for target, e in causes if not isinstance(e, KeptConnectionLost)] or causes
         return AttemptsFailed(telling) if telling else no_room(self._run.request, self._refused)
 
-    async def _taken_again(self, pause_s: float) -> Try | None:
-        """The last target once more. What permits it is taken before the pause, or all who pause passed on the same."""
-        target = self._plan.targets[self._last_place]
+    def _new_failures(self) -> Sequence[tuple[Try, UpstreamError]]:
+        """What failed since the last attempt was chosen: two, where they ran beside each other."""
+        new = self._run.failures[self._failures_seen :]
+        self._failures_seen += len(new)
+        for attempt, error in new:
+            if attempt.wants_new_connection and (error.outcome in FAILURES or isinstance(error, KeptConnectionLost)):
+                self._retries.came_again_in_vain(attempt.target.id)
+        return new
+
+    async def _taken_again(self, failures: Sequence[tuple[Try, UpstreamError]]) -> Try | None:
+        """One of the targets that just failed once more: the one that only lost a kept connection, or the only one."""
+        for attempt, error in failures:
+            if isinstance(error, KeptConnectionLost):
+                self._lost_connections.add(attempt.target.id)
+                return self._taken_for(attempt.target)
+        if failures and (pause_s := self._pause_before_again_s(*failures[-1])) is not None:
+            return await self._taken_after(pause_s, failures[-1][0].target)
+        return None
+
+    async def _taken_after(self, pause_s: float, target: Target) -> Try | None:
+        """What permits it is taken before the pause: else all who pause would pass on the same."""
         if not self._permitted(target):
             return None
         try:
             with self._run.away:
                 await asyncio.sleep(pause_s)
-            attempt = self._taken(self._last_place, is_permitted=True)
+            return self._taken_for(target, is_permitted=True)
         except BaseException:
             self._return_permission(target)
             raise
+
+    def _taken_for(self, target: Target, *, is_permitted: bool = False) -> Try | None:
+        """An attempt at a target that was asked before; where it is full by now, it is waited for."""
+        place = next((n for n, each in enumerate(self._plan.targets) if each.id == target.id), None)
+        if place is None:
+            return None
+        attempt = self._taken(place, is_permitted=is_permitted)
         if attempt is None:
             self._again = target.id
         return attempt
@@ -166,12 +195,12 @@ class Course:
         return self._run.attempts_begun - vain
 
     def _is_further(self, target: Target) -> bool:
-        """Whether an attempt at it is one of those that the budget binds: all but the first, and the first failover to
-        a target that is not failing itself.
+        """Whether an attempt at it is one of those that the budget binds: all but the first, the first failover to a
+        target that is not failing itself, and one more after a kept connection was lost where that helps.
         """
         made = self._attempts_made()
         if target.id in self._asked:
-            return True
+            return not (target.id in self._lost_connections and self._retries.may_come_again(target.id))
         if made == 1:
             return self._plan.standing(target).state is State.UNHEALTHY
         return made > 1
@@ -188,16 +217,8 @@ class Course:
         tenant, now = self._run.request.tenant, time.monotonic()
         return not self._is_further(target) or self._retries.allow(tenant, target.id, now=now)
 
-    def _last_error(self) -> UpstreamError | None:
-        return self._run.failures[-1][1] if self._run.failures else None
-
-    def _pause_before_again_s(self) -> float | None:
-        """Until the same target is tried again; None where it is not. Who took long to fail will do so again."""
-        if not self._run.failures:
-            return None
-        attempt, error = self._run.failures[-1]
-        if isinstance(error, KeptConnectionLost):
-            return 0.0
+    def _pause_before_again_s(self, attempt: Try, error: UpstreamError) -> float | None:
+        """Until the only target is tried again; None where it is not. Who took long to fail will do so again."""
         is_too_late = attempt.has_begun or error.stage not in (Stage.CONNECT, Stage.FIRST_BYTE)
         if is_too_late or error.outcome not in FAILURES or not isinstance(error, ConnectFailed | ServerFailed):
             return None
@@ -257,7 +278,6 @@ class Course:
             self._hedges.put(SHARE)
             self._retries.asked(run.request.tenant, target.id, now=time.monotonic())
         self._asked.add(target.id)
-        self._last_place = place
         return run.begin(
             target,
             room,
@@ -265,11 +285,12 @@ class Course:
             is_further=is_further,
             is_hedged=is_hedged,
             attempts_left=min(self._attempts_left(), len(self._plan.targets) - place),
-            wants_new_connection=isinstance(self._last_error(), KeptConnectionLost),
+            wants_new_connection=target.id in self._lost_connections,
         )
 
     def _permitted(self, target: Target) -> bool:
-        return self._retries.take(self._run.request.tenant, target.id, now=time.monotonic())
+        is_well = self._plan.standing(target).state is not State.UNHEALTHY
+        return self._retries.take(self._run.request.tenant, target.id, now=time.monotonic(), is_well=is_well)
 
     def _return_permission(self, target: Target) -> None:
         self._retries.give_back(self._run.request.tenant, target.id, now=time.monotonic())

@@ -19,13 +19,15 @@ class Retries:
     """Two allowances bind each further attempt: its caller's, and that of the target that is to be asked.
 
     Requests fill their caller's, and that of the target that they try first. A further attempt that succeeds is given
-    back to its target and counts there like a first one: a target is bound in what it is asked in vain.
+    back, and counts at its target like a first one: both are bound in what is asked in vain.
     """
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
         self._callers: dict[str, Allowance] = {}
         self._targets: dict[str, Allowance] = {}
+        self._ill: set[str] = set()
+        self._vain: set[str] = set()
 
     def asked(self, tenant: str, target: str, *, now: float) -> None:
         """A request of `tenant` goes to `target`, by id, as its first."""
@@ -36,8 +38,15 @@ class Retries:
         """Whether there may be a further attempt at `target`."""
         return self._of_caller(tenant, now).has_one(now=now) and self._of_target(target).has_one()
 
-    def take(self, tenant: str, target: str, *, now: float) -> bool:
-        """The permission for a further attempt at `target`, if there is one."""
+    def take(self, tenant: str, target: str, *, now: float, is_well: bool = False) -> bool:
+        """The permission for a further attempt at `target`, if there is one. A target that was ill and no longer is
+        has them all again: what is never asked first, and may not be asked further, could not earn them back.
+        """
+        if not is_well:
+            self._ill.add(target)
+        elif target in self._ill:
+            self._ill.remove(target)
+            self._of_target(target).put(MOST)
         if not self.allow(tenant, target, now=now):
             return False
         self._of_caller(tenant, now).take()
@@ -49,9 +58,26 @@ class Retries:
         self._of_caller(tenant, now).put(1.0)
         self._of_target(target).put(1.0)
 
-    def succeeded(self, target: str) -> None:
+    def succeeded(self, tenant: str, target: str, *, now: float) -> None:
         """A further attempt at `target` was not in vain."""
-        self._of_target(target).put(1.0 + SHARE)
+        self._of_caller(tenant, now).put(1.0)
+        self._of_target(target).put(1.0)
+        self.answered(target)
+
+    def answered(self, target: str) -> None:
+        """An attempt at `target` that was not a request's first succeeded."""
+        self._of_target(target).put(SHARE)
+        self._vain.discard(target)
+
+    def may_come_again(self, target: str) -> bool:
+        """Whether a call that lost a kept connection to `target` comes again on a new one without permission: many may
+        be lost in one moment, and where the last that came again was served, it is not the target that fails.
+        """
+        return target not in self._vain
+
+    def came_again_in_vain(self, target: str) -> None:
+        """A call that came again on a new connection failed there too."""
+        self._vain.add(target)
 
     def pause_s(self, *, told_s: float | None) -> float | None:
         """How long to wait before the same target is asked again; None where it is not to be.

@@ -40,14 +40,38 @@ def test_a_target_that_is_asked_second_and_mostly_succeeds_is_never_out_of_them(
     for n in range(1000):
         assert granted(retries, "a/x", now=float(n)), n
         if n % 10:
-            retries.succeeded("a/x")
+            retries.succeeded("", "a/x", now=float(n))
 
 
 def test_a_target_where_further_attempts_succeed_is_never_out_of_them() -> None:
     retries = Retries(Random(0))
     for second in range(1000):
         assert granted(retries, "a/x", now=float(second))
-        retries.succeeded("a/x")
+        retries.succeeded("", "a/x", now=float(second))
+
+
+def test_a_caller_whose_further_attempts_succeed_is_never_out_of_them() -> None:
+    retries = Retries(Random(0))
+    for n in range(100):
+        assert granted(retries, f"{n}/x")
+        retries.succeeded("", f"{n}/x", now=0.0)
+
+
+def test_a_target_that_is_well_again_has_them_all_again_once() -> None:
+    retries = Retries(Random(0))
+    assert sum(granted(retries, "a/x", now=float(second)) for second in range(100)) == MOST
+    later = [retries.take("", "a/x", now=100.0 + second, is_well=True) for second in range(100)]
+    assert sum(later) == MOST, "in vain it is bound as before, however well it seems"
+
+
+def test_a_lost_connection_costs_nothing_until_coming_again_is_in_vain() -> None:
+    retries = Retries(Random(0))
+    assert retries.may_come_again("a/x")
+    retries.came_again_in_vain("a/x")
+    assert not retries.may_come_again("a/x")
+    assert retries.may_come_again("b/x")
+    retries.answered("a/x")
+    assert retries.may_come_again("a/x")
 
 
 @pytest.mark.parametrize("told_s", [None, 0.0, 0.12, LONGEST_S])
