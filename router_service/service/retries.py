@@ -40,13 +40,13 @@ class Retries:
 
     def take(self, tenant: str, target: str, *, now: float, is_well: bool = False) -> bool:
         """The permission for a further attempt at `target`, if there is one. A target that was ill and no longer is
-        has them all again: what is never asked first, and may not be asked further, could not earn them back.
+        gets one: what is never asked first, and may not be asked further, could not earn any back.
         """
         if not is_well:
             self._ill.add(target)
         elif target in self._ill:
             self._ill.remove(target)
-            self._of_target(target).put(MOST)
+            self._of_target(target).put(1.0)
         if not self.allow(tenant, target, now=now):
             return False
         self._of_caller(tenant, now).take()
