@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 from prober.probe import ProbeResult
 from prober.refusals import Refusals
-from prober.reporters import Reporter, Reporters
+from prober.reporters import KEY_OR_MONEY, Reporter, Reporters
 from prober.windows import Windows
 from router_service.core.blocks import Block
-from router_service.core.catalog import Catalog
+from router_service.core.catalog import Catalog, Provider, Secret
 from router_service.core.health import ProviderHealth, QuotaWindow, Snapshot, State
 from router_service.core.judge import Verdict
 from router_service.core.outcome import BlockReason
@@ -29,11 +29,12 @@ class Picture:
         self._probed: frozenset[str] = frozenset()
         self._records: dict[str, TargetRecord] = {}
         self._of_provider: dict[str, list[TargetRecord]] = {}
-        self.adopt(catalog, now)
-        self._refusals = Refusals()
+        self._providers: dict[str, Provider] = {}
         self._windows = Windows()
         self._entrusted: dict[str, Collection[str]] = {}
         self._reporters = Reporters(half_life_s=settings.rules.half_life_s)
+        self._refusals = Refusals(self._reporters.is_served)
+        self.adopt(catalog, now)
 
     def adopt(self, catalog: Catalog, now: float) -> None:
         """Go by another catalogue from now on; what is known of a target that stays is kept."""
@@ -47,6 +48,11 @@ class Picture:
         self._of_provider = {}
         for target in catalog.targets:
             self._of_provider.setdefault(target.provider.name, []).append(self._records[target.id])
+        providers = {provider.name: provider for provider in catalog.providers}
+        for name, known in self._providers.items():
+            if _account(known) != _account(providers.get(name)):
+                self._refusals.forget(name)
+        self._providers = providers
 
     @property
     def targets(self) -> frozenset[str]:
@@ -168,8 +174,9 @@ class Picture:
         left_s = tally.blocked_for_s - report.age_s
         if tally.block_reason is not None and left_s > 0:
             reporter.refused(provider, tally.block_reason, ended_at=ended_at, for_s=left_s, now=now)
-            if tally.block_reason in (BlockReason.MONEY, BlockReason.CREDENTIALS):
-                self._refusals.refused(provider)
+            is_for_all = not self._reporters.is_contradicted(reporter, provider, now)
+            if is_for_all and tally.block_reason in KEY_OR_MONEY:
+                self._refusals.refused(provider, tally.block_reason, now)
 
     def _provider(self, provider: str, now: float) -> ProviderHealth:
         block, windows = self._block(provider, now), self._windows.of(provider, now)
@@ -183,6 +190,11 @@ class Picture:
         held = [*self._refusals.blocks_of(provider), *self._reporters.blocks_of(provider, now)]
         blocks = [block for block in held if block.left_s(now)]
         return max(blocks, key=lambda block: block.until, default=None)
+
+
+def _account(provider: Provider | None) -> tuple[str, Secret] | None:
+    """What decides whether a call is let in."""
+    return None if provider is None else (provider.base_url, provider.key)
 
 
 def _shown(result: ProbeResult) -> ShownProbe:

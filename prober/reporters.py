@@ -19,6 +19,9 @@ MOST_LOST = 10_000
 MOST_REPORTERS = 1000
 LATELY_S = 60.0
 """So long a call that succeeded contradicts another router that was refused."""
+KEY_OR_MONEY = frozenset({BlockReason.MONEY, BlockReason.CREDENTIALS})
+OWN_AFFAIRS = KEY_OR_MONEY | {BlockReason.OVERLOADED}
+"""What one router may be refused for while others are served; a rate limit is everybody's."""
 
 
 class Reporters:
@@ -99,8 +102,19 @@ class Reporters:
             block = reporter.blocks.of(provider)
             if block is None or not block.left_s(now):
                 continue
-            if block.reason is BlockReason.RATE_LIMITED or not self._is_contradicted(reporter, provider, now):
+            if block.reason not in OWN_AFFAIRS or not self.is_contradicted(reporter, provider, now):
                 yield block
+
+    def is_contradicted(self, reporter: Reporter, provider: str, now: float) -> bool:
+        """Whether it is one of three or more that called `provider`, and others were served lately."""
+        others = [each for each in self._known.values() if each is not reporter and each.has_called(provider)]
+        return len(others) + 1 >= ENOUGH and any(each.is_served(provider, now, OWN_AFFAIRS) for each in others)
+
+    def is_served(self, provider: str, now: float) -> bool:
+        """Whether a router's calls to `provider` succeeded lately and none of its own was refused since for the key or
+        for money.
+        """
+        return any(reporter.is_served(provider, now, KEY_OR_MONEY) for reporter in self._known.values())
 
     def _others(self, reporter: Reporter, target: str, now: float) -> Iterable[tuple[str, Seen]]:
         """What all others saw of `target` lately, each with its identity."""
@@ -119,10 +133,6 @@ class Reporters:
         counted.add(successes=fair.good, failures=fair.bad, now=now)
         return fair
 
-    def _is_contradicted(self, reporter: Reporter, provider: str, now: float) -> bool:
-        others = [each for each in self._known.values() if each is not reporter and each.has_called(provider)]
-        return len(others) + 1 >= ENOUGH and any(each.is_served(provider, now) for each in others)
-
 
 class Reporter:
     """How far one reporter's reports are merged, what it saw of each target, and what it was refused for."""
@@ -137,7 +147,7 @@ class Reporter:
         self.seen: dict[str, Seen] = {}
         self.blocks = Blocks()
         self._served_at: dict[str, float] = {}
-        self._refused_at: dict[str, float] = {}
+        self._refused_at: dict[str, dict[BlockReason, float]] = {}
 
     def take(self, report: Report) -> None:
         """This report takes the place of the one before, in what it says of the moment."""
@@ -157,16 +167,18 @@ class Reporter:
     def refused(self, provider: str, reason: BlockReason, *, ended_at: float, for_s: float, now: float) -> None:
         """`provider` asked it not to call for so long from `now` on."""
         self.blocks.add(provider, reason, for_s=for_s, now=now)
-        if reason is not BlockReason.RATE_LIMITED:
-            self._refused_at[provider] = max(ended_at, self._refused_at.get(provider, ended_at))
+        refused_at = self._refused_at.setdefault(provider, {})
+        refused_at[reason] = max(ended_at, refused_at.get(reason, ended_at))
 
     def has_called(self, provider: str) -> bool:
         return provider in self._served_at or provider in self._refused_at
 
-    def is_served(self, provider: str, now: float) -> bool:
-        """Whether its calls succeeded lately and none was refused since."""
+    def is_served(self, provider: str, now: float, but_for: Collection[BlockReason]) -> bool:
+        """Whether its calls succeeded lately and none was refused since for a reason in `but_for`."""
         served_at = self._served_at.get(provider, float("-inf"))
-        return now - served_at <= LATELY_S and served_at > self._refused_at.get(provider, float("-inf"))
+        refused_at = self._refused_at.get(provider, {})
+        since = max((at for reason, at in refused_at.items() if reason in but_for), default=float("-inf"))
+        return now - served_at <= LATELY_S and served_at > since
 
 
 @dataclass(slots=True)

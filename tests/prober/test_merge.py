@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from prober.probe import Finding
+from router_service.core.catalog import Catalog, Secret
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
+from router_service.core.record import Need
 from router_service.core.tally import Report, Tally
-from tests.prober.pictures import Rig, in_order, outcomes
+from tests.prober.pictures import Rig, catalog, in_order, outcomes
 
 
 def test_a_probe_speaks_for_all_targets_of_its_provider() -> None:
@@ -304,9 +308,37 @@ def test_only_what_is_refused_for_key_or_money_lets_a_refused_list_be_believed(
 ) -> None:
     rig = Rig()
     rig.report(ok=1)
-    rig.refuse("router-2", reason, for_s=5.0)
+    rig.now += 1.0
+    rig.refuse("router-1", reason, for_s=5.0)
     assert rig.block is reason
     rig.now += 10.0
     rig.probe(Finding.KEY_REFUSED)
     rig.probe(Finding.KEY_REFUSED)
-    assert (rig.block is BlockReason.CREDENTIALS) == is_believed
+    assert rig.block is (reason if is_believed else None)
+
+
+def test_a_block_lifts_by_itself_though_the_list_stays_refused_so_that_calls_can_tell() -> None:
+    rig = Rig()
+    rig.refuse("router-1", BlockReason.MONEY)
+    held_s = 0.0
+    for _ in range(120):
+        rig.now += 5.0
+        rig.probe(Finding.KEY_REFUSED)
+        if rig.block is not None:
+            held_s = rig.now
+            assert rig.block is BlockReason.MONEY
+    assert held_s == 2 * 5.0 + 55.0, "60 s from the second refused list on"
+    assert rig.picture.deep_need("alder/small", rig.now, unseen_s=60.0) is Need.UNSEEN
+
+
+@pytest.mark.parametrize("change", ["key", "base_url"])
+def test_a_provider_that_gets_another_key_or_address_is_blocked_no_longer(change: str) -> None:
+    rig = Rig()
+    rig.probe(Finding.KEY_REFUSED)
+    rig.probe(Finding.KEY_REFUSED)
+    rig.picture.adopt(catalog(), rig.now)
+    assert rig.block is BlockReason.CREDENTIALS, "a reload that changes nothing lifts nothing"
+    other = {"key": Secret(_value="another"), "base_url": "http://127.0.0.1:2"}[change]
+    targets = (replace(t, provider=replace(t.provider, **{change: other})) for t in catalog().targets)
+    rig.picture.adopt(Catalog(targets=tuple(targets)), rig.now)
+    assert rig.block is None

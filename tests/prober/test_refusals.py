@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.probe import Finding, ProbeResult
-from prober.refusals import FRESH_S, REFUSED_S, Refusals
+from prober.refusals import CONFIRMS_S, FRESH_S, REFUSED_S, Refusals
 from router_service.core.health import ProbeTiming
 from router_service.core.outcome import BlockReason
 
@@ -17,7 +17,8 @@ class Rig:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.refusals = Refusals()
+        self.refusals = Refusals(self._is_served)
+        self._served_at = float("-inf")
 
     def lists(self, *findings: Finding) -> None:
         for finding in findings:
@@ -31,7 +32,15 @@ class Rig:
         self.refusals.probed_deep(_result(finding), self.now)
 
     def served(self, *, ago_s: float = 0.0) -> None:
-        self.refusals.served("alder", self.now - ago_s, self.now)
+        self._served_at = self.now - ago_s
+        self.refusals.served("alder", self._served_at, self.now)
+
+    def refuse_call(self, reason: BlockReason = BlockReason.CREDENTIALS) -> None:
+        self._served_at = float("-inf")
+        self.refusals.refused("alder", reason, self.now)
+
+    def _is_served(self, _provider: str, now: float) -> bool:
+        return now - self._served_at <= FRESH_S
 
     @property
     def block(self) -> BlockReason | None:
@@ -94,17 +103,54 @@ def test_refused_lists_alone_block_once_so_that_a_call_can_tell() -> None:
     rig.refused_for(10)
     rig.refused_for(REFUSED_S)
     assert rig.block is None
-    rig.refusals.refused("alder")
-    rig.refused_for(INTERVAL_S)
-    for _ in range(10):
+
+
+def test_refused_lists_renew_no_block_without_a_call_that_is_refused() -> None:
+    rig = Rig()
+    rig.refused_for(10)
+    for _ in range(3):
+        rig.refuse_call()
+        rig.refused_for(REFUSED_S - INTERVAL_S)
         assert rig.block is BlockReason.CREDENTIALS
-        rig.refused_for(REFUSED_S / 2)
+        rig.refused_for(2 * INTERVAL_S)
+        assert rig.block is None
+        rig.refused_for(2 * CONFIRMS_S)
+        assert rig.block is None, "no call could go out that contradicts it"
+
+
+def test_a_block_names_what_the_call_was_refused_for() -> None:
+    rig = Rig()
+    rig.refuse_call(BlockReason.MONEY)
+    rig.refused_for(10)
+    assert rig.block is BlockReason.MONEY
+
+
+def test_a_call_that_was_refused_long_ago_is_forgotten() -> None:
+    rig = Rig()
+    rig.refused_for(10)
+    rig.served()
+    rig.refuse_call()
+    rig.now += CONFIRMS_S + 1
+    rig.refused_for(10)
+    assert rig.block is None
+
+
+def test_a_provider_with_another_key_begins_anew() -> None:
+    rig = Rig()
+    rig.deep(Finding.KEY_REFUSED)
+    rig.refused_for(10)
+    rig.refusals.forget("alder")
+    assert rig.block is None
+    rig.lists(Finding.KEY_REFUSED)
+    assert rig.block is None
+    rig.lists(Finding.KEY_REFUSED)
+    assert rig.block is BlockReason.CREDENTIALS
 
 
 def test_a_key_that_is_revoked_after_good_calls_blocks_once_a_call_is_refused() -> None:
     rig = Rig()
     rig.served()
-    rig.refusals.refused("alder")
+    rig.refuse_call()
     rig.refused_for(10)
     assert rig.block is BlockReason.CREDENTIALS
 

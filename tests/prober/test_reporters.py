@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from prober.probe import Finding
 from prober.reporters import LATELY_S, MOST_LOST, MOST_REPORTERS
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
@@ -86,6 +87,33 @@ def test_what_one_of_three_was_refused_for_is_its_own_affair_while_others_are_se
     assert rig.block is reason, "nobody says otherwise any longer"
     rig.report("router-2", ok=1)
     assert rig.block is None
+
+
+def test_what_one_of_three_was_refused_for_lets_no_refused_list_be_believed() -> None:
+    rig = Rig()
+    for step in range(40):
+        if step % 2 == 0:
+            rig.report("router-1", ok=1)
+            rig.report("router-2", ok=1)
+        if step == 5:
+            rig.refuse("router-3", BlockReason.CREDENTIALS)
+        rig.now += 5.0
+        rig.probe(Finding.KEY_REFUSED)
+        assert rig.block is None
+
+
+def test_one_routers_refused_call_takes_back_no_success_of_anothers() -> None:
+    rig = Rig()
+    rig.report("router-1", ok=1)
+    rig.now += 30.0
+    rig.refuse("router-2", BlockReason.CREDENTIALS, for_s=1.0)
+    rig.now += 5.0
+    rig.probe(Finding.KEY_REFUSED)
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.block is None
+    rig.now += LATELY_S
+    rig.probe(Finding.KEY_REFUSED)
+    assert rig.block is BlockReason.CREDENTIALS
 
 
 def test_a_key_that_all_are_refused_for_blocks_for_all() -> None:
