@@ -120,7 +120,8 @@ async def _run(settings: Settings, options: ProberOptions, lines: LineWriter) ->
 
         async def adopt(new: Settings) -> None:
             """One stretch without an await: nothing is probed by half of it."""
-            guard.access.adopt(new.tenants)
+            if guard.access.adopt(new.tenants):
+                feed.callers_changed()
             picture.adopt(new.catalog, time.monotonic())
             cheap.adopt(_probed(new.catalog))
             if deep is not None:

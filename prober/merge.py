@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from prober.probe import ProbeResult
 from prober.refusals import Refusals
@@ -148,7 +148,12 @@ class Picture:
         blocks = tuple((block.reason, round(block.until)) if block else None for block in held)
         return (verdicts, blocks)
 
+    def progress(self) -> Mapping[str, Mapping[str, int]]:
+        """How far reports are merged: by identity, then by reporter's id. It is nobody else's business."""
+        return self._reporters.progress()
+
     def snapshot(self, now: float, *, epoch: int, sequence: int, prober_id: str, wall_time: float) -> Snapshot:
+        """The same for all; what it holds of whose reports is in `progress`."""
         return Snapshot(
             epoch=epoch,
             sequence=sequence,
@@ -156,7 +161,6 @@ class Picture:
             produced_time=wall_time,
             targets={t: r.health(now, in_flight=self._reporters.in_flight(t)) for t, r in self._records.items()},
             providers={p: self._provider(p, now) for p in self._of_provider},
-            merged_sequences=self._reporters.progress(),
         )
 
     def _merge(self, reporter: Reporter, report: Report, target: str, tally: Tally, now: float) -> None:

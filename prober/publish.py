@@ -17,7 +17,7 @@ from signalbox.v1.health_feed_pb2_grpc import HealthFeedServicer
 from prober.merge import Picture
 from router_service.core.errors import InvalidRequest, Violation
 from router_service.core.settings import ProberSettings
-from router_service.health.wire import snapshot_to_message, to_duration
+from router_service.health.wire import progress_to_messages, snapshot_to_message, to_duration
 from router_service.health.wire_limits import Corrupt
 from router_service.health.wire_report import report_from_message
 from router_service.rpc.access import current_caller
@@ -73,17 +73,23 @@ class Feed(HealthFeedServicer):
         if self._picture.what_matters(self._clock()) != self._published:
             self._publish()
 
+    def callers_changed(self) -> None:
+        """A key may be somebody else's from now on: watchers have to come again, to be told what is theirs."""
+        for watcher in self._watchers:
+            watcher.end()
+
     async def Watch(self, _request: pb.WatchRequest, context: Context) -> None:  # type: ignore[override]
-        mailbox = _Mailbox(self._current)
+        identity = current_caller().identity
+        mailbox = _Mailbox(identity, self._shown_to(identity))
         self._watchers.add(mailbox)
         try:
-            while True:
-                await context.write(await mailbox.take())
+            while (newest := await mailbox.take()) is not None:
+                await context.write(newest)
         finally:
             self._watchers.discard(mailbox)
 
     async def GetSnapshot(self, _request: pb.GetSnapshotRequest, _context: Context) -> pb.GetSnapshotResponse:
-        return pb.GetSnapshotResponse(snapshot=self._current.snapshot)
+        return pb.GetSnapshotResponse(snapshot=self._shown_to(current_caller().identity).snapshot)
 
     async def Report(self, request: pb.ReportRequest, _context: Context) -> pb.ReportResponse:
         try:
@@ -105,17 +111,34 @@ class Feed(HealthFeedServicer):
         snapshot = self._picture.snapshot(
             now, epoch=self._epoch, sequence=self._sequence, prober_id=self._prober_id, wall_time=time.time()
         )
-        # One message for all watchers, however many: none of them makes a copy.
-        self._current = pb.WatchResponse(snapshot=snapshot_to_message(snapshot))
+        self._current = snapshot_to_message(snapshot)
+        self._progress = self._picture.progress()
+        self._shown: dict[str | None, pb.WatchResponse] = {}
         for watcher in self._watchers:
-            watcher.put(self._current)
+            watcher.put(self._shown_to(watcher.identity))
+
+    def _shown_to(self, identity: str) -> pb.WatchResponse:
+        """The current snapshot with the progress of its own reporters alone: who reports by another's id would else
+        have the last word on which of that other's reports have come.
+
+        One message for all watchers of an identity, and for all whose identity reports nothing, however many: none of
+        them makes a copy.
+        """
+        key = identity if identity in self._progress else None
+        shown = self._shown.get(key)
+        if shown is None:
+            shown = self._shown[key] = pb.WatchResponse(snapshot=self._current)
+            shown.snapshot.reporters.extend(progress_to_messages(self._progress.get(identity, {})))
+        return shown
 
 
 class _Mailbox:
     """Holds one snapshot for one watcher: a newer one takes the place of one that was not sent yet."""
 
-    def __init__(self, newest: pb.WatchResponse) -> None:
+    def __init__(self, identity: str, newest: pb.WatchResponse) -> None:
+        self.identity = identity
         self._newest = newest
+        self._has_ended = False
         self._is_full = asyncio.Event()
         self._is_full.set()
 
@@ -123,10 +146,16 @@ class _Mailbox:
         self._newest = newest
         self._is_full.set()
 
-    async def take(self) -> pb.WatchResponse:
+    def end(self) -> None:
+        """There is nothing more to take."""
+        self._has_ended = True
+        self._is_full.set()
+
+    async def take(self) -> pb.WatchResponse | None:
+        """The newest, once there is one that was not taken yet; None where there will be none any more."""
         await self._is_full.wait()
         self._is_full.clear()
-        return self._newest
+        return None if self._has_ended else self._newest
 
 
 class EpochLost(Exception):

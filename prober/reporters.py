@@ -58,11 +58,11 @@ class Reporters:
         self._counted = {key: rate for key, rate in self._counted.items() if key[0] in identities}
         return names
 
-    def progress(self) -> Mapping[str, int]:
-        """The highest sequence merged by reporter's id; of an id that two identities use, that of the first."""
-        merged: dict[str, int] = {}
-        for (_, reporter_id), reporter in self._known.items():
-            merged.setdefault(reporter_id, reporter.sequence)
+    def progress(self) -> Mapping[str, Mapping[str, int]]:
+        """By identity: the highest sequence merged of each of its reporters, by id."""
+        merged: dict[str, dict[str, int]] = {}
+        for (identity, reporter_id), reporter in self._known.items():
+            merged.setdefault(identity, {})[reporter_id] = reporter.sequence
         return merged
 
     def in_flight(self, target: str) -> int:

@@ -144,16 +144,31 @@ def test_a_certificate_of_another_name_does_not_speak_for_a_reporter(site: Site)
         assert _report(site, address, site.client, sequence=1) == 1
         assert _report(site, address, meddler, sequence=5_000) == 5_000
         assert _report(site, address, renewed, sequence=2) == 2
+        for shown, wanted in ((renewed, 2), (meddler, 5_000)):
+            wait_until(
+                lambda shown=shown, wanted=wanted: _progress(site, address, shown) == [wanted],  # type: ignore[misc]
+                within_s=SOON_S,
+                what=f"report {wanted} in the snapshot of who sent it, and no other's",
+            )
         with pytest.raises(grpc.RpcError) as caught:
             _report(site, address, renewed, sequence=2**40)
     assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
+def _progress(site: Site, address: str, shown: Certificate) -> list[int]:
+    with _channel(site, address, shown) as channel:
+        request = health_feed_pb2.GetSnapshotRequest()
+        answer = health_feed_pb2_grpc.HealthFeedStub(channel).GetSnapshot(request, timeout=5)
+    return [reporter.merged_sequence for reporter in answer.snapshot.reporters]
+
+
+def _channel(site: Site, address: str, shown: Certificate) -> grpc.Channel:
+    pair = (shown.key.read_bytes(), shown.cert.read_bytes())
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(site.authority.ca.read_bytes(), *pair))
+
+
 def _report(site: Site, address: str, shown: Certificate, *, sequence: int) -> int:
-    credentials = grpc.ssl_channel_credentials(
-        site.authority.ca.read_bytes(), shown.key.read_bytes(), shown.cert.read_bytes()
-    )
-    with grpc.secure_channel(address, credentials) as channel:
+    with _channel(site, address, shown) as channel:
         request = health_feed_pb2.ReportRequest(reporter_id="router-1", sequence=sequence)
         return health_feed_pb2_grpc.HealthFeedStub(channel).Report(request, timeout=5).accepted_sequence
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -51,11 +51,15 @@ def snapshot_to_message(snapshot: Snapshot) -> pb.Snapshot:
         prober_id=snapshot.prober_id,
         targets=[_target_to_message(target) for target in snapshot.targets.values()],
         providers=[_provider_to_message(provider) for provider in snapshot.providers.values()],
-        reporters=[
-            pb.ReporterProgress(reporter_id=reporter, merged_sequence=sequence)
-            for reporter, sequence in snapshot.merged_sequences.items()
-        ],
+        reporters=progress_to_messages(snapshot.merged_sequences),
     )
+
+
+def progress_to_messages(merged_sequences: Mapping[str, int]) -> list[pb.ReporterProgress]:
+    return [
+        pb.ReporterProgress(reporter_id=reporter, merged_sequence=sequence)
+        for reporter, sequence in merged_sequences.items()
+    ]
 
 
 def snapshot_from_message(message: pb.Snapshot, *, known: Collection[str] | None) -> Snapshot:

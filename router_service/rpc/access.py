@@ -93,8 +93,12 @@ class Access:
         self._has_tenants = False
         self._keys: Mapping[bytes, tuple[_Known, ...]] = {}
 
-    def adopt(self, tenants: Iterable[Tenant]) -> None:
-        """Let these tenants in from the next call on, and nobody else. Calls under way go on."""
+    def adopt(self, tenants: Iterable[Tenant]) -> bool:
+        """Let these tenants in from the next call on, and nobody else. Calls under way go on.
+
+        Returns whether anybody who was let in before is another caller now, or none.
+        """
+        before, had_tenants = self._keys, self._has_tenants
         keys: dict[bytes, tuple[_Known, ...]] = {}
         self._has_tenants = False
         for tenant in tenants:
@@ -104,13 +108,15 @@ class Access:
                 known = _Known(key, Caller(tenant=tenant.name, roles=frozenset({key.role})))
                 keys[mark] = (*keys.get(mark, ()), known)
         self._keys = keys
+        is_as_before = all(known in keys.get(mark, ()) for mark, held in before.items() for known in held)
+        return had_tenants != self._has_tenants or not is_as_before
 
     def admit(self, method: str, allowed: frozenset[Role], context: Context) -> None:
         """Find out who calls, for `current_caller`. Raises Unauthenticated, and NotAllowed where `allowed`, the roles
         that may call `method`, has none of the caller's.
         """
-        if not self._has_tenants and allowed & self._leniency.unknown:
-            return
+        if not self._has_tenants and allowed & self._leniency.unknown and not self._leniency.certified:
+            return  # and no certificate makes somebody of anybody
         caller = self._caller(context)
         _CALLER.set(caller)
         if not caller.roles & allowed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from prober.merge import Picture
 from prober.probe import Finding, ProbeResult
@@ -54,7 +55,8 @@ class Rig:
         return self.snapshot().providers["alder"].block_reason
 
     def snapshot(self) -> Snapshot:
-        return self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
+        made = self.picture.snapshot(self.now, epoch=1, sequence=1, prober_id="prober", wall_time=0.0)
+        return replace(made, merged_sequences=self.picture.progress().get("", {}))
 
     def state(self, target: str = "alder/small") -> State:
         return self.snapshot().targets[target].state

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from prober.probe import Finding
-from router_service.core.catalog import Catalog, Secret
+from router_service.core.catalog import Catalog, Provider, Secret
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
 from router_service.core.record import Need
@@ -331,14 +332,21 @@ def test_a_block_lifts_by_itself_though_the_list_stays_refused_so_that_calls_can
     assert rig.picture.deep_need("alder/small", rig.now, unseen_s=60.0) is Need.UNSEEN
 
 
-@pytest.mark.parametrize("change", ["key", "base_url"])
-def test_a_provider_that_gets_another_key_or_address_is_blocked_no_longer(change: str) -> None:
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda provider: replace(provider, key=Secret(_value="another")),
+        lambda provider: replace(provider, base_url="http://127.0.0.1:2"),
+    ],
+)
+def test_another_key_or_address_of_a_provider_lifts_its_block(
+    change: Callable[[Provider], Provider],
+) -> None:
     rig = Rig()
     rig.probe(Finding.KEY_REFUSED)
     rig.probe(Finding.KEY_REFUSED)
     rig.picture.adopt(catalog(), rig.now)
     assert rig.block is BlockReason.CREDENTIALS, "a reload that changes nothing lifts nothing"
-    other = {"key": Secret(_value="another"), "base_url": "http://127.0.0.1:2"}[change]
-    targets = (replace(t, provider=replace(t.provider, **{change: other})) for t in catalog().targets)
-    rig.picture.adopt(Catalog(targets=tuple(targets)), rig.now)
+    targets = tuple(replace(target, provider=change(target.provider)) for target in catalog().targets)
+    rig.picture.adopt(Catalog(targets=targets), rig.now)
     assert rig.block is None

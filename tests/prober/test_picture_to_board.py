@@ -39,7 +39,7 @@ class Pair:
         made = self.prober.picture.snapshot(
             self.clock.now, epoch=1, sequence=self._sequence, prober_id="prober", wall_time=0.0
         )
-        self.board.accept(made, merged=made.merged_sequences.get(REPORTER, 0))
+        self.board.accept(made, merged=self.prober.picture.progress().get("", {}).get(REPORTER, 0))
 
     def report(self) -> None:
         self.board.take_report()

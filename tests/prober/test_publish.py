@@ -138,3 +138,14 @@ async def test_a_watcher_that_leaves_is_forgotten() -> None:
         await watcher.next()
     rig.probe(Finding.GOOD)
     assert len(watcher.snapshots) == 1
+
+
+async def test_watchers_come_again_once_callers_may_be_somebody_else() -> None:
+    rig = Rig()
+    watcher = Watcher()
+    async with asyncio.timeout(2), asyncio.TaskGroup() as group:
+        group.create_task(rig.feed.Watch(pb.WatchRequest(), watcher))  # type: ignore[arg-type]
+        await watcher.next()
+        rig.feed.callers_changed()
+        watcher.go_on()
+    assert len(watcher.snapshots) == 1

@@ -172,6 +172,15 @@ async def test_keys_come_and_go_while_it_serves() -> None:
         assert await complete(running) == "/req-1"
 
 
+def test_it_tells_whether_anybody_is_another_caller() -> None:
+    guard = access()
+    assert guard.adopt([tenant()])
+    assert not guard.adopt([tenant(), tenant("batch", "another")])
+    assert guard.adopt([tenant("renamed"), tenant("batch", "another")])
+    assert guard.adopt([tenant("renamed")])
+    assert guard.adopt([])
+
+
 async def test_a_port_that_nothing_else_guards_stays_shut_without_tenants() -> None:
     guard = access(tenant(), leniency=Leniency(unknown=frozenset()))
     async with guarded(guard) as running:

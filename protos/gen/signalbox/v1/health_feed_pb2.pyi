@@ -210,8 +210,8 @@ class Snapshot(_message.Message):
 
     @_builtins.property
     def reporters(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReporterProgress]:
-        """What the snapshot already holds of each reporter. A router folds in only those of its own outcomes that came later,
-        so that nothing counts twice.
+        """What the snapshot already holds of each reporter that showed the key or certificate of whoever asks. A router folds
+        in only those of its own outcomes that came later, so that nothing counts twice.
         """
 
     def __init__(
