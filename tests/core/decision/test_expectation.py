@@ -66,6 +66,17 @@ def test_the_callers_own_limit_is_never_moved() -> None:
     assert (found.output_limit, found.worst_usd_nanos) == (None, most)
 
 
+def test_an_answer_that_was_begun_elsewhere_is_more_to_read_and_less_to_write() -> None:
+    plan = decided(asked(tokens=INPUT_TOKENS, output=700), viewed(target(context=10_000)))
+    found = plan.going_on(496).expectation(0)
+    assert (found.input_tokens, found.amounts.usd_nanos) == (1_500, (1_500 + 204) * NANOS)
+    assert plan.going_on(5_000).expectation(0).amounts.usd_nanos == (6_004 + 1) * NANOS, "one token at least"
+    assert plan.going_on(8_900).refusal_if_too_long(0) is None
+    refused = plan.going_on(9_000).refusal_if_too_long(0)
+    assert refused is not None
+    assert refused.detail == "10 004 tokens of input and 1 tokens of output do not fit into a window of 10 000 tokens"
+
+
 def test_answers_that_cost_nothing_are_not_held_to_anything() -> None:
     assert expected(target(price=0.0), most=0).output_limit is None
 
