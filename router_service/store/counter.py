@@ -160,6 +160,10 @@ class Counter:
         early, *late = self.windows(now)
         return max(early.used, late[0].used) if late else early.used
 
+    def held(self, now: Moment) -> int:
+        """The part of what is used that attempts under way hold; what others hold at the same store is not known."""
+        return max(count.reserved for count in self.windows(now))
+
     def left(self, now: Moment) -> int:
         """What is left by our count."""
         return max(0, self.ceiling - self.used(now))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from router_service.core.catalog import Target
-from router_service.core.decision.expectation import Expectation
+from router_service.core.decision.expectation import LONGEST_TOKENS, Expectation
 from tests.core.decision.making import asked, decided, made, viewed
 
 USUAL_TOKENS, INPUT_TOKENS, MARGIN_TOKENS = 300, 1_000, 1_250
@@ -46,6 +46,12 @@ def test_an_answer_that_could_cost_too_much_is_held_to_what_is_left(at: Target) 
     found = expected(at, most=most)
     assert found.output_limit in (1_999, 2_000)
     assert most - NANOS <= found.worst_usd_nanos <= most
+
+
+def test_an_answer_of_unknown_length_is_held_to_one_that_models_have() -> None:
+    found = expected(target(), most=10**12)
+    assert found.output_limit == LONGEST_TOKENS, "else it might cost more than is reserved"
+    assert found.worst_usd_nanos == (MARGIN_TOKENS + LONGEST_TOKENS) * NANOS
 
 
 def test_without_a_bound_no_answer_is_held_to_anything() -> None:
