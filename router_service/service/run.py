@@ -333,6 +333,7 @@ class Run:
                 attempt=record,
                 trace=self._trace,
                 answer=answer,
+                is_resumption=bool(attempt.prefix),
             )
         )
 

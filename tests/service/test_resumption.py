@@ -70,6 +70,7 @@ async def test_the_text_goes_on_and_nothing_comes_twice(
         assert said(events) == WHOLE
         assert kinds(events) == ["Started", *["Broken", "Resumed"] * breaks, "Answer"]
         assert [outcome for _, outcome in router.books.outcomes] == outcomes.split()
+        assert [e.is_resumption for e in router.books.ended] == [False, *[True] * (len(outcomes.split()) - 1)]
         first = events[0]
         assert isinstance(first, Started)
         assert first.target.provider.name == "alder"
