@@ -12,6 +12,8 @@ from router_service.core.decision import words
 from router_service.core.windows import Per
 
 WARN_AT = 0.8
+HELD_RETRY_S = 1.0
+"""When to come again where calls under way hold the money: one of them may have ended by then."""
 
 
 class Owner(Enum):
@@ -114,11 +116,15 @@ class BudgetLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetReading:
-    """How one bound stands: what is spent and in flight in its present window, and when that ends."""
+    """How one bound stands: what is spent and in flight in its present window, and when that ends.
+
+    `held_usd_nanos` is the part of what is used that calls under way hold; most of it comes back when they end.
+    """
 
     line: BudgetLine
     used_usd_nanos: int
     resets_in_s: float | None
+    held_usd_nanos: int = 0
 
     @property
     def left_usd_nanos(self) -> int:
@@ -130,19 +136,36 @@ class BudgetReading:
 
     def refuses(self, usd_nanos: int) -> bool:
         """Whether an attempt that holds so much is not to be paid from it. A soft bound lets one cross it."""
-        return self.is_over or (self.line.is_hard and usd_nanos > self.left_usd_nanos)
+        return self._has_no_room(usd_nanos, self.used_usd_nanos)
 
     def wait_s(self, usd_nanos: int) -> float | None:
-        """Until its window turns; None where so much fits into no window of it."""
-        return None if self._is_too_large(usd_nanos) or not self.line.limit_usd_nanos else self.resets_in_s
+        """Until its window turns, or a call under way may have ended that holds what is missing; None where so much
+        fits into no window of it.
+        """
+        if self._is_too_large(usd_nanos) or not self.line.limit_usd_nanos:
+            return None
+        if self._is_held(usd_nanos):
+            return HELD_RETRY_S if self.resets_in_s is None else min(HELD_RETRY_S, self.resets_in_s)
+        return self.resets_in_s
 
     def told(self, usd_nanos: int) -> str:
         """Why it refuses so much, in words."""
         if self._is_too_large(usd_nanos):
             return f"the {self.line} is {words.usd(self.line.limit_usd_nanos)} in all{_needed(usd_nanos)}"
+        if self._is_held(usd_nanos):
+            left, held = words.usd(self.left_usd_nanos), words.usd(self.held_usd_nanos)
+            return f"the {self.line} has {left} left, {held} are held by calls under way{_needed(usd_nanos)}"
         if self.is_over:
-            return f"the {self.line} is used up, with what is under way"
+            return f"the {self.line} is used up"
         return f"the {self.line} has {words.usd(self.left_usd_nanos)} left{_needed(usd_nanos)}"
+
+    def _is_held(self, usd_nanos: int) -> bool:
+        """Whether so much would have room if no call were under way."""
+        return not self._has_no_room(usd_nanos, self.used_usd_nanos - self.held_usd_nanos)
+
+    def _has_no_room(self, usd_nanos: int, used_usd_nanos: int) -> bool:
+        left = self.line.limit_usd_nanos - used_usd_nanos
+        return left <= 0 or (self.line.is_hard and usd_nanos > left)
 
     def _is_too_large(self, usd_nanos: int) -> bool:
         return self.line.is_hard and usd_nanos > self.line.limit_usd_nanos

@@ -26,6 +26,8 @@ class AttemptFinished:
     """An upstream call ended. `trace` is the caller's trace context, opaque to everyone but telemetry.
 
     `answer` is what a whole answer said; None where there was none, and for streams, whose text was heard in parts.
+    `is_resumption`: it went on with what another attempt had begun to answer, so that it read more and wrote less than
+    was asked for.
     """
 
     started: AttemptStarted
@@ -34,6 +36,7 @@ class AttemptFinished:
     attempt: Attempt
     trace: object
     answer: Message | None = None
+    is_resumption: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,12 +12,13 @@ from functools import cached_property
 from random import Random
 
 from router_service.core.catalog import Target
-from router_service.core.decision import explain
-from router_service.core.decision.appraisal import Estimate
+from router_service.core.decision import explain, gates
+from router_service.core.decision.appraisal import Estimate, appraise
 from router_service.core.decision.decide import Decision, decide
 from router_service.core.decision.expectation import Expectation, expect
 from router_service.core.decision.explain import Candidate
 from router_service.core.decision.paid import refusal_if_paid
+from router_service.core.decision.question import going_on
 from router_service.core.decision.rejection import Refusal, Rejection
 from router_service.core.decision.standing import UNKNOWN_STANDING, SnapshotInfo, Standing
 from router_service.core.decision.view import View
@@ -86,6 +87,18 @@ class Plan:
     def refusal_if_paid(self, place: int) -> Refusal | None:
         """Why the target in that place may not serve where, against what was decided, it has to be paid."""
         return refusal_if_paid(self.decision, self.decision.chain[place])
+
+    def refusal_if_too_long(self, place: int) -> Refusal | None:
+        """Why the target in that place has no window for the question, which may have grown since it was decided."""
+        decision, offer = self.decision, self.decision.chain[place]
+        outlook = decision.outlooks.of[offer.index]
+        estimate = appraise(offer, decision.question, decision.prepared.policy, outlook, is_free=False)
+        return gates.too_long(offer, decision.question, estimate)
+
+    def going_on(self, written_tokens: int) -> Plan:
+        """The same plan where so much of the answer is written, and whoever comes next is given that to read."""
+        question = going_on(self.decision.question, written_tokens)
+        return replace(self, decision=replace(self.decision, question=question))
 
     def wider(self, than_tokens: int, *, keeps_chain: bool = False) -> Plan:
         """The same decision over the eligible targets alone that are known to have a larger window; with `keeps_chain`

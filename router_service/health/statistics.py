@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from router_service.core.catalog import Catalog
 from router_service.core.decision.estimates import pace
@@ -52,6 +53,8 @@ class Statistics:
 
     def attempt_finished(self, event: AttemptFinished) -> None:
         attempt, request = event.attempt, event.request
+        if event.is_resumption:
+            attempt = replace(attempt, usage=None)  # of another prompt than the request's, and of part of its answer
         lessons = self._lessons.get(attempt.target.id)
         if lessons is None:
             return

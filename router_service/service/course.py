@@ -266,7 +266,8 @@ class Course:
                 self._rooms.slots.give_back(target)
             return None
         take = self._rooms.take_beside if has_slot else self._rooms.take
-        room = take(run.request, self._plan, place, spent_usd_nanos=run.spent_usd_nanos())
+        spent, written = run.spent_usd_nanos(), run.written_tokens()
+        room = take(run.request, self._plan, place, spent_usd_nanos=spent, written_tokens=written)
         if isinstance(room, Refusal):
             if is_further:
                 self._return_permission(target)

@@ -7,9 +7,10 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from router_service.core.chat import Delta, Message, Prompt, ResponseKind, Role, StreamEnd
+from router_service.core.decision.question import length_left
 from router_service.core.errors import BadResponse, Stage
-from router_service.core.prices import estimated_usage
 from router_service.core.splice import DivergedError, Splice
+from router_service.core.tokens import profile, typical
 
 
 class Transcript:
@@ -44,9 +45,14 @@ def continued(prompt: Prompt, text: str) -> Prompt:
     limit = prompt.generation.max_output_tokens
     if limit is None:
         return replace(prompt, messages=messages)
-    written = estimated_usage(input_tokens=0, output_characters=len(text)).output_tokens
-    generation = replace(prompt.generation, max_output_tokens=max(1, limit - written))
+    generation = replace(prompt.generation, max_output_tokens=length_left(limit, written_tokens(text)))
     return replace(prompt, messages=messages, generation=generation)
+
+
+def written_tokens(text: str) -> int:
+    """What an answer's text comes to, as the prompts of decisions are estimated; 0 where nothing was written."""
+    answer = Prompt(messages=(Message(role=Role.ASSISTANT, content=text),))
+    return typical(replace(profile(answer), messages=0)) if text else 0
 
 
 async def spliced(

@@ -56,21 +56,30 @@ class Rooms:
         self._quotas = quotas
         self.slots = Slots()
 
-    def take(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Refusal:
+    def take(
+        self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int, written_tokens: int = 0
+    ) -> Room | Refusal:
         """Room for an attempt at the plan's target in that place, or why there is none by now.
 
         A plan rests on how things stood when it was made; others may have taken the room since. `spent_usd_nanos` is
-        what the other attempts of the same request come to, since its bound covers their sum.
+        what the other attempts of the same request come to, since its bound covers their sum. `written_tokens` is how
+        much of the answer they have delivered, which is read anew by whoever goes on with it.
         """
         target = plan.targets[place]
         if not self.slots.take(target):
             running = self.slots.in_flight[target.id]
             return Refusal(Rejection.CONCURRENCY, f"{running} requests are in flight there by now")
-        return self.take_beside(request, plan, place, spent_usd_nanos=spent_usd_nanos)
+        return self.take_beside(request, plan, place, spent_usd_nanos=spent_usd_nanos, written_tokens=written_tokens)
 
-    def take_beside(self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int) -> Room | Refusal:
+    def take_beside(
+        self, request: Request, plan: Plan, place: int, *, spent_usd_nanos: int, written_tokens: int = 0
+    ) -> Room | Refusal:
         """The same for who has a slot there already, and loses it where the rest is refused."""
-        room = self._reserved(request, plan, place, spent_usd_nanos=spent_usd_nanos)
+        room: Room | Refusal | None = None
+        if written_tokens:
+            plan = plan.going_on(written_tokens)
+            room = plan.refusal_if_too_long(place)
+        room = room or self._reserved(request, plan, place, spent_usd_nanos=spent_usd_nanos)
         if isinstance(room, Refusal):
             self.slots.give_back(plan.targets[place])
         return room

@@ -28,7 +28,7 @@ from router_service.core.plan import Plan
 from router_service.core.prices import estimated_usage, filled_usage, unfinished_usage
 from router_service.core.request import Request
 from router_service.service.away import Away
-from router_service.service.resumption import Transcript, continued
+from router_service.service.resumption import Transcript, continued, written_tokens
 from router_service.service.rooms import Room
 from router_service.service.said import Broken, Resumed, Started
 from router_service.service.tries import CLOCK_SLACK_S, Try
@@ -231,6 +231,10 @@ class Run:
             return False
         return self.transcript.can_be_continued(self.request.prompt)
 
+    def written_tokens(self) -> int:
+        """How much of a stream's answer its caller has, which whoever goes on is given to read; an estimate."""
+        return written_tokens(self._delivered_text())
+
     def end_all_but(self, winner: Try | None, error: BaseException) -> None:
         """Whatever is still under way beside `winner` ends, also what was called off before it could begin."""
         for attempt in list(self._open.values()):
@@ -275,9 +279,7 @@ class Run:
         )
 
     def _used(self, attempt: Try) -> Usage:
-        prefix = estimated_usage(input_tokens=0, output_characters=len(attempt.prefix))
-        tokens, characters = attempt.room.input_tokens + prefix.output_tokens, attempt.output_characters
-        estimate = estimated_usage(input_tokens=tokens, output_characters=characters)
+        estimate = estimated_usage(input_tokens=attempt.room.input_tokens, output_characters=attempt.output_characters)
         return (filled_usage if attempt.is_whole else unfinished_usage)(attempt.usage, estimate)
 
     def _used_when_left(self, attempt: Try) -> Usage:
@@ -331,6 +333,7 @@ class Run:
                 attempt=record,
                 trace=self._trace,
                 answer=answer,
+                is_resumption=bool(attempt.prefix),
             )
         )
 

@@ -73,10 +73,9 @@ class Account:
 
     def charge(self, model: str, amounts: Amounts, now: Moment) -> list[Charge]:
         """Take the room of an attempt that was not refused, all but that of the free window."""
-        charges = [charge for c in self._terms(model).limits for charge in c.charge(amounts.of(c.limit.unit), now)]
-        for (_, unit, _), hold in self._holds(model):
-            hold.take(amounts.of(unit))
-        return charges
+        limits = self._terms(model).limits
+        charges: list[Charge] = [charge for c in limits for charge in c.charge(amounts.of(c.limit.unit), now)]
+        return charges + [hold.charge(unit, amounts.of(unit)) for (_, unit, _), hold in self._holds(model)]
 
     def observe(self, headers: Mapping[str, str], model: str, now: Moment) -> bool:
         """Correct what the headers speak of; whether they spoke of anything.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from router_service.core.quota import Amounts, Limit, Unit, WindowReading, least
 from router_service.core.ratelimit_headers import AnnouncedLimit
@@ -55,18 +55,23 @@ class WindowCount:
         self.is_known = True
 
 
-class Charge(NamedTuple):
-    """Room that one attempt holds in one window."""
+class Charge(Protocol):
+    """Room that one attempt holds somewhere."""
+
+    def settle(self, actual: Amounts) -> None:
+        """Give the room back and count what was taken; once. Never more requests than there was room for."""
+
+
+class WindowCharge(NamedTuple):
+    """Room in one window, by our own count."""
 
     window: WindowCount
     unit: Unit
     amount: int
 
     def settle(self, actual: Amounts) -> None:
-        """Give the room back and count what was taken. Never more requests than there was room for."""
-        taken = max(0, min(MOST, actual.of(self.unit)))
         self.window.reserved -= self.amount
-        self.window.spent += min(taken, self.amount) if self.unit is Unit.REQUESTS else taken
+        self.window.spent += _taken(self.unit, self.amount, actual)
 
 
 @dataclass(slots=True)
@@ -90,8 +95,26 @@ class Hold:
     def is_live(self, now: Moment) -> bool:
         return now.steady_s < self.until_s
 
-    def take(self, amount: int) -> None:
-        self.left = max(0, self.left - amount)
+    def charge(self, unit: Unit, amount: int) -> HoldCharge:
+        """Take room for one attempt, as far as there is any."""
+        amount = min(amount, self.left)
+        self.left -= amount
+        return HoldCharge(self, unit, amount)
+
+    def return_room(self, amount: int) -> None:
+        """An attempt took so much less than it had room for, or more where that is below 0."""
+        self.left = min(self.limit, max(0, self.left + amount))
+
+
+class HoldCharge(NamedTuple):
+    """Room in what a provider says is left. Where it has said something newer by then, that stands as it is."""
+
+    hold: Hold
+    unit: Unit
+    amount: int
+
+    def settle(self, actual: Amounts) -> None:
+        self.hold.return_room(self.amount - _taken(self.unit, self.amount, actual))
 
 
 @dataclass(slots=True)
@@ -137,6 +160,10 @@ class Counter:
         early, *late = self.windows(now)
         return max(early.used, late[0].used) if late else early.used
 
+    def held(self, now: Moment) -> int:
+        """The part of what is used that attempts under way hold; what others hold at the same store is not known."""
+        return max(count.reserved for count in self.windows(now))
+
     def left(self, now: Moment) -> int:
         """What is left by our count."""
         return max(0, self.ceiling - self.used(now))
@@ -150,12 +177,11 @@ class Counter:
         return self.used(now) + needed > self.ceiling
 
     def charge(self, amount: int, now: Moment) -> list[Charge]:
-        if self._kept.hold is not None:
-            self._kept.hold.take(amount)
-        windows = self.windows(now)
+        unit, windows = self.limit.unit, self.windows(now)
         for count in windows:
             count.reserved += amount
-        return [Charge(count, self.limit.unit, amount) for count in windows]
+        held = [] if self._kept.hold is None else [self._kept.hold.charge(unit, amount)]
+        return [*(WindowCharge(count, unit, amount) for count in windows), *held]
 
     def correct(self, stated: AnnouncedLimit, now: Moment) -> None:
         """Take the provider's word for this limit.
@@ -240,3 +266,9 @@ class Counter:
             is_due = count.unwritten and self.limit.per.is_calendar
             if not (count.reserved or is_due or count in self._current):
                 del self._kept.counts[name]
+
+
+def _taken(unit: Unit, amount: int, actual: Amounts) -> int:
+    """What an attempt with room for `amount` took in the end."""
+    taken = max(0, min(MOST, actual.of(unit)))
+    return min(taken, amount) if unit is Unit.REQUESTS else taken

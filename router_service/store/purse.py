@@ -92,7 +92,12 @@ def _counter(line: BudgetLine, rules: BudgetRules, kept_of: Callable[[str], Kept
 
 
 def _reading(line: BudgetLine, counter: Counter, now: Moment) -> BudgetReading:
-    return BudgetReading(line=line, used_usd_nanos=counter.used(now), resets_in_s=counter.reading(now).resets_in_s)
+    return BudgetReading(
+        line=line,
+        used_usd_nanos=counter.used(now),
+        resets_in_s=counter.reading(now).resets_in_s,
+        held_usd_nanos=counter.held(now),
+    )
 
 
 def _usd(nanos: int) -> str:

@@ -149,6 +149,29 @@ def test_a_providers_own_bound_refuses_calls_to_it_alone() -> None:
     assert found.refusing("groq", 1) is None
 
 
+@pytest.mark.parametrize(
+    ("spent_usd", "held_usd", "needed_usd", "wait_s"),
+    [
+        (0, 9.9, 1, 1.0),
+        (8, 1.5, 1, 1.0),
+        (9.5, 0.4, 1, 60.0),
+        (10, 1, 0, 60.0),
+        (0, 9.9, 11, None),
+    ],
+)
+def test_what_would_fit_beside_what_was_spent_waits_for_calls_under_way(
+    spent_usd: float, held_usd: float, needed_usd: float, wait_s: float | None
+) -> None:
+    line = BudgetLine(owner=Owner.SERVER, name="", per=Per.DAY, limit_usd_nanos=10 * USD, is_hard=True)
+    used, held = round((spent_usd + held_usd) * USD), round(held_usd * USD)
+    reading = BudgetReading(line=line, used_usd_nanos=used, held_usd_nanos=held, resets_in_s=60.0)
+    needed = round(needed_usd * USD)
+    assert reading.refuses(needed)
+    assert reading.wait_s(needed) == wait_s
+    assert ("held by calls under way" in reading.told(needed)) is (wait_s == 1.0)
+    assert replace(reading, resets_in_s=0.5).wait_s(needed) in (None, 0.5), "never longer than the window lasts"
+
+
 def test_nobody_waits_for_a_budget_of_nothing() -> None:
     rules = BudgetRules(daily_usd_nanos=0)
     found = budget_standing(rules, "", readings({}, rules)).refusing("groq", 1)

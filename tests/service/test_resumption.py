@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -28,6 +29,9 @@ BREAKS_THE_LINES = streaming(ROLE, text("The quick brown fox jumps\\n"), text("o
 BREAKS_AT_ONCE = streaming(ROLE, breaks=True)
 ENDS = streaming(ROLE, text("the lazy dog.", "stop"), DONE)
 WHOLE = "The quick brown fox jumps over the lazy dog."
+LONG = "lorem ipsum " * 2_000
+LONG_TOKENS = 24_000 / 4.65
+BREAKS_LATE = streaming(ROLE, text(LONG), text("dolor "), breaks=True)
 CALLS_A_TOOL = b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"1","function":{"name":"f"}}]}}]}\n\n'
 THINKS = b'data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}\n\n'
 
@@ -66,6 +70,7 @@ async def test_the_text_goes_on_and_nothing_comes_twice(
         assert said(events) == WHOLE
         assert kinds(events) == ["Started", *["Broken", "Resumed"] * breaks, "Answer"]
         assert [outcome for _, outcome in router.books.outcomes] == outcomes.split()
+        assert [e.is_resumption for e in router.books.ended] == [False, *[True] * (len(outcomes.split()) - 1)]
         first = events[0]
         assert isinstance(first, Started)
         assert first.target.provider.name == "alder"
@@ -97,12 +102,55 @@ async def test_the_next_target_is_given_the_text_so_far_and_what_is_left_of_the_
         sent = json.loads(stage.bodies[1][0])
         so_far = "The quick brown fox jumps "
         assert sent["messages"][-1] == {"role": "assistant", "content": so_far}
-        assert sent["max_completion_tokens"] == 100 - -(-len(so_far) // 4)
+        assert sent["max_completion_tokens"] == 100 - round(len(so_far) / 4.65)
         answer = events[-1]
         assert not isinstance(answer, Delta | Started | Broken | Resumed)
         assert answer.usage.output_tokens == sum(a.usage.output_tokens for a in answer.attempts if a.usage)
         assert answer.usage.input_tokens == (answer.attempts[0].usage or answer.usage).input_tokens
         assert answer.cost_usd_nanos == sum(a.cost_usd_nanos for a in answer.attempts) > 0
+        await router.transport.close()
+
+
+def in_windows(found: Sequence[Target], *context_tokens: int) -> list[Target]:
+    return [
+        replace(target, model=replace(target.model, context_tokens=tokens))
+        for target, tokens in zip(found, context_tokens, strict=True)
+    ]
+
+
+@pytest.mark.anyio
+async def test_who_goes_on_has_a_window_for_what_was_written() -> None:
+    async with providers(BREAKS_LATE, GOES_ON, GOES_ON) as stage:
+        router = Playing(*in_windows(targets(stage), 4_000, 5_000, 6_000))
+        events = await router.stream(RESUMED)
+        assert said(events).endswith("dolor over the lazy dog.")
+        assert router.books.outcomes == [("alder", "INTERRUPTED"), ("cedar", "OK")]
+        assert stage.bodies[1] == []
+        await router.check_nothing_is_left(stage)
+        await router.transport.close()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("cents", "is_resumed"), [(1, False), (2, True)])
+async def test_what_was_written_is_paid_for_again_by_who_goes_on(cents: int, is_resumed: bool) -> None:
+    """Alder wrote for 0.6 cents, and birch asks 1.1 to read that."""
+    routing = Routing(resume_on_failure=True, max_cost_usd_nanos=cents * 10**7)
+    async with providers(BREAKS_LATE, GOES_ON) as stage:
+        router = Playing(*targets(stage)[:2])
+        if is_resumed:
+            await router.stream(routing)
+        else:
+            with pytest.raises(RequestFailed) as failed:
+                await router.stream(routing)
+            assert failed.value.error.reason == "STREAM_INTERRUPTED"
+        [request] = router.books.requests
+        assert len(stage.bodies[1]) == len(request.attempts) - 1 == is_resumed
+        assert sum(a.cost_usd_nanos for a in request.attempts) <= cents * 10**7
+        if is_resumed:
+            usage = request.attempts[1].usage
+            assert usage is not None
+            assert usage.input_tokens == pytest.approx(LONG_TOKENS, rel=0.02)
+        await router.check_nothing_is_left(stage)
         await router.transport.close()
 
 

@@ -29,10 +29,7 @@ def test_a_soft_budget_lets_the_call_through_that_crosses_it(clock: HandClock) -
     for _ in range(2):
         quotas.settle(reserved(quotas.reserve("anthropic", "opus", call(0.6))), call(0.6))
     found = refused(quotas.reserve("anthropic", "opus", call(0.01)))
-    assert (found.by, found.what) == (
-        RefusedBy.BUDGET,
-        "the budget of the server for a day is used up, with what is under way",
-    )
+    assert (found.by, found.what) == (RefusedBy.BUDGET, "the budget of the server for a day is used up")
     assert found.retry_in_s == 12 * 3600 - 30
     assert quotas.budget().is_over
 
@@ -44,6 +41,24 @@ def test_a_hard_budget_is_never_crossed(clock: HandClock) -> None:
     assert quotas.budget_readings()[0].left_usd_nanos == round(0.2 * USD)
     quotas.settle(reserved(held[0]), call(0.1))
     assert quotas.budget_readings()[0].left_usd_nanos == round(0.5 * USD)
+
+
+@pytest.mark.parametrize("is_hard", [True, False])
+def test_money_that_calls_under_way_hold_comes_back_before_the_window_ends(is_hard: bool, clock: HandClock) -> None:
+    quotas = book(ANTHROPIC, clock=clock, budgets=BudgetRules(daily_usd_nanos=USD, is_hard=is_hard))
+    held = reserved(quotas.reserve("anthropic", "opus", call(1)))
+    found, standing = refused(quotas.reserve("anthropic", "opus", call(0.3))), quotas.budget()
+    assert (found.by, found.retry_in_s) == (RefusedBy.BUDGET, 1.0)
+    assert found.what == (
+        "the budget of the server for a day has 0.00 USD left, 1.00 USD are held by calls under way, "
+        "and this request may cost 0.30 USD"
+    )
+    told = standing.refusing("anthropic", round(0.3 * USD))
+    assert told is not None
+    assert (told.told(round(0.3 * USD)), told.wait_s(round(0.3 * USD))) == (found.what, 1.0)
+    quotas.settle(held, call(1))
+    spent = refused(quotas.reserve("anthropic", "opus", call(0.3)))
+    assert (spent.what, spent.retry_in_s) == ("the budget of the server for a day is used up", 12 * 3600 - 30)
 
 
 def test_money_in_flight_counts(clock: HandClock) -> None:

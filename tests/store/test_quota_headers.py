@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from router_service.core.budget import BudgetRules
-from router_service.core.quota import Amounts, QuotaRules, Unit
+from router_service.core.quota import Amounts, Limit, QuotaRules, Unit
 from router_service.core.windows import Per
+from router_service.store.quota import QuotaBook
 from tests.store.making import ONE, HandClock, admitted, book, limit, refused, reserved, used
 
 RULES = QuotaRules(
@@ -159,6 +160,44 @@ def test_headers_that_say_nothing_change_nothing(clock: HandClock) -> None:
     before = quotas.standings()
     quotas.observe_headers("groq", {"content-type": "application/json", "retry-after": "2"})
     assert quotas.standings() is before
+
+
+@pytest.mark.parametrize("limits", [(), (limit(1_000, Per.MINUTE), limit(10_000, Per.MINUTE, Unit.TOKENS))])
+def test_calls_give_back_what_they_did_not_take_of_the_providers_word(limits: tuple[Limit, ...]) -> None:
+    """Two requests and 500 tokens are left for six hours: for our own limits of a minute, or for nothing we know of."""
+    clock = HandClock()
+    quotas = book(QuotaRules(provider="openai", limits=limits), clock=clock)
+    quotas.observe_headers("openai", requests(1_000, 2, "6h") | tokens(10_000, 500, "6h"), model="large")
+    call = Amounts(requests=1, tokens=300)
+    for _ in range(5):
+        quotas.settle(reserved(quotas.reserve("openai", "large", call)), Amounts())
+    quotas.settle(reserved(quotas.reserve("openai", "large", call)), Amounts(requests=1, tokens=100))
+    quotas.settle(reserved(quotas.reserve("openai", "large", call)), Amounts(requests=1, tokens=300))
+    assert "requests" in refused(quotas.reserve("openai", "large", ONE)).what
+    assert least_left(quotas, "openai", Unit.TOKENS) == 100
+
+
+@pytest.mark.parametrize("limits", [(), (limit(1_000, Per.MINUTE),)])
+def test_a_newer_word_is_not_moved_by_calls_that_began_before_it(limits: tuple[Limit, ...]) -> None:
+    quotas = book(QuotaRules(provider="openai", limits=limits), clock=HandClock())
+    quotas.observe_headers("openai", requests(1_000, 3, "6h"), model="large")
+    held = reserved(quotas.reserve("openai", "large", ONE))
+    quotas.observe_headers("openai", requests(1_000, 2, "6h"), model="large")
+    quotas.settle(held, Amounts())
+    assert admitted(quotas, 9, provider="openai", model="large") == 2
+
+
+def test_a_call_that_took_more_than_it_had_room_for_leaves_less() -> None:
+    quotas = book(QuotaRules(provider="openai"), clock=HandClock())
+    quotas.observe_headers("openai", tokens(10_000, 500, "6h"), model="large")
+    call = Amounts(requests=1, tokens=100)
+    quotas.settle(reserved(quotas.reserve("openai", "large", call)), Amounts(requests=1, tokens=450))
+    assert least_left(quotas, "openai", Unit.TOKENS) == 50
+    assert refused(quotas.reserve("openai", "large", call)).retry_in_s == 6 * 3600
+
+
+def least_left(quotas: QuotaBook, provider: str, unit: Unit) -> int:
+    return min(reading.remaining for reading in quotas.readings(provider) if reading.unit is unit)
 
 
 def test_a_reload_keeps_what_the_headers_said(clock: HandClock) -> None:

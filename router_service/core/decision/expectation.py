@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from router_service.core.catalog import Model
 from router_service.core.chat import Usage
 from router_service.core.decision import appraisal
 from router_service.core.decision.decide import Decision
@@ -14,6 +15,11 @@ from router_service.core.quota import Amounts
 
 INPUT_MARGIN = 1.25
 """How many times its estimate an input may come to, where a bound on money has to hold."""
+
+LONGEST_TOKENS = 32_768
+"""What an answer is taken to come to at most, and is held to, where neither the model's longest is known nor a window:
+more than nearly all answers, and less than what providers refuse as no length of an answer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,34 +49,43 @@ def expect(decision: Decision, offer: Offer, most_usd_nanos: int | None = None) 
     paid_tokens, most_input = math.ceil(length.paid), math.ceil(input_tokens * INPUT_MARGIN)
     amounts = appraisal.amounts(offer, question, decision.prepared.policy, outlook)
     nanos = amounts.usd_nanos
-    longest = paid_tokens if question.output_limit is not None else _longest(offer, input_tokens)
-    limit = None
-    if most_usd_nanos is not None and question.output_limit is None:
-        limit = _limit(most_usd_nanos, most_input, longest, offer)
-    if limit is not None:
-        longest = limit = max(limit, paid_tokens)
-    worst = nanos if longest is None else _cost(most_input, longest, offer)
+    longest, limit = paid_tokens, None
+    if question.output_limit is None:
+        longest = max(paid_tokens, _longest(offer, input_tokens))
+        if most_usd_nanos is not None and (held := _limit(most_usd_nanos, most_input, longest, offer)) is not None:
+            longest = limit = max(held, paid_tokens)
+    worst = _cost(most_input, longest, offer)
     if most_usd_nanos is not None:
         worst = min(worst, most_usd_nanos)
     return Expectation(input_tokens, math.ceil(length.usual), amounts, max(nanos, worst), limit)
 
 
-def _longest(offer: Offer, input_tokens: int) -> int | None:
-    """The most tokens that the model's answer can have: its own limit, else what its window leaves; None if unknown."""
+def _longest(offer: Offer, input_tokens: int) -> int:
+    """The most tokens that the model's answer may have: its own limit, else what its window leaves, else a guess."""
     model = offer.target.model
-    if model.max_output_tokens is not None or not model.context_tokens:
+    if model.max_output_tokens is not None:
         return model.max_output_tokens
-    return max(0, model.context_tokens - input_tokens)
+    return max(0, model.context_tokens - input_tokens) if model.context_tokens else LONGEST_TOKENS
 
 
-def _limit(most_usd_nanos: int, input_tokens: int, longest: int | None, offer: Offer) -> int | None:
-    """How long an answer `most_usd_nanos` pays for; None where it pays for any that may come."""
+def _ends_by_itself(model: Model) -> bool:
+    """Whether something ends its answers that nobody has to ask for."""
+    return model.max_output_tokens is not None or bool(model.context_tokens)
+
+
+def _limit(most_usd_nanos: int, input_tokens: int, longest: int, offer: Offer) -> int | None:
+    """What an answer has to be held to so that `most_usd_nanos` pays for it; None where it ends early enough by itself.
+
+    Whatever pays for an answer of unknown length is a bound only as long as that is held to the guess.
+    """
     price = offer.rank_prices.at(input_tokens).output
     if not price:
         return None
     left = most_usd_nanos - _cost(input_tokens, 0, offer) - 1  # as much as rounding may add
     tokens = max(1, math.floor(left / (price * NANOS_PER_TOKEN_AT_ONE_USD)))
-    return tokens if longest is None or tokens < longest else None
+    if tokens < longest:
+        return tokens
+    return None if _ends_by_itself(offer.target.model) else longest
 
 
 def _cost(input_tokens: int, output_tokens: int, offer: Offer) -> int:

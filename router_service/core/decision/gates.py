@@ -114,6 +114,12 @@ def unaffordable(offer: Offer, question: Question, moment: Moment, estimate: Est
     return Refusal(Rejection.COST_PER_REQUEST, detail) if detail else None
 
 
+def too_long(offer: Offer, question: Question, estimate: Estimate) -> Refusal | None:
+    """What the context window keeps away."""
+    detail = _context(offer, question, estimate)
+    return Refusal(Rejection.CONTEXT_WINDOW, detail) if detail else None
+
+
 def _model(offer: Offer, profile: Profile) -> str:
     if not profile.model or offer.target.answers_to(profile.model):
         return ""

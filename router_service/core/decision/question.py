@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from router_service.core.catalog import Catalog, Model
 from router_service.core.decision.demands import demanded, origin
@@ -15,6 +15,7 @@ from router_service.core.fitting import adjusted
 from router_service.core.inference import Inference
 from router_service.core.request import Request, Routing
 from router_service.core.task import Complexity, TaskType
+from router_service.core.tokens import MESSAGE_TOKENS
 
 CHARACTERS_PER_TOKEN = 4
 EUROPE = "eu"
@@ -125,6 +126,23 @@ def ask(request: Request, policy: Policy, marks: Marks, *, is_over_budget: bool)
         is_inferred=is_inferred,
         confidence=_confidence(routing, request.inference),
     )
+
+
+def going_on(question: Question, written_tokens: int) -> Question:
+    """The question to whoever goes on with an answer of which so much is written: he reads that as one more message,
+    and has the less to write.
+    """
+    limit = question.output_limit
+    return replace(
+        question,
+        input_tokens=question.input_tokens + written_tokens + MESSAGE_TOKENS,
+        output_limit=None if limit is None else length_left(limit, written_tokens),
+    )
+
+
+def length_left(limit: int, written_tokens: int) -> int:
+    """How many tokens may follow those that are written; a provider is asked for one at least."""
+    return max(1, limit - written_tokens)
 
 
 def _asks_what_for(when: Conditions) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from router_service.core.catalog import Target
-from router_service.core.decision.expectation import Expectation
+from router_service.core.decision.expectation import LONGEST_TOKENS, Expectation
 from tests.core.decision.making import asked, decided, made, viewed
 
 USUAL_TOKENS, INPUT_TOKENS, MARGIN_TOKENS = 300, 1_000, 1_250
@@ -48,6 +48,12 @@ def test_an_answer_that_could_cost_too_much_is_held_to_what_is_left(at: Target) 
     assert most - NANOS <= found.worst_usd_nanos <= most
 
 
+def test_an_answer_of_unknown_length_is_held_to_one_that_models_have() -> None:
+    found = expected(target(), most=10**12)
+    assert found.output_limit == LONGEST_TOKENS, "else it might cost more than is reserved"
+    assert found.worst_usd_nanos == (MARGIN_TOKENS + LONGEST_TOKENS) * NANOS
+
+
 def test_without_a_bound_no_answer_is_held_to_anything() -> None:
     assert expected(target()).output_limit is None
     assert expected(target(most_output=4_000)).output_limit is None
@@ -64,6 +70,17 @@ def test_the_callers_own_limit_is_never_moved() -> None:
     most = (INPUT_TOKENS + 700) * NANOS
     found = expected(target(), output=700, most=most)
     assert (found.output_limit, found.worst_usd_nanos) == (None, most)
+
+
+def test_an_answer_that_was_begun_elsewhere_is_more_to_read_and_less_to_write() -> None:
+    plan = decided(asked(tokens=INPUT_TOKENS, output=700), viewed(target(context=10_000)))
+    found = plan.going_on(496).expectation(0)
+    assert (found.input_tokens, found.amounts.usd_nanos) == (1_500, (1_500 + 204) * NANOS)
+    assert plan.going_on(5_000).expectation(0).amounts.usd_nanos == (6_004 + 1) * NANOS, "one token at least"
+    assert plan.going_on(8_900).refusal_if_too_long(0) is None
+    refused = plan.going_on(9_000).refusal_if_too_long(0)
+    assert refused is not None
+    assert refused.detail == "10 004 tokens of input and 1 tokens of output do not fit into a window of 10 000 tokens"
 
 
 def test_answers_that_cost_nothing_are_not_held_to_anything() -> None:
