@@ -278,7 +278,7 @@ class Run:
         prefix = estimated_usage(input_tokens=0, output_characters=len(attempt.prefix))
         tokens, characters = attempt.room.input_tokens + prefix.output_tokens, attempt.output_characters
         estimate = estimated_usage(input_tokens=tokens, output_characters=characters)
-        return (filled_usage if attempt.is_whole else unfinished_usage)(attempt.usage, estimate)
+        return (filled_usage if attempt.is_counted else unfinished_usage)(attempt.usage, estimate)
 
     def _used_when_left(self, attempt: Try) -> Usage:
         """The same of an attempt that was not waited for any longer. Of an answer that comes in one piece nobody has
