@@ -62,6 +62,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.TimeShareSpent: Code.UNAVAILABLE,
     errors.ServerFailed: Code.UNAVAILABLE,
     errors.BadResponse: Code.UNAVAILABLE,
+    errors.Diverged: Code.UNAVAILABLE,
     errors.Redirected: Code.UNAVAILABLE,
     errors.RateLimited: Code.RESOURCE_EXHAUSTED,
     errors.MoneyGone: Code.RESOURCE_EXHAUSTED,

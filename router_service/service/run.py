@@ -15,6 +15,7 @@ from router_service.core.chat import Delta, FinishReason, Message, Usage
 from router_service.core.deadline import UNMEASURED_ANSWER_S, UNMEASURED_FIRST_TOKEN_S, first_answer_timer_s
 from router_service.core.errors import (
     CallerDeadline,
+    Diverged,
     InternalFault,
     SignalboxError,
     TimeShareSpent,
@@ -171,7 +172,8 @@ class Run:
             usage = self._used_when_left(attempt)
         elif error.maybe_billed or attempt.usage is not None:
             usage = self._used(attempt)
-        outcome = Outcome.INTERRUPTED if attempt.has_begun else error.outcome
+        is_broken = attempt.has_begun and not isinstance(error, Diverged)
+        outcome = Outcome.INTERRUPTED if is_broken else error.outcome
         self._record(attempt, outcome, usage=usage, error=error)
 
     def cut_short(self, attempt: Try, error: BaseException) -> None:
