@@ -183,6 +183,8 @@ def _info(reason: str, error: SignalboxError, facts: Facts) -> error_details_pb2
         "delivered_chunks": str(facts.delivered_chunks),
         "maybe_billed": "true" if facts.maybe_billed else "false",
     }
+    if facts.delivered_chunks:
+        metadata["partial"] = "true"
     if isinstance(error, errors.StreamInterrupted):
         metadata |= {"partial": "true", "cause": error.cause.reason}
     return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)

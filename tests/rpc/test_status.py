@@ -247,6 +247,7 @@ def test_info_tells_the_facts() -> None:
         "stage": "stream",
         "delivered_chunks": "3",
         "maybe_billed": "true",
+        "partial": "true",
     }
 
 
