@@ -214,11 +214,11 @@ def test_error_document_names_the_field(run: Run, router: str) -> None:
     assert error["violations"] == [{"field": "generation.temperature", "description": "3 is above 2"}]
 
 
-@pytest.mark.parametrize("prompt", ["cut", "fail:broken"])
+@pytest.mark.parametrize("prompt", ["cut", "fail:broken", "fail:large"])
 def test_interrupted_stream_shows_what_came_and_that_it_is_not_all(run: Run, router: str, prompt: str) -> None:
     output = run("complete", prompt, "--stream", "--address", router)
     assert (output.code, output.out) == (5, f"{ANSWER}\n")
-    assert output.err.startswith("signalbox: the stream ")
+    assert output.err.startswith("signalbox: the ")
     documents = run("complete", prompt, "--stream", "--json", "--address", router).documents()
     assert [next(iter(document)) for document in documents] == ["started", "delta", "delta", "delta", "error"]
 

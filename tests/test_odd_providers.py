@@ -115,6 +115,12 @@ CASES = {
             framed(delta("x" * 40)),
         ]
     ),
+    "usage-of-all-then-cut": Case(
+        streamed=[
+            CHUNKED + framed(delta("x" * 4000)),
+            framed(delta("", "stop", usage={"prompt_tokens": 50_000, "completion_tokens": 20})),
+        ]
+    ),
     "usage-then-error": Case(
         [whole("hel", "error", usage={"prompt_tokens": 50_000, "completion_tokens": 20})],
         [
@@ -219,6 +225,7 @@ def test_what_usage_leaves_out_is_estimated_not_free(
     [
         ("usage-then-cut", True),
         ("usage-too-early", True),
+        ("usage-of-all-then-cut", True),
         ("usage-then-error", True),
         ("usage-then-error", False),
         ("usage-of-too-much", False),

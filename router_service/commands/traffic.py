@@ -10,18 +10,23 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from router_service.commands.metrics_page import BudgetFigure, CannotRead, Reading, read
+from router_service.core.outcome import FAILURES, Outcome
 
 WINDOW_S = 15.0
 """Long enough for a figure that does not jump, short enough to see what begins."""
 PAUSE_S = 1.0
 OK, CANCELLED = "OK", "CANCELLED"
-ATTEMPT_OK = "ok"
+FAILED_ATTEMPTS = frozenset(outcome.value for outcome in FAILURES)
+CUT_SHORT_ATTEMPTS = frozenset({Outcome.CANCELLED.value, Outcome.DEADLINE.value})
+"""By a caller, a quicker call or a deadline: they did not end by themselves."""
 K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetTraffic:
-    """Upstream calls of a target that ended: how many a second, and which share of them failed."""
+    """Upstream calls of a target that were not cut short: how many a second, and which share of them failed by what
+    counts against its health.
+    """
 
     per_s: float
     failed: float
@@ -147,8 +152,9 @@ def _targets(attempts: Mapping[tuple[str, str], float], span_s: float) -> Mappin
     ended: dict[str, float] = {}
     failed: dict[str, float] = {}
     for (target, outcome), count in attempts.items():
-        ended[target] = ended.get(target, 0.0) + count
-        failed[target] = failed.get(target, 0.0) + (0.0 if outcome == ATTEMPT_OK else count)
+        if outcome not in CUT_SHORT_ATTEMPTS:
+            ended[target] = ended.get(target, 0.0) + count
+            failed[target] = failed.get(target, 0.0) + (count if outcome in FAILED_ATTEMPTS else 0.0)
     return {
         target: TargetTraffic(per_s=count / span_s, failed=failed[target] / count if count else 0.0)
         for target, count in ended.items()

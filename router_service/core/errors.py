@@ -33,6 +33,8 @@ SignalboxError
     ├── TimeShareSpent        its share of the deadline    next target, maybe billed, no fault of its own
     ├── ServerFailed          5xx and their like           next target
     ├── BadResponse           no sense in the answer       next target, maybe billed
+    ├── Diverged              says again what it should     next target, maybe billed, no fault of its own
+    │                         have gone on with
     ├── Redirected            never followed               next target, not by waiting
     ├── RateLimited           429                          next target
     ├── MoneyGone             prepaid or limit used up     next target, not by waiting
@@ -344,6 +346,15 @@ class ServerFailed(UpstreamError):
 class BadResponse(UpstreamError):
     reason = "UPSTREAM_BAD_RESPONSE"
     outcome = Outcome.BAD_RESPONSE
+
+
+class Diverged(UpstreamError):
+    """It was to go on with a text, and began it anew in other words. Of an answer alone there is nothing wrong with
+    that, and a text that repeats itself looks alike: it says nothing about the target's health.
+    """
+
+    reason = "UPSTREAM_BAD_RESPONSE"
+    outcome = Outcome.CANCELLED
 
 
 class Redirected(UpstreamError):

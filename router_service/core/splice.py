@@ -6,6 +6,13 @@ TELLING_CHARACTERS = 20
 """A shorter stretch that stands at the end of one text and the beginning of the other may do so by chance."""
 
 
+PARAGRAPH = "\n\n"
+LONG_CHARACTERS = 60
+"""A phrase of this length that stands inside a text is said again by who says the text again; a shorter one also by
+who goes on with it, such as the rows of a table.
+"""
+
+
 class DivergedError(Exception):
     """A continuation says again what was delivered, and then goes on in another way: it cannot be joined."""
 
@@ -46,7 +53,10 @@ class Splice:
         if repeated := _repeated(squeezed, self._squeezed_delivered):
             rest = _after(held, repeated)
             return rest.lstrip() if self._delivered[-1].isspace() else rest
-        if _begins_inside(held, self._delivered) or _begins_inside(squeezed, self._squeezed_delivered):
+        paragraph = self._delivered.rstrip().rpartition(PARAGRAPH)[2]
+        if _begins_anew(held, self._delivered, paragraph):
+            raise DivergedError
+        if _begins_anew(squeezed, self._squeezed_delivered, _squeezed(paragraph)):
             raise DivergedError
         return held
 
@@ -68,8 +78,14 @@ def _repeated(text: str, delivered: str) -> int:
     return 0
 
 
-def _begins_inside(text: str, delivered: str) -> bool:
-    return len(text) >= TELLING_CHARACTERS and text[:TELLING_CHARACTERS] in delivered
+def _begins_anew(text: str, delivered: str, last_paragraph: str) -> bool:
+    """Whether who wrote `text` said it all again, or the last paragraph, or so much of what lies between that chance
+    and a text's own repetitions do not explain it.
+    """
+    if len(text) >= LONG_CHARACTERS and text[:LONG_CHARACTERS] in delivered:
+        return True
+    beginning = text[:TELLING_CHARACTERS]
+    return len(text) >= TELLING_CHARACTERS and (delivered.startswith(beginning) or last_paragraph.startswith(beginning))
 
 
 def _squeezed(text: str) -> str:

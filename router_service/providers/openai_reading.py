@@ -69,22 +69,37 @@ def usage_of(usage: shapes.Usage | None) -> Usage | None:
         return None
     into = usage.prompt_tokens_details or shapes.InputDetails()
     out = usage.completion_tokens_details or shapes.OutputDetails()
+    cached, written = into.cached_tokens or usage.prompt_cache_hit_tokens or 0, into.cache_write_tokens or 0
+    reasoning = out.reasoning_tokens or 0
+    left_out = _input_left_out(usage, cached + written, reasoning)
     return Usage(
-        input_tokens=usage.prompt_tokens,
-        output_tokens=_output_tokens(usage, out.reasoning_tokens or 0),
-        cached_input_tokens=into.cached_tokens or usage.prompt_cache_hit_tokens or 0,
-        cache_write_tokens=into.cache_write_tokens or 0,
-        reasoning_tokens=out.reasoning_tokens or 0,
+        input_tokens=min(usage.prompt_tokens + left_out, shapes.MAX_TOKENS),
+        output_tokens=_output_tokens(usage, reasoning, left_out),
+        cached_input_tokens=cached,
+        cache_write_tokens=written,
+        reasoning_tokens=reasoning,
     )
 
 
-def _output_tokens(usage: shapes.Usage, reasoning: int) -> int:
+def _input_left_out(usage: shapes.Usage, cached: int, reasoning: int) -> int:
+    """How many of the input's tokens the prompt's do not hold. Some vendors count those that were cached, or written
+    to the cache, in the total alone: so it is where the total exceeds its parts by just as many, or by no fewer though
+    the prompt could not hold them.
+    """
+    if not isinstance(usage.total_tokens, int):
+        return 0
+    excess = usage.total_tokens - usage.prompt_tokens - usage.completion_tokens
+    is_beside = excess in (cached, cached + reasoning) or excess >= cached > usage.prompt_tokens
+    return cached if is_beside else 0
+
+
+def _output_tokens(usage: shapes.Usage, reasoning: int, input_left_out: int) -> int:
     """Reasoning included. Some vendors leave it out of the completion's tokens, and have it in the total alone, or
     nowhere but in its own count.
     """
     written, total = usage.completion_tokens, usage.total_tokens
-    if usage.prompt_tokens and isinstance(total, int):
-        written = max(written, total - usage.prompt_tokens)
+    if (told := usage.prompt_tokens + input_left_out) and isinstance(total, int):
+        written = max(written, total - told)
     return min(written if written >= reasoning else written + reasoning, shapes.MAX_TOKENS)
 
 

@@ -62,6 +62,7 @@ CODES: Mapping[type[SignalboxError], grpc.StatusCode] = {
     errors.TimeShareSpent: Code.UNAVAILABLE,
     errors.ServerFailed: Code.UNAVAILABLE,
     errors.BadResponse: Code.UNAVAILABLE,
+    errors.Diverged: Code.UNAVAILABLE,
     errors.Redirected: Code.UNAVAILABLE,
     errors.RateLimited: Code.RESOURCE_EXHAUSTED,
     errors.MoneyGone: Code.RESOURCE_EXHAUSTED,
@@ -182,6 +183,8 @@ def _info(reason: str, error: SignalboxError, facts: Facts) -> error_details_pb2
         "delivered_chunks": str(facts.delivered_chunks),
         "maybe_billed": "true" if facts.maybe_billed else "false",
     }
+    if facts.delivered_chunks:
+        metadata["partial"] = "true"
     if isinstance(error, errors.StreamInterrupted):
         metadata |= {"partial": "true", "cause": error.cause.reason}
     return error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from router_service.core.chat import Delta, Message, Prompt, ResponseKind, Role, StreamEnd
 from router_service.core.decision.question import length_left
-from router_service.core.errors import BadResponse, Stage
+from router_service.core.errors import Diverged, Stage
 from router_service.core.splice import DivergedError, Splice
 from router_service.core.tokens import profile, typical
 
@@ -58,7 +58,7 @@ def written_tokens(text: str) -> int:
 async def spliced(
     events: AsyncGenerator[Delta | StreamEnd, None], delivered: str
 ) -> AsyncGenerator[Delta | StreamEnd, None]:
-    """The events of a stream that goes on after `delivered`, without what they repeat of it. Raises BadResponse where
+    """The events of a stream that goes on after `delivered`, without what they repeat of it. Raises Diverged where
     they repeat it only at first: whoever begins anew in other words says twice what he cannot take back.
     """
     splice = Splice(delivered)
@@ -68,7 +68,7 @@ async def spliced(
                 new = _new(event, splice)
             except DivergedError as error:
                 text = "the provider began the answer anew and went on in another way"
-                raise BadResponse(text, stage=Stage.STREAM, maybe_billed=True) from error
+                raise Diverged(text, stage=Stage.STREAM, maybe_billed=True) from error
             for part in new:
                 yield part
 

@@ -15,6 +15,7 @@ from router_service.core.chat import Delta, FinishReason, Message, Usage
 from router_service.core.deadline import UNMEASURED_ANSWER_S, UNMEASURED_FIRST_TOKEN_S, first_answer_timer_s
 from router_service.core.errors import (
     CallerDeadline,
+    Diverged,
     InternalFault,
     SignalboxError,
     TimeShareSpent,
@@ -171,7 +172,8 @@ class Run:
             usage = self._used_when_left(attempt)
         elif error.maybe_billed or attempt.usage is not None:
             usage = self._used(attempt)
-        outcome = Outcome.INTERRUPTED if attempt.has_begun else error.outcome
+        is_broken = attempt.has_begun and not isinstance(error, Diverged)
+        outcome = Outcome.INTERRUPTED if is_broken else error.outcome
         self._record(attempt, outcome, usage=usage, error=error)
 
     def cut_short(self, attempt: Try, error: BaseException) -> None:
@@ -280,7 +282,7 @@ class Run:
 
     def _used(self, attempt: Try) -> Usage:
         estimate = estimated_usage(input_tokens=attempt.room.input_tokens, output_characters=attempt.output_characters)
-        return (filled_usage if attempt.is_whole else unfinished_usage)(attempt.usage, estimate)
+        return (filled_usage if attempt.is_counted else unfinished_usage)(attempt.usage, estimate)
 
     def _used_when_left(self, attempt: Try) -> Usage:
         """The same of an attempt that was not waited for any longer. Of an answer that comes in one piece nobody has

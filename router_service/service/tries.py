@@ -58,6 +58,11 @@ class Try:
         return self.first_token is not None
 
     @property
+    def is_counted(self) -> bool:
+        """Whether what was reported is of all the answer, also where its stream broke after that."""
+        return self.is_whole or (self.has_finished and self.usage is not None)
+
+    @property
     def was_sent(self) -> bool:
         return self.stage is not Stage.CONNECT
 

@@ -39,12 +39,13 @@ FAILURES: Mapping[str, errors.SignalboxError] = {
     "refused": errors.AttemptsFailed([(TARGET, errors.ConnectFailed("refused", stage=Stage.CONNECT))]),
     "key": errors.AttemptsFailed([(TARGET, errors.BadCredentials("401", stage=Stage.FIRST_BYTE))]),
     "broken": errors.StreamInterrupted(errors.ServerFailed("reset", stage=Stage.STREAM, maybe_billed=True)),
+    "large": errors.ResponseTooLarge("the provider sent more than 16 MiB", stage=Stage.STREAM, maybe_billed=True),
     "slow": errors.SlowReader(30.0),
     "late": errors.CallerDeadline(Stage.FIRST_BYTE),
     "busy": errors.Overloaded("too many calls in flight"),
 }
 
-MIDWAY = frozenset({"broken", "slow"})
+MIDWAY = frozenset({"broken", "large", "slow"})
 """These fail once the answer has been delivered."""
 
 
@@ -97,7 +98,7 @@ class PlayingRouter(router_pb2_grpc.RouterServicer):
         for word in [ESCAPES] if prompt == "escape" else WORDS:
             yield _event(delta=router_pb2.Delta(content=word))
         match prompt:
-            case "fail:broken" | "fail:slow":
+            case "fail:broken" | "fail:large" | "fail:slow":
                 _fail(context, prompt.removeprefix("fail:"))
             case "cut":
                 return

@@ -148,7 +148,13 @@ def test_refusal_names_each_violation(caller: Caller) -> None:
 
 
 @pytest.mark.parametrize(
-    ("prompt", "reason"), [("cut", ""), ("fail:broken", "STREAM_INTERRUPTED"), ("fail:slow", "SLOW_READER")]
+    ("prompt", "reason"),
+    [
+        ("cut", ""),
+        ("fail:broken", "STREAM_INTERRUPTED"),
+        ("fail:large", "UPSTREAM_RESPONSE_TOO_LARGE"),
+        ("fail:slow", "SLOW_READER"),
+    ],
 )
 def test_stream_without_its_end_never_looks_whole(caller: Caller, prompt: str, reason: str) -> None:
     reading = caller.read(prompt)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ CONFIG = """\
 version: 1
 providers:
   - {name: alder, dialect: openai, base_url: "simulator:/alder/v1", models: [{id: small, alias: [quick]}, {id: large}]}
+  - {name: cedar, dialect: openai, base_url: "simulator:/cedar/v1", models: [{id: "ash3.1:8b"}, {id: "ash3.1:70b"}]}
   - {name: birch, dialect: openai, base_url: "https://birch.example/v1", key_env: BIRCH_KEY, models: [{id: small}]}
 """
 OFFERS = [
@@ -23,14 +25,18 @@ OFFERS = [
     ("complete --model a", {"alder/small", "alder/large"}),
     ("complete --model q", {"quick"}),
     ("complete --model bi", set()),
+    ("complete --model cedar/a", {"cedar/ash3.1:8b", "cedar/ash3.1:70b"}),
+    ("complete --model cedar/ash3.1:", {"8b", "70b"}),
+    ("complete --model cedar/ash3.1:7", {"70b"}),
+    ("complete --model cedar/ash3.1:70b --st", {"--stream"}),
     ("route --deny b", {"birch"}),
-    ("models --provider ", {"alder", "birch"}),
+    ("models --provider ", {"alder", "birch", "cedar"}),
     ("demo no", {"normal"}),
 ]
-"""What is typed, and what is offered for its last word; birch's key is missing."""
+"""What is typed, and what is offered for its last word, behind its last colon; birch's key is missing."""
 PRESS_TAB = """
 source {script}
-COMP_WORDS=({words} {last}); COMP_CWORD={count}; COMP_LINE={line}; COMP_POINT={point}
+COMP_WORDS=({words}); COMP_CWORD={count}; COMP_LINE={line}; COMP_POINT={point}
 _signalbox_completion signalbox
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
@@ -58,13 +64,12 @@ def _run(home: Path, *command: str, **variables: str) -> str:
 def test_bash_offers_what_may_come_next(home: Path, typed: str, offered: set[str]) -> None:
     script = home / "completion.bash"
     script.write_text(_run(home, "signalbox", "completion", "bash"))
-    *words, last = ["signalbox", *typed.split(" ")]
-    line = " ".join([*words, last])
+    line = f"signalbox {typed}"
+    words = [part for word in line.split(" ") for part in re.split("(:)", word) if part or not word]
     pressed = PRESS_TAB.format(
         script=script,
-        words=" ".join(words),
-        last=shlex.quote(last),
-        count=len(words),
+        words=shlex.join(words),
+        count=len(words) - 1,
         line=shlex.quote(line),
         point=len(line),
     )

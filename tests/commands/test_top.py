@@ -145,6 +145,15 @@ def test_rates_are_those_between_the_first_and_the_last_reading() -> None:
     assert traffic.targets == {"alder/small": TargetTraffic(per_s=8.0, failed=0.25)}
 
 
+def test_calls_that_were_cut_short_or_refused_for_their_content_are_no_failures_of_a_target() -> None:
+    before = _reading(0.0, 0)
+    attempts = dict.fromkeys(
+        (("alder/small", o) for o in ("ok", "timeout", "caller_error", "cancelled", "deadline")), 10
+    )
+    after = replace(_reading(5.0, 0), attempts=attempts | {("birch/small", "cancelled"): 10})
+    assert _traffic(before, after).targets == {"alder/small": TargetTraffic(per_s=6.0, failed=1 / 3)}
+
+
 def test_rates_forget_what_is_older_than_the_window() -> None:
     traffic = _traffic(_reading(0.0, 0), _reading(10.0, 1000), _reading(20.0, 1010))
     assert traffic.per_s == 1.0

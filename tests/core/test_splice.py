@@ -13,6 +13,10 @@ from router_service.core.splice import TELLING_CHARACTERS, DivergedError, Splice
 SENTENCE = "The quick brown fox jumps over the lazy dog, and then"
 
 
+RULE = "| --- | --- | --- | --- |\n"
+TABLE = f"Table one\n| a | b | c | d |\n{RULE}| 1 | 2 | 3 | 4 |\n\nTable two\n| e | f | g | h |\n"
+
+
 def spliced(delivered: str, pieces: Sequence[str]) -> str:
     splice = Splice(delivered)
     return "".join([splice.feed(piece) for piece in pieces]) + splice.rest()
@@ -37,6 +41,8 @@ def spliced(delivered: str, pieces: Sequence[str]) -> str:
         (SENTENCE, "The quick  brown fox jumps over\nthe lazy dog, and then it sleeps.", " it sleeps."),
         (SENTENCE, "over the\nlazy dog, and then it sleeps.", " it sleeps."),
         (SENTENCE, "The quick brown fox\njumps over", ""),
+        (SENTENCE, "brown fox jumps over a cat.", "brown fox jumps over a cat."),
+        (TABLE, f"{RULE}| 5 | 6 | 7 | 8 |\n", f"{RULE}| 5 | 6 | 7 | 8 |\n"),
     ],
 )
 def test_what_is_repeated_is_left_out(delivered: str, continuation: str, new: str) -> None:
@@ -45,20 +51,25 @@ def test_what_is_repeated_is_left_out(delivered: str, continuation: str, new: st
         assert spliced(delivered, pieces) == new
 
 
+LONG = "".join(f"Word {number} of many. " for number in range(20))
+
+
 @pytest.mark.parametrize(
-    "continuation",
+    ("delivered", "continuation"),
     [
-        "The quick brown fox jumps over a sleeping cat.",
-        "The quick brown fox jumped.",
-        "The\nquick\nbrown\nfox\njumps over a cat.",
-        "brown fox jumps over a cat.",
-        "brown fox jumps over",
+        (SENTENCE, "The quick brown fox jumps over a sleeping cat."),
+        (SENTENCE, "The quick brown fox jumped."),
+        (SENTENCE, "The\nquick\nbrown\nfox\njumps over a cat."),
+        (f"Once upon a time.\n\n{SENTENCE}", "The quick brown fox jumps over a sleeping cat."),
+        (f"Once upon a time.\n\n{SENTENCE}\n\n", "The\nquick brown fox jumps over a sleeping cat."),
+        (LONG, f"{LONG[40:120]}And no more of them."),
+        (LONG, LONG[40:120]),
     ],
 )
-def test_what_says_the_same_again_in_other_words_is_not_joined(continuation: str) -> None:
+def test_what_says_the_same_again_in_other_words_is_not_joined(delivered: str, continuation: str) -> None:
     for size in (1, 3, 1000):
         with pytest.raises(DivergedError):
-            spliced(SENTENCE, [continuation[i : i + size] for i in range(0, len(continuation), size)])
+            spliced(delivered, [continuation[i : i + size] for i in range(0, len(continuation), size)])
 
 
 @given(st.text(min_size=1), st.text(), st.integers(0, 100), st.lists(st.integers(1, 7)))

@@ -162,6 +162,71 @@ def test_finish_reason_that_does_not_say_that_the_answer_is_whole(word: str | No
             id="reasoning-beside",
         ),
         pytest.param(
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 1015,
+                "prompt_tokens_details": {"cached_tokens": 1000},
+            },
+            Usage(input_tokens=1010, output_tokens=5, cached_input_tokens=1000),
+            id="cached-in-the-total-alone",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 1015, "prompt_cache_hit_tokens": 1000},
+            Usage(input_tokens=1010, output_tokens=5, cached_input_tokens=1000),
+            id="cached-in-the-total-alone-said-elsewhere",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 500,
+                "completion_tokens": 5,
+                "total_tokens": 575,
+                "prompt_tokens_details": {"cached_tokens": 30, "cache_write_tokens": 40},
+            },
+            Usage(input_tokens=570, output_tokens=5, cached_input_tokens=30, cache_write_tokens=40),
+            id="cached-and-written-in-the-total-alone",
+        ),
+        pytest.param(
+            {
+                "completion_tokens": 5,
+                "total_tokens": 1005,
+                "prompt_tokens_details": {"cached_tokens": 1000},
+            },
+            Usage(input_tokens=1000, output_tokens=5, cached_input_tokens=1000),
+            id="all-of-the-input-cached-and-in-the-total-alone",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 1022,
+                "prompt_tokens_details": {"cached_tokens": 1000},
+                "completion_tokens_details": {"reasoning_tokens": 7},
+            },
+            Usage(input_tokens=1010, output_tokens=12, cached_input_tokens=1000, reasoning_tokens=7),
+            id="cached-and-reasoning-in-the-total-alone",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 10,
+                "completion_tokens": 5,
+                "total_tokens": 1115,
+                "prompt_tokens_details": {"cached_tokens": 1000},
+            },
+            Usage(input_tokens=1010, output_tokens=105, cached_input_tokens=1000),
+            id="more-in-the-total-than-was-cached",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 100,
+                "completion_tokens": 5,
+                "total_tokens": 155,
+                "prompt_tokens_details": {"cached_tokens": 40},
+            },
+            Usage(input_tokens=100, output_tokens=55, cached_input_tokens=40),
+            id="cached-within-the-prompt-and-a-total-beyond",
+        ),
+        pytest.param(
             {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 5},
             Usage(input_tokens=10, output_tokens=5),
             id="total-of-the-output",

@@ -159,6 +159,7 @@ def test_every_leaf_of_the_tree_has_a_row() -> None:
         (failed(upstream(errors.ServerFailed)), Code.UNAVAILABLE, "UPSTREAM_5XX", 1.0, "1000"),
         (failed(upstream(errors.ServerFailed, 4.0)), Code.UNAVAILABLE, "UPSTREAM_5XX", 4.0, "4000"),
         (failed(upstream(errors.BadResponse)), Code.UNAVAILABLE, "UPSTREAM_BAD_RESPONSE", 1.0, "1000"),
+        (failed(upstream(errors.Diverged)), Code.UNAVAILABLE, "UPSTREAM_BAD_RESPONSE", 1.0, "1000"),
         (failed(upstream(errors.Redirected)), Code.UNAVAILABLE, "UPSTREAM_REDIRECT", None, "-1"),
         (failed(upstream(errors.RateLimited)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", 1.0, "1000"),
         (failed(upstream(errors.RateLimited, 0.0)), Code.RESOURCE_EXHAUSTED, "PROVIDERS_RATE_LIMITED", 0.0, "1"),
@@ -246,6 +247,7 @@ def test_info_tells_the_facts() -> None:
         "stage": "stream",
         "delivered_chunks": "3",
         "maybe_billed": "true",
+        "partial": "true",
     }
 
 

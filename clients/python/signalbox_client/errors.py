@@ -4,7 +4,7 @@ SignalboxError              any failure, with all that the router said of it
 ├── Unreachable             no router answered: look at the address, or come back later
 ├── Refused                 the request, the key or a limit is in the way; `retry_after_s` says whether waiting helps
 ├── UpstreamFailed          the providers failed, all that were tried
-│   └── StreamInterrupted   the same after part of an answer was delivered: what arrived is a prefix, never a whole
+│   └── StreamInterrupted   any failure but a deadline after a stream had begun: what arrived is a prefix
 └── DeadlineExceeded        the time given with `timeout_s` ran out
 """
 
@@ -70,7 +70,7 @@ class SignalboxError(Exception):
 
     `reason` is the name of an ErrorReason without its prefix, and empty where no router said why. `retry_after_s` is in
     seconds, None where trying again as it stands is of no use. `metadata` holds the facts of the request: target,
-    attempts, stage, delivered_chunks, maybe_billed.
+    attempts, stage, delivered_chunks, maybe_billed; and partial, where a part of the answer was delivered.
     """
 
     def __init__(
@@ -178,12 +178,10 @@ def _violations(details: Iterable[Detail]) -> Iterable[Violation]:
 def _kind(code: grpc.StatusCode, reason: str, *, has_begun: bool) -> type[SignalboxError]:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded
-    if reason in INTERRUPTIONS:
+    if has_begun or reason in INTERRUPTIONS:
         return StreamInterrupted
     if code in REFUSALS:
         return Refused
-    if has_begun:
-        return StreamInterrupted
     if code is grpc.StatusCode.UNAVAILABLE and not reason:
         return Unreachable
     if reason.startswith("UPSTREAM_") or reason == "TARGETS_SATURATED":
