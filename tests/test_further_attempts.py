@@ -17,6 +17,7 @@ FAILING = head("503 Service Unavailable", "content-length: 0")
 LIMITED = head("429 Too Many Requests", "retry-after: 30", "content-length: 0")
 NO = b'{"error": {"code": "content_filter", "message": "no"}}'
 FILTERED = head("400 Bad Request", "content-type: application/json", f"content-length: {len(NO)}") + NO
+NO_TRIALS = {"cooldown_s": 60}
 IN_ORDER = {"strategy": "priority", "priorities": ["a", "b"]}
 
 
@@ -50,7 +51,7 @@ def test_a_burst_on_the_only_target_does_not_double_itself() -> None:
 
 def test_who_waits_in_queues_goes_by_the_budget_too() -> None:
     narrow = Case(unary=[b"", FAILING], keeps=True, entry={"max_concurrency": 2})
-    with raw_providers(dict.fromkeys("abcd", narrow)) as raw, routing_to_each(raw) as stack:
+    with raw_providers(dict.fromkeys("abcd", narrow)) as raw, routing_to_each(raw, health=NO_TRIALS) as stack:
         counts = []
         for _ in range(3):
             before = raw.calls.total()
