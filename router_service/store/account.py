@@ -46,6 +46,18 @@ class Account:
         self._announced = announced
         self._own_standing = _models_with_own(rules)
 
+    def succeed(self, former: Account, now: Moment) -> None:
+        """Go on from where the limits of the account stood whose place this one takes.
+
+        A scope goes by the place of a limit, so a limit whose models are named for the first time, or no longer, has
+        another one, and so have those behind one that was taken out. Each begins at what its models had used.
+        """
+        changed, gone = _changed(former._limits, self._limits)
+        formers_of = [[each for each in gone if _counts_alike(each.limit, own.limit)] for own in changed]
+        begun = [own.begun_from(formers, now) for own, formers in zip(changed, formers_of, strict=True)]
+        for count, used in chain.from_iterable(begun):
+            count.raise_to(used)
+
     def free_window(self, model: str, amounts: Amounts, now: Moment) -> Counter | None:
         """The free window that an attempt fits into, if any. Money in it counts at list prices."""
         free = self._terms(model).free
@@ -147,6 +159,20 @@ def _placed(limits: Iterable[Limit]) -> Iterator[tuple[Limit, int | None]]:
         if limit.models:
             places[str(limit)] = places.get(str(limit), 0) + 1
         yield limit, places[str(limit)] if limit.models else None
+
+
+def _changed(former: Iterable[Counter], present: Iterable[Counter]) -> tuple[list[Counter], list[Counter]]:
+    """Those at present that were not there with the same models in the same place, and those that are no more."""
+    before = {(counter.scope, counter.limit.models): counter for counter in former}
+    after = {(counter.scope, counter.limit.models): counter for counter in present}
+    new = [counter for key, counter in after.items() if key not in before]
+    return new, [counter for key, counter in before.items() if key not in after]
+
+
+def _counts_alike(limit: Limit, other: Limit) -> bool:
+    """Whether they count the same thing in the same window, of some model that both hold for."""
+    is_shared = not limit.models or not other.models or bool(limit.models & other.models)
+    return is_shared and (limit.unit, limit.per) == (other.unit, other.per)
 
 
 def _distinct(limits: tuple[Limit, ...]) -> list[Limit]:

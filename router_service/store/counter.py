@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import NamedTuple, Protocol
@@ -183,6 +184,24 @@ class Counter:
         held = [] if self._kept.hold is None else [self._kept.hold.charge(unit, amount)]
         return [*(WindowCharge(count, unit, amount) for count in windows), *held]
 
+    def begun_from(self, formers: Sequence[Counter], now: Moment) -> list[tuple[WindowCount, int]]:
+        """What the present windows have to begin at, where limits that are no more had counted the same thing.
+
+        One that held for all of our models has counted all that ours would have; else what each counted adds up. What
+        is in flight in a count that we go on with comes on top, since it may not be ours. The provider's word goes on.
+        """
+        if all(former.scope == self.scope for former in formers):
+            return []
+        whole = [former for former in formers if _holds_for_all(former.limit, self.limit)]
+        for former in whole:
+            if self._kept.hold is None or not self._kept.hold.is_live(now):
+                self._kept.hold = former._kept.hold
+        total = max if whole else sum
+        return [
+            (count, total(former._used_in(count.span) for former in whole or formers) + count.reserved)
+            for count in self.windows(now)
+        ]
+
     def correct(self, stated: AnnouncedLimit, now: Moment) -> None:
         """Take the provider's word for this limit.
 
@@ -226,6 +245,10 @@ class Counter:
             models=self.limit.models,
             is_free=is_free,
         )
+
+    def _used_in(self, span: Span) -> int:
+        count = self._kept.counts.get(span.name)
+        return 0 if count is None else count.used
 
     def _is_in_step(self, stated: AnnouncedLimit, count: WindowCount, now: Moment) -> bool:
         """Whether the provider's window ends with ours; one that says nothing of its end is taken at its name."""
@@ -272,3 +295,8 @@ def _taken(unit: Unit, amount: int, actual: Amounts) -> int:
     """What an attempt with room for `amount` took in the end."""
     taken = max(0, min(MOST, actual.of(unit)))
     return min(taken, amount) if unit is Unit.REQUESTS else taken
+
+
+def _holds_for_all(limit: Limit, other: Limit) -> bool:
+    """Whether one limit holds for all models that the other holds for."""
+    return not limit.models or (bool(other.models) and other.models <= limit.models)

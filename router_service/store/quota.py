@@ -63,7 +63,10 @@ class QuotaBook:
         """Go by other rules from now on. What has been counted stays counted where the same thing is still limited, and
         what a provider's headers said holds as long as they said.
         """
+        former, now = self._accounts, self._clock()
         self._accounts = {terms.provider: self._account(terms) for terms in rules}
+        for name in self._accounts.keys() & former.keys():
+            self._accounts[name].succeed(former[name], now)
         self._purse = Purse(budgets, self._kept_of)
         self._touched.clear()
         self._forget_standings()

@@ -304,6 +304,58 @@ def test_a_list_of_models_that_changes_refills_nothing(
     assert admitted(quotas, 20, model="other") == 9, "another limit of its kind has a count of its own"
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "asked", "left"),
+    [
+        pytest.param([()], [("a",)], "a", 1, id="list-added"),
+        pytest.param([("a",)], [()], "a", 3, id="list-removed"),
+        pytest.param([("b",), ("a",)], [("a",)], "a", 3, id="first-of-two-removed"),
+        pytest.param([("b",), ("a",)], [("a",), ("b",)], "a", 3, id="swapped"),
+        pytest.param([("b",), ("a",)], [("a",), ("b",)], "b", 3, id="swapped-other"),
+        pytest.param([("a",), ("b",)], [()], "b", 1, id="two-become-one"),
+        pytest.param([("a",), ("b",)], [("a", "b")], "b", 1, id="two-are-joined"),
+        pytest.param([("a", "b")], [("a",), ("b",)], "b", 1, id="one-becomes-two"),
+        pytest.param([()], [("b",), ()], "b", 1, id="another-in-front"),
+    ],
+)
+def test_a_limit_whose_models_are_named_anew_is_not_refilled(
+    before: list[tuple[str, ...]], after: list[tuple[str, ...]], asked: str, left: int, clock: HandClock
+) -> None:
+    def rules(lists: list[tuple[str, ...]]) -> list[QuotaRules]:
+        return [QuotaRules(provider="groq", limits=tuple(limit(10, models=models) for models in lists))]
+
+    quotas = book(*rules(before), clock=clock)
+    assert (admitted(quotas, 7, model="a"), admitted(quotas, 2, model="b")) == (7, 2)
+    quotas.adopt(rules(after), BudgetRules())
+    assert admitted(quotas, 20, model=asked) == left
+
+
+def test_what_is_in_flight_over_a_swap_gives_no_room_back_to_others(clock: HandClock) -> None:
+    a, b = limit(10, models=("a",)), limit(10, models=("b",))
+    quotas = book(QuotaRules(provider="groq", limits=(a, b)), clock=clock)
+    held = reserved(quotas.reserve("groq", "a", ONE))
+    assert admitted(quotas, 7, model="b") == 7
+    quotas.adopt([QuotaRules(provider="groq", limits=(b, a))], BudgetRules())
+    quotas.settle(held, Amounts())
+    assert admitted(quotas, 20, model="b") == 3
+
+
+def test_a_limit_that_was_added_behind_begins_at_nothing(clock: HandClock) -> None:
+    a, b = limit(10, models=("a",)), limit(10, models=("b",))
+    quotas = book(QuotaRules(provider="groq", limits=(a,)), clock=clock)
+    assert admitted(quotas, 10, model="a") == 10
+    quotas.adopt([QuotaRules(provider="groq", limits=(a, b))], BudgetRules())
+    assert admitted(quotas, 20, model="b") == 10
+
+
+def test_a_providers_word_goes_on_where_models_are_named_anew(clock: HandClock) -> None:
+    quotas = book(QuotaRules(provider="groq", limits=(limit(10, Per.MINUTE),)), clock=clock)
+    said = {"x-ratelimit-limit-requests": "10", "x-ratelimit-remaining-requests": "0"}
+    quotas.observe_headers("groq", {**said, "x-ratelimit-reset-requests": "1h"}, model="a")
+    quotas.adopt([QuotaRules(provider="groq", limits=(limit(10, Per.MINUTE, models=("a",)),))], BudgetRules())
+    assert admitted(quotas, 5, model="a") == 0
+
+
 def test_terms_come_from_the_catalogue() -> None:
     provider = Provider(
         name="openrouter", dialect="openai", base_url="", free=limit(200), limits=(limit(20, Per.MINUTE),)
