@@ -46,6 +46,9 @@ logger = logging.getLogger(__name__)
 
 OURS, ROUTER = "/signalbox.", "/signalbox.v1.Router/"
 ROUTE = f"{ROUTER}Route"
+CANCELLED = "CANCELLED"
+LEAVING_S = 0.1
+"""How long a caller may be heard of as leaving after its message has ended: the library tells of the latter first."""
 
 # The stubs know these as generics, the library does not: hence the quotes.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -140,6 +143,7 @@ class CallFrame:
                     code = grpc.StatusCode.UNAVAILABLE
                     _tell_unread(observer, method, Draining.reason, started, is_stream=is_stream)
                     await _abort(context, refusal(_named(Draining("this router stopped before the call was done"))))
+                _tell_unread(observer, method, CANCELLED, started, is_stream=is_stream)
                 raise (e if isinstance(e, asyncio.CancelledError) else asyncio.CancelledError()) from e
             except SignalboxError as e:
                 _tell_unread(observer, method, e.reason, started, is_stream=is_stream)
@@ -186,7 +190,8 @@ class CallFrame:
         if isinstance(request, _Malformed):
             raise MalformedMessage(request.text)
         if request is grpc.aio.EOF:
-            if context.cancelled():
+            await asyncio.sleep(LEAVING_S)
+            if context.cancelled() or context.done():
                 raise asyncio.CancelledError
             raise MalformedMessage("the call has no message")
         return request

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from random import Random
+from typing import Any
 
 import grpc
 import pytest
@@ -49,13 +50,14 @@ class Counting:
     def __init__(self) -> None:
         self.entered: list[tuple[str, bool]] = []
         self.under_way = 0
-        self.left = asyncio.Event()
+        self.came, self.left = asyncio.Event(), asyncio.Event()
 
     def enter(self, tenant: str, *, is_stream: bool) -> Counting:
         if self.under_way:
             raise AllowanceSpent("one at a time", subject=f"tenant:{tenant}", retry_after_s=2.0)
         self.entered.append((tenant, is_stream))
         self.under_way += 1
+        self.came.set()
         return self
 
     def leave(self) -> None:
@@ -81,6 +83,24 @@ async def test_unread_calls_are_told_of_as_what_they_are(method: str, heard: lis
     assert hearing.heard == [
         each for kind in heard for each in ((kind, "CREDENTIALS", ""), (kind, "MALFORMED_MESSAGE", "web"))
     ]
+
+
+@pytest.mark.parametrize(("method", "kind"), [(COMPLETE, "unary"), (STREAM, "stream"), (ROUTE, "route")])
+async def test_who_leaves_before_its_message_has_come_is_told_of_as_that(method: str, kind: str) -> None:
+    """Later and later, so that some leave while the call begins and some while it is waited for."""
+    hearing, counting = Hearing(), Counting()
+    async with serving(observer=hearing, access=access(tenant()), turnstile=counting) as running:
+        opened: Any = running.channel.stream_stream(method, request_serializer=None, response_deserializer=None)
+        for number in range(20):
+            counting.came.clear()
+            counting.left.clear()
+            call = opened(metadata=[bearer()])
+            async with asyncio.timeout(PATIENCE_S):
+                await counting.came.wait()
+                await asyncio.sleep(number * 0.0005)
+                call.cancel()
+                await counting.left.wait()
+    assert hearing.heard == [(kind, "CANCELLED", "web")] * 20
 
 
 async def test_who_is_over_its_bounds_is_refused_before_its_message_is_read() -> None:
