@@ -80,13 +80,21 @@ def about_capabilities(source: Source) -> Iterator[str]:
 
 def about_rules(rules: Sequence[Rule], targets: Sequence[Target]) -> Iterator[str]:
     """Lines on the rules whose targets are all unusable."""
-    refusing = [rule.name for rule in rules if _is_in_vain(rule.only, targets)]
-    passed_over = [rule.name for rule in rules if not rule.only and _is_in_vain(rule.prefer, targets)]
-    why = "without a key, switched off, or of a dialect that is not built"
-    if refusing:
-        yield f"{_rules(refusing)}: what matches is refused, since all targets that may serve it are {why}"
+    refusing = [rule for rule in rules if _is_in_vain(rule.only, targets)]
+    preferring = [rule for rule in rules if not rule.only and _is_in_vain(rule.prefer, targets)]
+    lacking = "without a key or switched off"
+    refused = [rule.name for rule in refusing if not _are_planned(rule.only, targets)]
+    if refused:
+        yield f"{_rules(refused)}: what matches is refused, since all targets that may serve it are {lacking}"
+    passed_over = [rule.name for rule in preferring if not _are_planned(rule.prefer, targets)]
     if passed_over:
-        yield f"{_rules(passed_over)}: nothing is preferred, since all targets that would be are {why}"
+        yield f"{_rules(passed_over)}: nothing is preferred, since all targets that would be are {lacking}"
+    served = [rule.name for rule in refusing if _are_planned(rule.only, targets)]
+    if served:
+        yield f"{_rules(served)}: targets that are served in plans only: their dialects are not built yet"
+    preferred = [rule.name for rule in preferring if _are_planned(rule.prefer, targets)]
+    if preferred:
+        yield f"{_rules(preferred)}: targets that are preferred in plans only: their dialects are not built yet"
 
 
 def _capability_meant(name: str) -> str:
@@ -111,6 +119,12 @@ def _is_in_vain(selectors: Sequence[str], targets: Sequence[Target]) -> bool:
     """Whether the selectors mean targets of which none is usable. What means nothing at all is told elsewhere."""
     meant = _meant(selectors, targets)
     return bool(meant) and not any(target.model.is_enabled and target.provider.is_callable for target in meant)
+
+
+def _are_planned(selectors: Sequence[str], targets: Sequence[Target]) -> bool:
+    """Whether plans name one of them, as they do also where its dialect is not built."""
+    meant = _meant(selectors, targets)
+    return any(t.model.is_enabled and t.provider.is_enabled and t.provider.is_usable for t in meant)
 
 
 def _meant(selectors: Sequence[str], targets: Sequence[Target]) -> list[Target]:

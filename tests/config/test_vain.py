@@ -112,9 +112,21 @@ def test_a_selector_of_something_is_not_told(tmp_path: Path, selector: str) -> N
 
 
 @pytest.mark.parametrize(
-    "more", ["enabled: false", "key_env: K", "dialect: cohere", "base_url: 'https://${X}.example'"]
+    ("more", "refused", "passed_over"),
+    [
+        *(
+            (more, "what matches is refused", "nothing is preferred")
+            for more in (
+                "enabled: false",
+                "key_env: K",
+                "base_url: 'https://${X}.example'",
+                "dialect: cohere, key_env: K",
+            )
+        ),
+        ("dialect: cohere", "targets that are served in plans only", "targets that are preferred in plans only"),
+    ],
 )
-def test_a_rule_that_nobody_can_serve_is_told(tmp_path: Path, more: str) -> None:
+def test_a_rule_that_nobody_can_serve_is_told(tmp_path: Path, more: str, refused: str, passed_over: str) -> None:
     entry = (
         f"  - {{name: b, models: [{{id: m}}], {more}{'' if 'base_url' in more else ', base_url: https://b.example'}}}\n"
     )
@@ -126,8 +138,9 @@ def test_a_rule_that_nobody_can_serve_is_told(tmp_path: Path, more: str) -> None
         ["rule 'x'", lines[0].split(": ")[1]],
         ["rules 'y', 'rule 3'", lines[1].split(": ")[1]],
     ]
-    assert "is refused" in lines[0]
-    assert "nothing is preferred" in lines[1]
+    assert refused in lines[0]
+    assert passed_over in lines[1]
+    assert ("not built" in lines[0]) is ("not built" in lines[1]) is (more == "dialect: cohere")
 
 
 @pytest.mark.parametrize(
