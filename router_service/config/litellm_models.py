@@ -21,6 +21,7 @@ PLACE_KEYS = ("key_page", "region", "compliance", "sla", "speed")
 MOST_A_MINUTE = 10**12
 RATES = {"rpm": "requests", "tpm": "tokens"}
 PARAMETERS = ("model", "api_base", "base_url", "api_key", "custom_llm_provider", "weight", *RATES)
+DEPLOYMENT = ("model_name", "litellm_params", "model_info")
 ELSEWHERE = {
     "api_version": "no dialect here asks for one",
     "aws_region_name": "set the variable AWS_REGION",
@@ -46,6 +47,15 @@ class Account:
     key_env: tuple[str, ...]
 
 
+class _LeftOut(Exception):
+    """A deployment cannot be carried over, for something at `loc`."""
+
+    def __init__(self, loc: Loc, why: str) -> None:
+        super().__init__(why)
+        self.loc = loc
+        self.why = why
+
+
 class Models:
     """Collects providers with their models, the targets' ids by the names that callers use, and their weights."""
 
@@ -64,30 +74,24 @@ class Models:
 
     def add(self, entry: Value, loc: Loc) -> None:
         """Carry one deployment over, or note why it cannot be."""
-        group, at_model = at(entry, "model_name"), (*loc, "litellm_params", "model")
-        name = _full_name(at(entry, "litellm_params"))
-        if not isinstance(group, str) or not _GROUP.fullmatch(group) or group == "auto":
-            self._remainder.note((*loc, "model_name"), "only plain names are; name each model, not a wildcard")
-            return
-        home = home_of(name, self._shipped) if isinstance(name, str) and _GROUP.fullmatch(name) else None
-        if home is None:
-            self._remainder.note(at_model, "its provider cannot be told; write it as provider/model")
-            return
-        account = self._account(home, at(entry, "litellm_params"), (*loc, "litellm_params"))
-        if account is None:
+        params, at_params = at(entry, "litellm_params"), (*loc, "litellm_params")
+        try:
+            group = _group(at(entry, "model_name"), (*loc, "model_name"))
+            home = self._home(params, (*at_params, "model"))
+            account = self._account(home, params, at_params)
+        except _LeftOut as left_out:
+            self._leave_out(entry, loc, left_out)
             return
         provider = self._provider(account, home)
         target = self._target(provider, home, entry, loc)
         self.join(group, [target])
-        self._rates(provider, home.model, at(entry, "litellm_params"), (*loc, "litellm_params"))
-        self._weight(target, at(entry, "litellm_params", "weight"))
-        params = at(entry, "litellm_params")
+        self._rates(provider, home.model, params, at_params)
+        self._weight(target, at(params, "weight"))
         for key in ELSEWHERE.keys() & (params.keys() if isinstance(params, dict) else ()):
-            self._remainder.note((*loc, "litellm_params", key), ELSEWHERE[key])
+            self._remainder.note((*at_params, key), ELSEWHERE[key])
         known = (*PARAMETERS, *ELSEWHERE)
-        self._remainder.rest(params, (*loc, "litellm_params"), known, "parameters of a request come with the request")
-        known = ("model_name", "litellm_params", "model_info")
-        self._remainder.rest(entry, loc, known, "it has no counterpart")
+        self._remainder.rest(params, at_params, known, "parameters of a request come with the request")
+        self._remainder.rest(entry, loc, DEPLOYMENT, "it has no counterpart")
 
     def join(self, group: str, targets: list[str]) -> None:
         """Let targets go by a group's name as well."""
@@ -102,33 +106,42 @@ class Models:
                 assert isinstance(names, list), "aliases begin as a list"
                 names.append(group)
 
-    def _account(self, home: Home, params: Value, loc: Loc) -> Account | None:
-        base_url = self._base_url(home, params, loc)
-        if not base_url:
-            return None
-        key_env = self._key_env(home, base_url, at(params, "api_key"), (*loc, "api_key"))
-        if key_env and is_plain_http_to_far(base_url):
-            self._remainder.note((*loc, "api_base"), "the key would cross networks over plain http; use https")
-            return None
+    def _leave_out(self, entry: Value, loc: Loc, left_out: _LeftOut) -> None:
+        """Name the whole deployment, each line of it: none of them is carried over."""
+        params, cause = at(entry, "litellm_params"), str(left_out.loc[-1])
+        self._remainder.note(left_out.loc, left_out.why)
+        self._remainder.note(loc, f"this deployment is left out, since its {cause} cannot be carried over")
+        self._remainder.rest(params, (*loc, "litellm_params"), (cause,), "its deployment is left out")
+        self._remainder.rest(entry, loc, ("model_name", "litellm_params"), "its deployment is left out")
+
+    def _home(self, params: Value, loc: Loc) -> Home:
+        name = _full_name(params)
+        home = home_of(name, self._shipped) if isinstance(name, str) and _GROUP.fullmatch(name) else None
+        if home is None:
+            raise _LeftOut(loc, "its provider cannot be told; write it as provider/model")
+        return home
+
+    def _account(self, home: Home, params: Value, loc: Loc) -> Account:
+        base_url, key = self._base_url(home, params, loc), at(params, "api_key")
+        if key is not None and is_plain_http_to_far(base_url):
+            raise _LeftOut((*loc, _address_key(params)), "the key would cross networks over plain http; use https")
+        key_env = self._key_env(home, base_url, key, (*loc, "api_key"))
         return Account(home=home.provider, base_url=base_url, key_env=key_env)
 
     def _base_url(self, home: Home, params: Value, loc: Loc) -> str:
-        """The address that the file gives, else the shipped one; empty where there is none."""
-        shipped = at(home.known_provider, "base_url")
-        key = "api_base" if at(params, "api_base") is not None else "base_url"
+        """The address that the file gives, else the shipped one."""
+        shipped, key = at(home.known_provider, "base_url"), _address_key(params)
         given = at(params, key)
         if given is None and isinstance(shipped, str):
             return shipped
         if given is None:
-            self._remainder.note((*loc, "model"), "its provider is not a shipped one, and no api_base is given")
-            return ""
+            raise _LeftOut((*loc, "model"), "its provider is not a shipped one, and no api_base is given")
         variable = variable_in(given)
         address = f"${{{variable}}}" if variable else given
         try:
             return checked_base_url(_completed(address, home, shipped))
         except Refusal as refusal:
-            self._remainder.note((*loc, key), f"as an address, it {refusal}")
-            return ""
+            raise _LeftOut((*loc, key), f"as an address, it {refusal}") from refusal
 
     def _key_env(self, home: Home, base_url: str, given: Value, loc: Loc) -> tuple[str, ...]:
         """The variables that hold the key. What holds a shipped provider's own goes to that one's address alone."""
@@ -192,6 +205,16 @@ class Models:
     def _weight(self, target: str, weight: Value) -> None:
         if isinstance(weight, int | float) and not isinstance(weight, bool) and 0 <= weight <= 1_000:
             self.shares[target] = weight
+
+
+def _group(given: Value, loc: Loc) -> str:
+    if not isinstance(given, str) or not _GROUP.fullmatch(given) or given == "auto":
+        raise _LeftOut(loc, "only plain names are; name each model, not a wildcard")
+    return given
+
+
+def _address_key(params: Value) -> str:
+    return "api_base" if at(params, "api_base") is not None else "base_url"
 
 
 def _full_name(params: Value) -> Value:

@@ -154,7 +154,9 @@ def test_every_line_that_is_not_carried_is_named() -> None:
     assert left == [
         (9, "model_list[0].litellm_params.temperature"),
         (13, "model_list[1].model_info.id"),
+        (23, "model_list[6]"),
         (23, "model_list[6].model_name"),
+        (24, "model_list[6].litellm_params.model"),
         (27, "router_settings.model_group_alias.none"),
         (28, "router_settings.fallbacks[1].big[0]"),
         (28, "router_settings.fallbacks[2].absent[0]"),
@@ -238,8 +240,38 @@ def test_a_deployment_without_a_home_is_named(params: str, path: str) -> None:
     good = "{model_name: ok, litellm_params: {model: openai/ok}}"
     text = f"model_list: [{good}, {{model_name: a, litellm_params: {params}}}]"
     done = _imported(text)
-    assert [line.path for line in done.left_out] == [f"model_list[1].{path}"]
+    named = {line.path: line.why for line in done.left_out}
+    cause = path.rpartition(".")[2]
+    assert named["model_list[1]"] == f"this deployment is left out, since its {cause} cannot be carried over"
+    assert f"model_list[1].{path}" in named
     assert "name: openai" in done.text
+
+
+def test_a_deployment_that_is_left_out_is_named_with_every_line_of_it() -> None:
+    text = """\
+model_list:
+  - {model_name: ok, litellm_params: {model: openai/ok}}
+  - model_name: gpt
+    litellm_params:
+      model: azure/gpt
+      api_base: "http://far.example"
+      api_key: sk-canary-7f3a
+      api_version: "2024"
+      rpm: 7
+    model_info: {mode: chat}
+"""
+    done = _imported(text)
+    assert [(line.line, line.path.removeprefix("model_list[1]")) for line in done.left_out] == [
+        (3, ""),
+        (5, ".litellm_params.model"),
+        (6, ".litellm_params.api_base"),
+        (7, ".litellm_params.api_key"),
+        (8, ".litellm_params.api_version"),
+        (9, ".litellm_params.rpm"),
+        (10, ".model_info"),
+    ]
+    assert "plain http" in done.left_out[2].why
+    assert {line.why for line in done.left_out[3:]} == {"its deployment is left out"}
 
 
 @pytest.mark.parametrize(
