@@ -48,10 +48,11 @@ class Part:
 
 
 class PartFailed(Exception):
-    """A part did not come to serve. `exit_code` is its own, None where it was too slow."""
+    """A part did not come to serve at `address`. `exit_code` is its own, None where it was too slow."""
 
-    def __init__(self, message: str, *, exit_code: int | None) -> None:
+    def __init__(self, message: str, *, exit_code: int | None, address: str = "") -> None:
         super().__init__(message)
+        self.address = address
         self.exit_code = exit_code
 
 
@@ -140,7 +141,7 @@ class Supervisor:
 
     async def _serving(self, running: _Running) -> str:
         """The address once the part serves. Raises PartFailed when it ends before, or takes too long."""
-        name = running.part.name
+        name, wanted = running.part.name, running.part.address
         try:
             async with asyncio.timeout(READY_S):
                 while running.process.returncode is None:
@@ -148,9 +149,9 @@ class Supervisor:
                         return address
                     await asyncio.sleep(LOOK_AGAIN_S)
         except TimeoutError as error:
-            raise PartFailed(f"{name} does not serve after {READY_S:g} s", exit_code=None) from error
+            raise PartFailed(f"{name} does not serve after {READY_S:g} s", address=wanted, exit_code=None) from error
         code = running.process.returncode
-        raise PartFailed(f"{name} ended before it served ({_ending(code)})", exit_code=code)
+        raise PartFailed(f"{name} ended before it served ({_ending(code)})", address=wanted, exit_code=code)
 
 
 @dataclass(slots=True)

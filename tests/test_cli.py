@@ -533,6 +533,8 @@ def test_up_that_cannot_serve_ends_and_leaves_nothing(tmp_path: Path) -> None:
     assert finished.returncode == 2
     assert address in finished.stderr
     assert "signalbox: router ended before it served (exit code 2)" in finished.stderr
+    said = " ".join(finished.stderr.split())
+    assert f"another instance seems to run, since something serves at {address}; stop it, or give this one" in said
     assert not {"Traceback", "add_port.cc"} & set(re.split(r"[\s:]", finished.stderr)), "not in gRPC's own words"
     assert not list((tmp_path / "data").glob("up-*"))
 

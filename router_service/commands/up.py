@@ -29,6 +29,8 @@ from router_service.rpc.process import CannotSayReady, exit_code, raise_open_fil
 from router_service.supervisor import Part, PartFailed, Port, Supervisor
 
 STOP_S = 5.0
+LOOK_S = 1.0
+"""How long it is looked who else serves at an address."""
 """For the parts that have nothing to finish; the router's time is its drain and a little more."""
 
 
@@ -121,10 +123,31 @@ async def _up(wishes: _Wishes, directory: Path) -> int:
                 await _run(wishes, directory, supervisor)
         except PartFailed as error:
             ending = ExitCode.USAGE if error.exit_code == ExitCode.USAGE else ExitCode.FAILED
-            raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice="its own words stand above") from error
+            raise Failure(str(error), ending=ending, code="UNAVAILABLE", advice=await _advice(error)) from error
         finally:
             await supervisor.stop()
     return exit_code(told.heard)
+
+
+async def _advice(error: PartFailed) -> str:
+    """Who serves where the part would have is most likely another of us."""
+    if error.exit_code != ExitCode.USAGE or not await _is_served(error.address):
+        return "its own words stand above"
+    return (
+        f"another instance seems to run, since something serves at {error.address}; stop it, or give this one "
+        "addresses with port 0 and a --data-dir of its own"
+    )
+
+
+async def _is_served(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(LOOK_S):
+            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
+    except (OSError, ValueError):
+        return False
+    writer.close()
+    return True
 
 
 async def _run(wishes: _Wishes, directory: Path, supervisor: Supervisor) -> None:

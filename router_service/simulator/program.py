@@ -19,7 +19,7 @@ from router_service.files import read_file
 
 from .behaviours import BehaviourError, parse_behaviours
 from .options import command_line
-from .server import serve, split_address
+from .server import CannotListen, serve, split_address
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace, configured: SimulatorSettings) -> int:
     try:
         settings = _settings(options, configured)
         heard = uvloop.run(serve(settings, ready=_announcement(options.ready_file)))
-    except (BehaviourError, ValueError, OSError) as error:
+    except (BehaviourError, CannotListen, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return EXIT_USAGE
     return EXIT_INTERRUPTED if heard is signal.SIGINT else 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -19,12 +21,17 @@ from .state import SimulatorState
 _BACKLOG = 4096
 
 
+class CannotListen(Exception):
+    """The address is not to be had; the text says why and what to do."""
+
+
 async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) -> signal.Signals:
     """Serve until cancellation, or until SIGTERM or SIGINT, which is returned.
 
     `ready` is called once with `host:port` when connections are taken.
 
-    Raises ValueError for an address that is none, and OSError where the port or the log file cannot be opened.
+    Raises ValueError for an address that is none, CannotListen where it is not to be had, and OSError where the log
+    file cannot be opened.
     """
     host, port = split_address(settings.address)
     loop = asyncio.get_running_loop()
@@ -32,7 +39,12 @@ async def serve(settings: SimulatorSettings, *, ready: Callable[[str], None]) ->
     with _log_file(settings.log_path, loop) as file:
         log = RequestLog(capacity=settings.log_capacity, file=file)
         state = SimulatorState(behaviours=settings.behaviours, seed=settings.seed, log=log, clock=monotonic)
-        server = await loop.create_server(lambda: Connection(state, loop, connections), host, port, backlog=_BACKLOG)
+        try:
+            server = await loop.create_server(
+                lambda: Connection(state, loop, connections), host, port, backlog=_BACKLOG
+            )
+        except OSError as e:
+            raise CannotListen(_why_not(settings.address, e)) from e
         try:
             with _stop_signals(loop) as heard:
                 ready(_bound_address(server, host))
@@ -50,6 +62,14 @@ def split_address(address: str) -> tuple[str, int]:
     if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise ValueError(f"{address}: want host:port, as in 127.0.0.1:8790")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def _why_not(address: str, error: OSError) -> str:
+    remedy = "choose another --simulator-address, port 0 for any"
+    if error.errno == errno.EADDRINUSE:
+        return f"cannot listen on {address}: another process uses it, perhaps another simulator; stop that, or {remedy}"
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else "no such host"
+    return f"cannot listen on {address}: {reason}; {remedy}"
 
 
 def _bound_address(server: asyncio.Server, host: str) -> str:

@@ -150,6 +150,16 @@ def test_bad_start_ends_with_2_and_says_why(tmp_path: Path, arguments: list[str]
     assert message in ended.stderr.decode()
 
 
+def test_an_address_that_is_taken_is_told_with_a_remedy(simulator: Simulator) -> None:
+    command = [sys.executable, "-m", "router_service.simulator", "--simulator-address", simulator.address]
+    ended = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (ended.returncode, ended.stderr.decode()) == (
+        2,
+        f"cannot listen on {simulator.address}: another process uses it, perhaps another simulator; stop that, or "
+        "choose another --simulator-address, port 0 for any\n",
+    )
+
+
 @pytest.mark.anyio
 async def test_server_inside_a_process_ends_when_it_is_cancelled() -> None:
     addresses: list[str] = []
@@ -174,10 +184,3 @@ def test_address_beyond_this_machine_is_served_where_that_is_meant(start_simulat
     simulator = start_simulator("--simulator-address", "0.0.0.0:0", "--allow-remote")
     assert simulator.address.startswith("0.0.0.0:")
     assert simulator.chat(chat_body()).status_code == 200
-
-
-def test_taken_port_ends_with_2(simulator: Simulator) -> None:
-    command = [sys.executable, "-m", "router_service.simulator", "--simulator-address", simulator.address]
-    ended = subprocess.run(command, capture_output=True, timeout=PATIENCE_S, check=False)
-    assert ended.returncode == 2
-    assert b"in use" in ended.stderr
