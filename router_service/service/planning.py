@@ -105,8 +105,7 @@ class Planning:
         """Once for each strategy: one that fails will fail for every request."""
         if failure.strategy not in self._failed:
             self._failed.add(failure.strategy)
-            where = f" at {failure.place}" if failure.place else ""
-            logger.warning("the strategy %r %s%s; points decide in its place", failure.strategy, failure.what, where)
+            logger.warning("%s; points decide in its place", failure)
 
     def _kept(self, request: Request, found: Plan) -> Plan:
         if not request.keeps_plan:

@@ -14,6 +14,11 @@ class Failure:
     what: str
     place: str = ""
 
+    def __str__(self) -> str:
+        """For the operator: with the place."""
+        where = f" at {self.place}" if self.place else ""
+        return f"the strategy {self.strategy!r} {self.what}{where}"
+
 
 class StrategyFailed(Exception):
     """A strategy gave no order. It never leaves the decision, which goes by points then."""

@@ -6,11 +6,13 @@ Other distributions register their own with what is defined here (docs/configura
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
+from typing import TypeAlias
 
 from router_service.core.decision import points
 from router_service.core.decision.appraisal import Estimate
@@ -21,6 +23,8 @@ from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import position
 from router_service.core.decision.turns import Among, Turns
 
+NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
+"""What a strategy's name may be."""
 NEAR = 1.1
 """Times within so much of the best are alike, and their load decides."""
 LEAST_UTILITY = 0.01
@@ -233,6 +237,9 @@ class Strategy:
             raise StrategyFailed(Failure(strategy=self.name, what="gave no order of the targets"))
         return placed
 
+
+Known: TypeAlias = Mapping[str, Strategy | None]
+"""Strategies by name; None for one that is installed and was not loaded, since this process makes no decisions."""
 
 POINTS = Strategy(name="points", describes="points", scorers=((_points, 1.0),))
 
