@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,10 +15,12 @@ import grpc
 import pytest
 from signalbox.v1 import router_pb2, router_pb2_grpc
 
+from router_service.registry import GROUP
 from tests.harness import processes, settings, strategies
 from tests.harness.processes import SIGNALBOX, Process
 from tests.harness.stack import asking, refused
 
+PAGE = Path(__file__).parent.parent / "docs" / "configuration.md"
 ALDER, BIRCH, CEDAR = "alder/chat-small", "birch/chat-small", "cedar/chat-small"
 GOOD = """
 from router_service.core.decision.strategies import Option, Setting, Strategy
@@ -161,6 +165,18 @@ def test_what_cannot_be_taken_is_said_at_the_start_and_stops_nobody(
             "uninstall one of the two",
         ]
     )
+
+
+def test_the_documented_example_works(tmp_path: Path) -> None:
+    blocks = re.findall(
+        r"```(toml|python)\n(.*?)```", PAGE.read_text().partition("## Strategies of your own")[2], re.DOTALL
+    )
+    (_, entries), (_, source) = blocks
+    group = tomllib.loads(entries)["project"]["entry-points"][GROUP]
+    plugins = strategies.installed(tmp_path, "acme", group, acme_strategies=source)
+    with serving(plugins, strategy="calm_and_cheap") as (stub, _):
+        plan = _planned(stub)
+        assert (plan.strategy, plan.target) == ("calm_and_cheap", ALDER)
 
 
 def _wait_for(router: Process, text: str) -> None:
