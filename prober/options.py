@@ -45,8 +45,11 @@ class ProberOptions:
     @property
     def origin(self) -> Origin:
         from router_service.config import Origin  # here, because `--help` needs none of it
+        from router_service.registry import known
 
-        return Origin(flag=self.config, environ=os.environ, simulator_address=self.simulator_address)
+        return Origin(
+            flag=self.config, environ=os.environ, simulator_address=self.simulator_address, strategies=known()
+        )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ from random import Random
 
 from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog
+from router_service.core.decision.strategies import Strategy
 from router_service.core.events import Audience
 from router_service.core.lessons import Lessons
 from router_service.core.quota import QuotaRules
@@ -56,7 +57,16 @@ class Change:
 class Engine:
     """Built inside the running loop. It serves nobody before a first `adopt`."""
 
-    def __init__(self, settings: Settings, *, data_dir: Path, lines: LineWriter, outlets: Outlets, rng: Random) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        strategies: Mapping[str, Strategy],
+        data_dir: Path,
+        lines: LineWriter,
+        outlets: Outlets,
+        rng: Random,
+    ) -> None:
         self._transport = AiohttpTransport()
         self.dialects = {"openai": OpenAIDialect()}
         self.board = HealthBoard([], settings.prober, clock=time.monotonic)
@@ -65,6 +75,7 @@ class Engine:
         self.rooms = Rooms(self.quotas)
         self.views = Views(
             dialects=self.dialects,
+            strategies=strategies,
             board=self.board,
             statistics=lambda: self.statistics.current,
             quotas=self.quotas,

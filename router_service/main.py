@@ -18,6 +18,7 @@ import uvloop
 from router_service import config
 from router_service.config import Origin, Watch
 from router_service.core.addresses import prober_socket
+from router_service.core.decision.strategies import Known, Strategy
 from router_service.core.settings import ServerSettings, Settings
 from router_service.core.simulation import SimulatorSettings
 from router_service.drain import Stop, serve_until_told
@@ -25,6 +26,7 @@ from router_service.engine import Engine
 from router_service.health.channel import HealthChannel
 from router_service.health.slices import finish_between_others
 from router_service.port import Port
+from router_service.registry import registered
 from router_service.rpc.access import Leniency
 from router_service.rpc.guard import Guard
 from router_service.rpc.process import CannotSayReady, hearing_signals, raise_open_files, write_ready_file
@@ -56,18 +58,22 @@ class ServeOptions:
     lame_duck_s: float | None = None
     log_level: str = "info"
 
-    @property
-    def origin(self) -> Origin:
+    def origin(self, strategies: Known) -> Origin:
+        """Where the configuration comes from, which may name `strategies`."""
         address = self.simulator_address or SimulatorSettings().address
-        return Origin(flag=self.config, environ=os.environ, simulator_address=address)
+        return Origin(flag=self.config, environ=os.environ, simulator_address=address, strategies=strategies)
 
 
 def serve(options: ServeOptions) -> int:
     """Run the router until it is told to stop; returns the process's exit code."""
     lines = logs.setup(options.log_level)
     raise_open_files()
+    found = registered()
+    for complaint in found.complaints:
+        sys.stderr.write(f"{complaint}\n")
+    origin = options.origin(found.strategies)
     try:
-        settings = options.origin.load()
+        settings = origin.load()
     except config.ConfigError as e:
         sys.stderr.write(f"{e}\n")
         return USAGE
@@ -75,20 +81,22 @@ def serve(options: ServeOptions) -> int:
         sys.stderr.write(f"{warning}\n")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            return runner.run(_run(settings, options, lines))
+            return runner.run(_run(settings, origin, found.strategies, options, lines))
         except (BadCertificate, CannotListen, CannotSayReady, CannotServeMetrics, KeyInTheClear) as e:
             sys.stderr.write(f"{e}\n")
             return USAGE
 
 
-async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> int:
+async def _run(
+    settings: Settings, origin: Origin, strategies: Mapping[str, Strategy], options: ServeOptions, lines: LineWriter
+) -> int:
     wanted = options.router_address or settings.server.address
     guard = Guard(settings, wanted, allow_remote=settings.server.allow_remote, leniency=Leniency())
     prober_address = options.prober_address or f"unix:{prober_socket(options.data_dir)}"
     proof = proof_for(settings.prober.access, prober_address, allow_remote=settings.prober.allow_remote)
     outlets = Outlets(settings.telemetry, service_name="signalbox-router")
     rng = Random()  # for shares of traffic, turns and jitter, never for secrets
-    engine = Engine(settings, data_dir=options.data_dir, lines=lines, outlets=outlets, rng=rng)
+    engine = Engine(settings, strategies=strategies, data_dir=options.data_dir, lines=lines, outlets=outlets, rng=rng)
     port = Port(engine, guard, settings, wanted, spans=outlets.spans, rng=rng)
     channel = HealthChannel(
         prober_address,
@@ -107,7 +115,7 @@ async def _run(settings: Settings, options: ServeOptions, lines: LineWriter) -> 
         port.adopt(new)
         await finish_between_others(engine.adopt(change))
 
-    watch = Watch(settings, load=options.origin.load, files=options.origin.files, adopt=adopt)
+    watch = Watch(settings, load=origin.load, files=origin.files, adopt=adopt)
     meter = _meter(engine, port, channel, lines=lines, outlets=outlets, reloads=watch.reloads)
     try:
         await adopt(settings)

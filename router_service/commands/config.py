@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from router_service.commands.streams import say
 from router_service.commands.tables import console, counted
 from router_service.config import Checked, Form, Problem
 from router_service.files import read_file
+from router_service.registry import known, registered
 
 PLAIN_WIDTH = 160
 """Where no terminal says otherwise: chains of several targets stand in a line or two."""
@@ -46,7 +47,7 @@ def check(flag: str | None, *, as_json: bool) -> ExitCode:
 def show(flag: str | None, form: str) -> None:
     """Write the configuration in force."""
     with as_failures():
-        text = config.shown(find_config(flag), environ=os.environ, form=Form(form))
+        text = config.shown(find_config(flag), environ=os.environ, form=Form(form), strategies=known())
     click.echo(text, nl=False)
 
 
@@ -58,7 +59,7 @@ def schema() -> None:
 def export(flag: str | None, form: str) -> None:
     """Write the configuration as one file."""
     with as_failures():
-        text = config.exported(find_config(flag), form=Form(form))
+        text = config.exported(find_config(flag), form=Form(form), strategies=known())
     click.echo(text, nl=False)
 
 
@@ -84,7 +85,10 @@ def told(problem: Problem) -> str:
 
 
 def _check(path: Path | None) -> Checked:
-    return config.check(path, environ=os.environ, today=datetime.now(UTC).date())
+    """It plans, and so it needs the strategies that others registered as well as their names."""
+    found = registered()
+    checked = config.check(path, environ=os.environ, today=datetime.now(UTC).date(), strategies=found.strategies)
+    return replace(checked, warnings=found.complaints + checked.warnings)
 
 
 def _document(checked: Checked) -> dict[str, object]:

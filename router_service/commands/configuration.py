@@ -11,6 +11,7 @@ from pathlib import Path
 from router_service import config
 from router_service.commands.failure import ExitCode, Failure, Objection
 from router_service.core.settings import Settings
+from router_service.registry import known
 
 NO_SIMULATOR = "127.0.0.1:0"
 """No base URL can have the port 0, so whatever has it after loading was `simulator:/` in the file."""
@@ -36,7 +37,11 @@ def load_settings(path: Path | None, *, simulator_address: str = NO_SIMULATOR) -
     """The settings of a file, or a Failure with every mistake in it."""
     with as_failures():
         return config.load(
-            path, environ=os.environ, today=datetime.now(UTC).date(), simulator_address=simulator_address
+            path,
+            environ=os.environ,
+            today=datetime.now(UTC).date(),
+            simulator_address=simulator_address,
+            strategies=known(),
         )
 
 

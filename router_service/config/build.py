@@ -22,6 +22,7 @@ from router_service.config.vain import about_capabilities, about_dialects, about
 from router_service.config.vain_rules import about_noughts, about_shadows, about_unknown_tenants
 from router_service.core.budget import BudgetRules
 from router_service.core.catalog import Catalog
+from router_service.core.decision.policy import Policy
 from router_service.core.settings import (
     DeepSettings,
     HealthRules,
@@ -47,6 +48,7 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
     targets, retirements = after_retirement(made, around.today, has_auto_upgrade=document.routing.auto_upgrade)
     tenants = tuple(entry.tenant() for entry in document.tenants)
     policy = document.routing.policy(environment_of(document, around.environ))
+    _check_strategy(policy, source, around)
     warnings = (
         *about_skipped(skipped),
         *about_dialects(targets),
@@ -71,6 +73,16 @@ def build(document: Document, source: Source, around: Surroundings) -> Settings:
         simulator=_simulator(document.simulator, around),
         warnings=warnings,
     )
+
+
+def _check_strategy(policy: Policy, source: Source, around: Surroundings) -> None:
+    """Of the built-in ones routing_checks.py tells it with everything else; what one of others needs, it alone knows.
+
+    Raises ConfigError where a strategy of others has nothing to go by.
+    """
+    strategy = around.strategies.get(policy.strategy)
+    if strategy is not None and (lacking := strategy.lacks(policy)):
+        raise ConfigError([source.problem(("routing", "strategy"), "has nothing to go by", f"it needs {lacking}")])
 
 
 def version_of(document: Document) -> str:

@@ -13,6 +13,7 @@ from router_service.config.load import SIMULATOR_ADDRESS, load
 from router_service.config.problem import ConfigError, Problem
 from router_service.core.chat import Prompt
 from router_service.core.decision.prepared import Prepared
+from router_service.core.decision.strategies import BUILT_IN, Strategy
 from router_service.core.plan import View, plan
 from router_service.core.request import Request, Routing
 from router_service.core.settings import Settings
@@ -26,6 +27,7 @@ class Chain:
     """The targets for a typical request of a task and a budget tier, None being no tier, in the order to try them.
 
     `rule` is the one that applies, empty where none does. `rejected` counts by reason the targets that may not serve.
+    `failure` tells of the strategy in whose place points decided.
     """
 
     task: TaskType
@@ -33,6 +35,7 @@ class Chain:
     rule: str
     targets: tuple[str, ...]
     rejected: Mapping[str, int]
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,7 @@ def check(
     today: date,
     simulator_address: str = SIMULATOR_ADDRESS,
     shipped: bytes | None = None,
+    strategies: Mapping[str, Strategy] = BUILT_IN,
 ) -> Checked:
     """Load the file at `path` as `load` does, and plan for each task and tier as if all targets were healthy.
 
@@ -63,17 +67,25 @@ def check(
     planned with and not called yet.
     """
     try:
-        settings = load(path, environ=environ, today=today, simulator_address=simulator_address, shipped=shipped)
+        settings = load(
+            path,
+            environ=environ,
+            today=today,
+            simulator_address=simulator_address,
+            shipped=shipped,
+            strategies=strategies,
+        )
     except ConfigError as error:
         return Checked(errors=error.problems)
-    chains = tuple(_chains(settings))
-    return Checked(warnings=settings.warnings, chains=chains, version=settings.catalog.version)
+    chains = tuple(_chains(settings, strategies))
+    failures = tuple(dict.fromkeys(chain.failure for chain in chains if chain.failure))
+    return Checked(warnings=settings.warnings + failures, chains=chains, version=settings.catalog.version)
 
 
-def _chains(settings: Settings) -> Iterator[Chain]:
+def _chains(settings: Settings, strategies: Mapping[str, Strategy]) -> Iterator[Chain]:
     # An experiment would put another target first now and then.
     policy = replace(settings.policy, exploration=0.0)
-    prepared = Prepared(settings.catalog, policy)
+    prepared = Prepared(settings.catalog, policy, strategies)
     view = View(catalog=settings.catalog, policy=policy, prepared=prepared)
     for task in TaskType:
         for tier in (None, *BudgetTier):
@@ -95,4 +107,5 @@ def _chain(task: TaskType, tier: BudgetTier | None, view: View) -> Chain:
         rule=made.rule,
         targets=tuple(target.id for target in made.targets),
         rejected={reason.value: count for reason, count in made.rejected_counts.items()},
+        failure="" if made.failure is None else f"{made.failure}; points decide in its place",
     )

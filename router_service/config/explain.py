@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pydantic_core import ErrorDetails
 
 from router_service.config.outline import field_at, keys_at
-from router_service.config.problem import Loc, Problem, Refusal
+from router_service.config.problem import NO_CHOICE, SIMILARITY, Loc, Problem, Refusal, nearest
 from router_service.config.source import Source
 
 
@@ -26,7 +26,7 @@ def explain(error: ErrorDetails, source: Source) -> Problem:
             hint = cause.hint if isinstance(cause, Refusal) else _example(loc)
             return source.problem(loc, str(cause), hint)
         case "literal_error":
-            return source.problem(loc, "is none of the values it may have", _nearest_value(error))
+            return source.problem(loc, NO_CHOICE, _nearest_value(error))
         case kind:
             return source.problem(loc, *_plain(kind, error, loc))
 
@@ -44,7 +44,6 @@ _WANTED: Mapping[str, str] = {
 _KEY_WORDS = frozenset(
     {"key", "keys", "api_key", "apikey", "api_keys", "token", "secret", "password", "authorization", "bearer", "auth"}
 )
-_SIMILARITY = 0.6
 
 
 def _plain(kind: str, error: ErrorDetails, loc: Loc) -> tuple[str, str]:
@@ -81,16 +80,14 @@ def _unknown_key(loc: Loc) -> tuple[str, str]:
         )
     if key == "<<":
         return "merging with << is not supported", "an alias can stand for a whole value"
-    if near := get_close_matches(key, known, n=1, cutoff=_SIMILARITY):
+    if near := get_close_matches(key, known, n=1, cutoff=SIMILARITY):
         return "is not a known key", f"did you mean {near[0]}?"
     return "is not a known key", f"known here: {', '.join(known)}"
 
 
 def _nearest_value(error: ErrorDetails) -> str:
     allowed = str(_context(error)["expected"]).replace("'", "")
-    names = allowed.replace(" or ", ", ").split(", ")
-    near = get_close_matches(str(error["input"]), names, n=1, cutoff=_SIMILARITY)
-    return f"did you mean {near[0]}? allowed: {allowed}" if near and len(names) > 1 else f"allowed: {allowed}"
+    return nearest(str(error["input"]), allowed.replace(" or ", ", ").split(", "))
 
 
 def _example(loc: Loc) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from router_service.config.build import environment_of
 from router_service.config.document import Document
 from router_service.config.load import source_of
 from router_service.config.validate import validate
+from router_service.core.decision.strategies import BUILT_IN
 
 LINE_LENGTH = 120
 
@@ -24,17 +25,28 @@ class Form(Enum):
     JSON = "json"
 
 
-def exported(path: Path | None, *, form: Form, shipped: bytes | None = None) -> str:
+def exported(
+    path: Path | None, *, form: Form, shipped: bytes | None = None, strategies: Collection[str] = BUILT_IN
+) -> str:
     """What the file at `path` says, and what it extends, in one file that stands alone. Defaults are left out.
 
-    It loads to the same settings from the same directory, which relative paths start from. Raises ConfigError.
+    It loads to the same settings from the same directory, which relative paths start from. `strategies` are the names
+    that the file may use. Raises ConfigError.
     """
-    return written(_document(path, shipped).model_dump(mode="json", exclude_defaults=True, exclude={"extends"}), form)
+    document = _document(path, shipped, strategies)
+    return written(document.model_dump(mode="json", exclude_defaults=True, exclude={"extends"}), form)
 
 
-def shown(path: Path | None, *, environ: Mapping[str, str], form: Form, shipped: bytes | None = None) -> str:
+def shown(
+    path: Path | None,
+    *,
+    environ: Mapping[str, str],
+    form: Form,
+    shipped: bytes | None = None,
+    strategies: Collection[str] = BUILT_IN,
+) -> str:
     """The same with every default spelt out, and with the environment that callers are in who name none."""
-    document = _document(path, shipped)
+    document = _document(path, shipped, strategies)
     content = document.model_dump(mode="json", exclude_none=True, exclude={"extends"})
     content["routing"]["environment"] = environment_of(document, environ).value
     return written(content, form)
@@ -63,5 +75,5 @@ class _PlainDumper(yaml.SafeDumper):
         return True
 
 
-def _document(path: Path | None, shipped: bytes | None) -> Document:
-    return validate(source_of(path, shipped))
+def _document(path: Path | None, shipped: bytes | None, strategies: Collection[str]) -> Document:
+    return validate(source_of(path, shipped), strategies)

@@ -12,6 +12,7 @@ from router_service.config.overlay import laid_over
 from router_service.config.source import Source, parse, read
 from router_service.config.surroundings import Surroundings
 from router_service.config.validate import validate
+from router_service.core.decision.strategies import BUILT_IN, Known
 from router_service.core.settings import Settings
 
 PATH_VARIABLE = "SIGNALBOX_CONFIG"
@@ -44,18 +45,24 @@ def load(
     today: date,
     simulator_address: str = SIMULATOR_ADDRESS,
     shipped: bytes | None = None,
+    strategies: Known = BUILT_IN,
 ) -> Settings:
     """The settings of the file at `path`, or of the shipped one. Raises ConfigError with every mistake in it.
 
     Keys are looked up in `environ` and in the files that hold them, anew with every call; a provider without its key
     is skipped and is no error. `today` decides which models have retired. `simulator:` URLs lead to
     `simulator_address`. `shipped` is what stands for the shipped file, where it is not that of this package.
+    `strategies` are those that the file may name.
     """
     source = source_of(path, shipped)
     around = Surroundings(
-        environ=environ, directory=directory_of(path), simulator_address=simulator_address, today=today
+        environ=environ,
+        directory=directory_of(path),
+        simulator_address=simulator_address,
+        today=today,
+        strategies=strategies,
     )
-    return build(validate(source), source, around)
+    return build(validate(source, strategies), source, around)
 
 
 def source_of(path: Path | None, shipped: bytes | None = None) -> Source:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TypeAlias
 
 Loc: TypeAlias = tuple[str | int, ...]
 """A place in the file as keys and indices: `("providers", 2, "base_url")`."""
 
 MAX_SHOWN_KEY_LENGTH = 64
+SIMILARITY = 0.6
+NO_CHOICE = "is none of the values it may have"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,13 @@ class Refusal(ValueError):
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
         self.hint = hint
+
+
+def nearest(given: str, allowed: Sequence[str]) -> str:
+    """The hint for one who gave none of the `allowed` values."""
+    hint = f"allowed: {', '.join(allowed)}"
+    near = get_close_matches(given, allowed, n=1, cutoff=SIMILARITY)
+    return f"did you mean {near[0]}? {hint}" if near and len(allowed) > 1 else hint
 
 
 def path_of(loc: Loc) -> str:

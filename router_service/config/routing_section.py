@@ -141,7 +141,7 @@ class RoutingSection(Section):
         default=[], description="The order of `priority`, as selectors.", examples=[["tier:local", "groq"]]
     )
     votes: dict[Voter, Weight] = Field(
-        default=dict(_POLICY.votes),  # type: ignore[arg-type]
+        default=dict(_POLICY.votes),
         description="The votes of `ensemble`, by strategy.",
         examples=[{"cost_optimized": 2, "quality_optimized": 1}],
     )
@@ -204,7 +204,7 @@ class RoutingSection(Section):
             balance=(self.balance.cost, self.balance.latency, self.balance.quality),
             shares=self.shares,
             priorities=tuple(self.priorities),
-            votes=dict[str, float](self.votes.items()),
+            votes=self.votes,
             refuses_unsupported=self.unsupported_fields == "refuse",
         )
 

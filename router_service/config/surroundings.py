@@ -1,4 +1,4 @@
-"""What settings depend on besides the file: the environment, the day, and where things lie."""
+"""What settings depend on besides the file: the environment, the day, where things lie, and what is installed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+
+from router_service.core.decision.strategies import BUILT_IN, Known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,3 +18,4 @@ class Surroundings:
     directory: Path
     simulator_address: str
     today: date
+    strategies: Known = field(default_factory=lambda: BUILT_IN)

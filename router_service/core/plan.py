@@ -17,6 +17,7 @@ from router_service.core.decision.appraisal import Estimate, appraise
 from router_service.core.decision.decide import Decision, decide
 from router_service.core.decision.expectation import Expectation, expect
 from router_service.core.decision.explain import Candidate
+from router_service.core.decision.failure import Failure
 from router_service.core.decision.paid import refusal_if_paid
 from router_service.core.decision.question import going_on
 from router_service.core.decision.rejection import Refusal, Rejection
@@ -47,6 +48,11 @@ class Plan:
     @property
     def strategy(self) -> str:
         return self.decision.strategy.name
+
+    @property
+    def failure(self) -> Failure | None:
+        """What the strategy did in whose place points decided; None where none failed."""
+        return self.decision.failure
 
     @property
     def rule(self) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
 
 from router_service.core.decision.decide import foresee
+from router_service.core.decision.failure import Failure
 from router_service.core.errors import CallerDeadline, Stage
 from router_service.core.plan import Plan, View, plan, replan
 from router_service.core.request import Request
@@ -16,6 +18,8 @@ from router_service.service.decisions import Decisions
 from router_service.service.names import check_names
 from router_service.service.preparation import prepared
 from router_service.service.refusals import nobody, unknown_target
+
+logger = logging.getLogger(__name__)
 
 MANY_TARGETS = 500
 """Among fewer, no decision takes more than a few milliseconds."""
@@ -31,6 +35,7 @@ class Planning:
         self._route_view = route_view
         self._rng = rng
         self._decisions = Decisions()
+        self._failed: set[str] = set()
 
     async def foreseen(self, request: Request, *, is_told: bool) -> Request:
         """The request as it was read, once what its plan shares with others is worked out, for `to_tell` where it
@@ -88,10 +93,19 @@ class Planning:
 
     def _found(self, order: Sequence[str] | None, request: Request, view: View) -> Plan:
         if order is not None:
-            return replan(order, request, view, self._rng)
-        found = plan(request, view, self._rng)
-        found.take_turn()
+            found = replan(order, request, view, self._rng)
+        else:
+            found = plan(request, view, self._rng)
+            found.take_turn()
+        if found.failure is not None:
+            self._tell(found.failure)
         return found
+
+    def _tell(self, failure: Failure) -> None:
+        """Once for each strategy: one that fails will fail for every request."""
+        if failure.strategy not in self._failed:
+            self._failed.add(failure.strategy)
+            logger.warning("%s; points decide in its place", failure)
 
     def _kept(self, request: Request, found: Plan) -> Plan:
         if not request.keeps_plan:

@@ -9,6 +9,7 @@ from router_service.core.catalog import Catalog
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
+from router_service.core.decision.strategies import Strategy
 from router_service.core.decision.turns import Turns
 from router_service.core.plan import View
 from router_service.core.tenant import Tenant
@@ -47,6 +48,7 @@ class Views:
         self,
         *,
         dialects: Collection[str],
+        strategies: Mapping[str, Strategy],
         board: HealthBoard,
         statistics: Callable[[], Mapping[str, TargetStatistics]],
         quotas: QuotaStandings,
@@ -54,6 +56,7 @@ class Views:
         turn: int,
     ) -> None:
         self._dialects = frozenset(dialects)
+        self._strategies = strategies
         self._board = board
         self._statistics = statistics
         self._quotas = quotas
@@ -103,7 +106,7 @@ class Views:
 
     def _prepared(self, catalog: Catalog, policy: Policy) -> Prepared:
         """With what health and statistics let expect by now, so that the first decision need not work it out."""
-        prepared = Prepared(catalog, policy)
+        prepared = Prepared(catalog, policy, self._strategies)
         prepared.outlooks(self._board.standings(), self._statistics())
         return prepared
 

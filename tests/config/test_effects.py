@@ -25,7 +25,6 @@ from router_service.core.catalog import Catalog, Kind, LongContextPrices, Prices
 from router_service.core.decision.points import FACTORS
 from router_service.core.decision.policy import EnvironmentPoints, Policy
 from router_service.core.decision.rules import Conditions, Rule
-from router_service.core.decision.strategies import BUILT_IN
 from router_service.core.quota import Limit, Overflow, Unit
 from router_service.core.settings import Settings
 from router_service.core.task import BudgetTier, Complexity, Environment, TaskType
@@ -233,7 +232,6 @@ def test_choices_are_those_of_core() -> None:
     ):
         assert set(get_args(choice)) == {member.value for member in kind}
     assert set(get_args(choices.Complexity)) == {member.value for member in Complexity} | {"unknown"}
-    assert set(get_args(choices.Strategy)) == BUILT_IN.keys()
     assert get_args(choices.Factor) == FACTORS
 
 

@@ -9,6 +9,7 @@ from random import Random
 
 from router_service.core.decision.appraisal import appraise
 from router_service.core.decision.chain import across_providers
+from router_service.core.decision.failure import Failure, StrategyFailed
 from router_service.core.decision.moment import Moment
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlooks
@@ -39,6 +40,7 @@ class Decision:
     """`chain` is the order in which to try. `order` is that of all who are eligible, None where only the first few were
     looked at, since nothing but an explanation needs the rest. `explored` is whom chance put first, if it did.
     `passed_over` are the targets of an earlier plan, by id, that stood before the first one and may not serve now.
+    `failure` is that of the strategy in whose place points decided.
     """
 
     view: View
@@ -53,6 +55,7 @@ class Decision:
     order: tuple[Placed, ...] | None
     explored: Offer | None
     passed_over: tuple[str, ...] = ()
+    failure: Failure | None = None
 
 
 def decide(request: Request, view: View, rng: Random) -> Decision:
@@ -67,11 +70,15 @@ def decide(request: Request, view: View, rng: Random) -> Decision:
         frozenset([i for i, share in ranking.table.shares if rng.random() >= share]) if ranking.table.shares else NOBODY
     )
     scan = Scan(prepared.offers, prepared.policy, outlooks, moment, view.in_flight, question, ranking, demoted)
-    order, explored = None, None
+    order, explored, failure = None, None, None
     if strategy is not POINTS:
-        order = tuple(_ordered(scan, view, prepared, question, outlooks, strategy, ranking, rng))
+        try:
+            order = tuple(_ordered(scan, view, prepared, question, outlooks, strategy, ranking, rng))
+        except StrategyFailed as failed:
+            strategy, failure = POINTS, failed.failure
+    if order is not None:
         chain = linked([(p.offer, p.preference_class) for p in order], ranking, question.chain_length)
-    elif _may_explore(question, prepared, rng):
+    elif failure is None and _may_explore(question, prepared, rng):
         explored = _explored(scan, prepared, outlooks, demoted, rng)
         chain = _chain(scan, prepared, question, rng, explored)
     else:
@@ -88,6 +95,7 @@ def decide(request: Request, view: View, rng: Random) -> Decision:
         chain=tuple(chain),
         order=order,
         explored=explored,
+        failure=failure,
     )
 
 

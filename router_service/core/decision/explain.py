@@ -102,6 +102,8 @@ def sentence(decision: Decision, rejected: Mapping[Rejection, int], found: Estim
     first = decision.chain[0]
     rule = decision.ranking.table.shortlist.rule
     parts = [f"{first.id} {_merit(decision, first, found)}"]
+    if (failure := decision.failure) is not None:
+        parts.append(f"points decided, since the strategy {failure.strategy!r} {failure.what}")
     if rule is not None and not decision.question.profile.is_strategy_named and rule.prefer:
         parts.append(f"the rule {rule.name!r} prefers {', '.join(rule.prefer)}{_preferred(decision, first, rule)}")
     elif rule is not None and rule.only:

@@ -187,7 +187,7 @@ class Prepared:
         if found is None:
             known = ", ".join(sorted(self.strategies))
             raise InvalidRequest([Violation("routing.strategy", f"{name!r} is none; use one of {known}")])
-        if lacks := found.needs(self.policy):
+        if lacks := found.lacks(self.policy):
             why = f"{name!r} has nothing to go by: the router's configuration lacks {lacks}"
             raise InvalidRequest([Violation("routing.strategy", why)])
         return found

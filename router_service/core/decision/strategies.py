@@ -1,22 +1,30 @@
-"""Strategies by name: values that say how eligible targets are scored, and how one order is made of the scores."""
+"""Strategies by name: values that say how eligible targets are scored, and how one order is made of the scores.
+
+Other distributions register their own with what is defined here (docs/configuration.md, "Strategies of your own").
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
+from typing import TypeAlias
 
 from router_service.core.decision import points
 from router_service.core.decision.appraisal import Estimate
+from router_service.core.decision.failure import Failure, StrategyFailed, raised
 from router_service.core.decision.offer import Offer
 from router_service.core.decision.outlook import Outlook
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.rules import position
 from router_service.core.decision.turns import Among, Turns
 
+NAME = re.compile("[a-z][a-z0-9_-]{0,62}")
+"""What a strategy's name may be."""
 NEAR = 1.1
 """Times within so much of the best are alike, and their load decides."""
 LEAST_UTILITY = 0.01
@@ -178,6 +186,8 @@ class Strategy:
 
     A weight is a number or is read from the policy. `describes` finishes the sentence "the first by ..." for people.
     `needs` tells the settings without which it has nothing to go by, in words, and is empty where there is enough.
+
+    None of its functions may wait, or keep what it is given. What they raise ends no request: points decide then.
     """
 
     name: str
@@ -188,18 +198,48 @@ class Strategy:
     needs: Callable[[Policy], str] = _nothing
 
     def score(self, option: Option, setting: Setting) -> float:
-        """More is better."""
-        weighed = [(s(option, setting), w(setting.policy) if callable(w) else w) for s, w in self.scorers]
-        return self.combine(weighed)
+        """More is better. Raises StrategyFailed where there is no such number."""
+        try:
+            weighed = [(s(option, setting), w(setting.policy) if callable(w) else w) for s, w in self.scorers]
+            score = float(self.combine(weighed))
+        except Exception as error:
+            raise raised(self.name, error) from error
+        if math.isnan(score):
+            raise StrategyFailed(Failure(strategy=self.name, what="gave a score that is not a number"))
+        return score
+
+    def lacks(self, policy: Policy) -> str:
+        """What `needs` tells. One that cannot even say that is asked for an order all the same."""
+        try:
+            return self.needs(policy)
+        except Exception:  # noqa: BLE001 - a strategy of others may raise anything
+            return ""
 
     @property
     def takes_turns(self) -> bool:
         return self.picker is in_turn
 
     def order(self, options: Sequence[Option], setting: Setting, rng: Random) -> list[tuple[float, Option]]:
-        """The options of one class in the order in which they serve, each with its score."""
-        return self.picker([(self.score(o, setting), o) for o in options], setting, rng)
+        """The options of one class in the order in which they serve, each with its score. Raises StrategyFailed where
+        its functions raise, or give anything else than each option once with a number.
+        """
+        scores = [(self.score(option, setting), option) for option in options]
+        try:
+            placed = [(float(score), option) for score, option in self.picker(scores, setting, rng)]
+            is_order = len(placed) == len(options) and {o.offer.index for _, o in placed} == {
+                o.offer.index for o in options
+            }
+        except StrategyFailed:
+            raise
+        except Exception as error:
+            raise raised(self.name, error) from error
+        if not is_order or any(math.isnan(score) for score, _ in placed):
+            raise StrategyFailed(Failure(strategy=self.name, what="gave no order of the targets"))
+        return placed
 
+
+Known: TypeAlias = Mapping[str, Strategy | None]
+"""Strategies by name; None for one that is installed and was not loaded, since this process makes no decisions."""
 
 POINTS = Strategy(name="points", describes="points", scorers=((_points, 1.0),))
 

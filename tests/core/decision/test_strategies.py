@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from math import nan
 from random import Random
 from types import MappingProxyType
 
@@ -13,12 +14,12 @@ from router_service.core.catalog import Catalog
 from router_service.core.decision.policy import Policy
 from router_service.core.decision.prepared import Prepared
 from router_service.core.decision.statistics import TargetStatistics
-from router_service.core.decision.strategies import BUILT_IN, Option, Setting, Strategy
+from router_service.core.decision.strategies import BUILT_IN, Option, Scores, Setting, Strategy
 from router_service.core.decision.turns import Turns
 from router_service.core.errors import InvalidRequest
 from router_service.core.health import State
 from router_service.core.outcome import BlockReason
-from router_service.core.plan import Standing, View, plan
+from router_service.core.plan import Plan, Standing, View, plan
 from router_service.core.request import Routing
 from tests.core.decision.making import asked, candidate, decided, ids, made, refused, speed, viewed
 
@@ -212,6 +213,78 @@ def test_third_parties_add_strategies_by_name() -> None:
     assert candidate(found, "a/cheap").score == 14
     assert candidate(found, "a/cheap").factors[0].note == "by length of name"
     assert found.reason.startswith("a/cheap is the first by length of name")
+
+
+def _raising(_option: Option, _setting: Setting) -> float:
+    raise ZeroDivisionError("prompt or key")
+
+
+def _not_a_number(_option: Option, _setting: Setting) -> float:
+    return nan
+
+
+def _raising_weight(_policy: Policy) -> float:
+    raise LookupError
+
+
+def _raising_picker(_scores: Scores, _setting: Setting, _rng: Random) -> list[tuple[float, Option]]:
+    raise RecursionError
+
+
+def _forgetful(scores: Scores, _setting: Setting, _rng: Random) -> list[tuple[float, Option]]:
+    return list(scores[1:])
+
+
+def _repeating(scores: Scores, _setting: Setting, _rng: Random) -> list[tuple[float, Option]]:
+    return [scores[0] for _ in scores]
+
+
+def _constant(_option: Option, _setting: Setting) -> float:
+    return 1.0
+
+
+def _foreign(strategy: Strategy, policy: Policy, routing: Routing) -> Plan:
+    """The plan where `strategy` is registered beside the built-in ones."""
+    prepared = Prepared(Catalog(ALL), policy, MappingProxyType({**BUILT_IN, strategy.name: strategy}))
+    return plan(asked(routing), View(catalog=prepared.catalog, policy=policy, prepared=prepared), Random(0))
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        (Strategy(name="own", describes="", scorers=((_raising, 1.0),)), "raised ZeroDivisionError"),
+        (Strategy(name="own", describes="", scorers=((_not_a_number, 1.0),)), "gave a score that is not a number"),
+        (Strategy(name="own", describes="", scorers=((_constant, _raising_weight),)), "raised LookupError"),
+        (Strategy(name="own", describes="", scorers=(), picker=_raising_picker), "raised RecursionError"),
+        (Strategy(name="own", describes="", scorers=(), picker=_forgetful), "gave no order of the targets"),
+        (Strategy(name="own", describes="", scorers=(), picker=_repeating), "gave no order of the targets"),
+    ],
+)
+def test_points_decide_where_a_strategy_fails(broken: Strategy, what: str) -> None:
+    policy = Policy(exploration=0)
+    found = _foreign(broken, policy, Routing(strategy="own"))
+    assert ids(found) == ids(decided(asked(), viewed(*ALL, policy=policy)))
+    assert (found.strategy, found.failure and found.failure.what) == ("points", what)
+    assert f"points decided, since the strategy 'own' {what};" in found.reason
+    assert "prompt or key" not in found.reason
+
+
+def test_a_failing_voter_is_named_where_the_vote_fails() -> None:
+    broken = Strategy(name="own", describes="", scorers=((_raising, 1.0),))
+    found = _foreign(broken, Policy(exploration=0, votes={"own": 1.0}), Routing(strategy="ensemble"))
+    assert found.strategy == "points"
+    assert found.failure is not None
+    assert found.failure.strategy == "own"
+    assert found.failure.place.startswith("test_strategies.py:")
+
+
+def test_a_strategy_that_cannot_say_what_it_needs_is_asked_all_the_same() -> None:
+    def needs(_policy: Policy) -> str:
+        raise LookupError
+
+    own = Strategy(name="own", describes="own rules", scorers=((_constant, 1.0),), needs=needs)
+    found = _foreign(own, Policy(exploration=0), Routing(strategy="own"))
+    assert (found.strategy, found.failure) == ("own", None)
 
 
 def test_an_unknown_strategy_is_the_callers_mistake() -> None:
