@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--simulator-address",
+        type=_called,
         default=SimulatorSettings().address,
         metavar="HOST:PORT",
         help="where the simulated providers of the configuration are",
@@ -80,3 +81,14 @@ def _parser() -> argparse.ArgumentParser:
         "--log-level", choices=logs.LEVELS, default=environ.get("SIGNALBOX_LOG_LEVEL") or "info", help="default: info"
     )
     return parser
+
+
+def _called(address: str) -> str:
+    """An address that the prober would find out about only when a probe goes there."""
+    from router_service.config.addresses import checked_called_address  # here, because `--help` needs none of it
+    from router_service.config.problem import Refusal
+
+    try:
+        return checked_called_address(address)
+    except Refusal as refusal:
+        raise argparse.ArgumentTypeError(f"{address!r} {refusal}: {refusal.hint}") from refusal

@@ -69,7 +69,16 @@ MISUSES: list[Sequence[str]] = [
     ["providers", "--config", "/nowhere/signalbox.yaml"],
     ["top", "--prober-address", "\udcff"],
     ["top", "--data-dir", "d" * 300],
+    ["complete", "a", "--address", "127.0.0.1:99999"],
+    ["route", "a", "--address", "127.0.0.1:0"],
+    ["models", "--address", "[::1]:70000"],
+    ["providers", "--address", "127.0.0.1:99999"],
+    ["providers", "--prober-address", "127.0.0.1:99999"],
+    ["top", "--prober-address", "127.0.0.1:99999"],
+    ["top", "--metrics-address", "127.0.0.1:99999"],
     ["serve", "--log-level", "loud"],
+    ["serve", "--prober-address", "127.0.0.1:99999"],
+    ["serve", "--simulator-address", "127.0.0.1:0"],
     ["serve", "--lame-duck", "inf"],
     ["serve", "--simulator-address", "nowhere"],
     ["serve", "--config", "/nowhere/signalbox.yaml"],
@@ -157,6 +166,13 @@ def test_complete_as_json_stream_is_an_event_a_line(run: Run, router: str) -> No
     output = run("complete", "hello", "--json", "--stream", "--address", router)
     assert [next(iter(event)) for event in output.documents()] == ["started", "delta", "delta", "delta", "done"]
     assert output.documents()[-1]["done"]["response"]["target"] == TARGET
+
+
+def test_a_port_that_is_none_is_told_for_the_environment_as_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNALBOX_ADDRESS", "127.0.0.1:99999")
+    output = run("complete", "hello")
+    assert output.code == 2
+    assert "from 1 to 65535" in output.err
 
 
 def test_complete_finds_the_router_in_the_environment(run: Run, router: str, monkeypatch: pytest.MonkeyPatch) -> None:

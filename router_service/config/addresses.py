@@ -24,6 +24,13 @@ def checked_tcp_address(address: str) -> str:
     return address
 
 
+def checked_called_address(address: str) -> str:
+    """The same for whom to call, where port 0 is nobody's. Raises Refusal."""
+    if not int(checked_tcp_address(address).rpartition(":")[2]):
+        raise Refusal("is nobody's address", "HOST:PORT, with a port from 1 to 65535")
+    return address
+
+
 def checked_listen_address(address: str) -> str:
     """`HOST:PORT` or `unix:PATH`, as given. Raises Refusal."""
     if not address.startswith("unix:"):

@@ -283,6 +283,7 @@ def test_a_taken_port_is_refused(stage: Stage) -> None:
         (["--config", "missing.yaml"], "missing.yaml"),
         (["--prober-address", "0.0.0.0:0"], "0.0.0.0:0"),
         (["--prober-address", "nonsense"], "nonsense"),
+        (["--simulator-address", "127.0.0.1:99999"], "127.0.0.1:99999"),
         (["--ready-file", "/proc/nothing/ready"], "--ready-file: /proc/nothing/ready cannot be written: No such file"),
         (["--ready-file", "/proc"], "--ready-file: /proc cannot be written: Is a directory"),
     ],

@@ -18,6 +18,7 @@ import grpc
 ROUTER_ADDRESS = "127.0.0.1:50051"
 PROBER_ADDRESS = "127.0.0.1:50052"
 CHANNELS = 4
+MAX_PORT, MAX_PORT_DIGITS = 65535, 5
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 Option = tuple[str, str | int]
@@ -84,9 +85,10 @@ def endpoint(
 ) -> Endpoint:
     """The endpoint at an address; what is None comes from SIGNALBOX_API_KEY, _CA, _CERT and _CERT_KEY.
 
-    A Unix socket is never encrypted. Raises ValueError when a key would cross a network in the clear, or a certificate
-    has no TLS to be shown in, and OSError when a file cannot be read.
+    A Unix socket is never encrypted. Raises ValueError when the address has no port that there is, a key would cross a
+    network in the clear, or a certificate has no TLS to be shown in, and OSError when a file cannot be read.
     """
+    checked_address(address)
     key = environ.get("SIGNALBOX_API_KEY", "") if api_key is None else api_key
     ca = ca or environ.get("SIGNALBOX_CA", "")
     if key and not ca and not allow_plaintext_key and not is_local(address):
@@ -118,12 +120,26 @@ def router_address(address: str | None, environ: Mapping[str, str] = os.environ)
     return address or environ.get("SIGNALBOX_ADDRESS", "") or ROUTER_ADDRESS
 
 
+def checked_address(address: str) -> str:
+    """The address as given. Raises ValueError where its port is none: gRPC takes a number modulo 65536, and so calls
+    another port than was named. Without a port, gRPC's own default holds.
+    """
+    host, colon, port = _place(address).rpartition(":")
+    is_bare_ipv6 = ":" in host and not host.endswith("]")
+    if is_socket(address) or not colon or port.endswith("]") or is_bare_ipv6:
+        return address
+    if not (port.isascii() and port.isdigit() and len(port) <= MAX_PORT_DIGITS and 1 <= int(port) <= MAX_PORT):
+        raise ValueError(
+            f"the address is {address!r}; its port has to be a number from 1 to {MAX_PORT}, as in {ROUTER_ADDRESS}"
+        )
+    return address
+
+
 def is_local(address: str) -> bool:
     """Whether what is sent to an address stays on this machine: a Unix socket or a loopback address."""
     if is_socket(address):
         return True
-    host = address.rpartition("/")[2].removeprefix("ipv4:").removeprefix("ipv6:")
-    host = host.removeprefix("dns:").rpartition(":")[0].strip("[]")
+    host = _place(address).rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True
     try:
@@ -142,6 +158,12 @@ def bounded(timeout_s: float) -> float:
     if not 0 < timeout_s < float("inf"):
         raise ValueError(f"timeout_s is {timeout_s}; it has to be a number of seconds above zero")
     return timeout_s
+
+
+def _place(address: str) -> str:
+    """The address without gRPC's words for how it is looked up."""
+    place = address.rpartition("/")[2]
+    return place.removeprefix("ipv4:").removeprefix("ipv6:").removeprefix("dns:")
 
 
 def _service_config(*, is_patient: bool) -> str:

@@ -29,6 +29,18 @@ def utf8(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str
     return value
 
 
+def called(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The callback of options that name whom to call."""
+    if utf8(ctx, param, value) is None:
+        return None
+    with loading():
+        from signalbox_client.endpoint import checked_address
+    try:
+        return checked_address(value or "")
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
+
+
 def model_names(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     """What a shell offers for a model: the aliases and the targets of the configuration."""
     with loading():
@@ -80,7 +92,7 @@ metrics = click.option(
 
 prober = click.option(
     "--prober-address",
-    callback=utf8,
+    callback=called,
     metavar="ADDRESS",
     help="The prober; by default its socket in the data directory.",
 )
@@ -94,7 +106,7 @@ ready_file = click.option(
 
 router = click.option(
     "--address",
-    callback=utf8,
+    callback=called,
     metavar="HOST:PORT",
     help="The router; else $SIGNALBOX_ADDRESS, else 127.0.0.1:50051.",
 )

@@ -14,10 +14,10 @@ from router_service.telemetry.logs import LEVELS
 def _checked_address(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """An address that the router would find out about only when a call goes there."""
     with loading():
-        from router_service.config.addresses import checked_tcp_address
+        from router_service.config.addresses import checked_called_address
         from router_service.config.problem import Refusal
     try:
-        return None if value is None else checked_tcp_address(value)
+        return None if value is None else checked_called_address(value)
     except Refusal as refusal:
         raise click.BadParameter(f"{value!r} {refusal}: {refusal.hint}") from refusal
 

@@ -16,7 +16,7 @@ from router_service.interrupt import loading
 @options.prober
 @click.option(
     "--metrics-address",
-    callback=options.utf8,
+    callback=options.called,
     metavar="HOST:PORT",
     help="The router's page of metrics, for its requests and what they cost; 127.0.0.1:9464 by default.",
 )
