@@ -418,18 +418,17 @@ def test_top_goes_on_after_the_feed_broke_until_it_is_interrupted(router: str) -
 
 def test_top_on_a_terminal_is_a_table_that_changes(router: str) -> None:
     addresses = ["--prober-address", router, "--metrics-address", NOBODY]
-    code, shown = _on_a_terminal(["top", *addresses], interrupt_at=f"no figures from {NOBODY}")
+    texts = [TARGET, "snapshot 2", "the prober is gone", f"no figures from {NOBODY}"]
+    code, shown = _on_a_terminal(["top", *addresses], interrupt_at=texts)
     assert code == 130
-    assert TARGET in shown
-    assert "snapshot 2" in shown
-    assert "the prober is gone" in shown
+    assert all(text in shown for text in texts)
     assert "\x1b[31m" in shown, "what is unhealthy is red"
     assert "Traceback" not in shown
 
 
 def test_top_on_a_terminal_without_colours(router: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at="snapshot 2")
+    code, shown = _on_a_terminal(["top", "--prober-address", router], interrupt_at=["snapshot 2"])
     assert code == 130
     assert not re.search(r"\x1b\[[0-9;]*3[0-7]m", shown)
 
@@ -717,9 +716,9 @@ def _making(directory: Path, program: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _on_a_terminal(arguments: Sequence[str], *, interrupt_at: str = "") -> tuple[int, str]:
-    """Run a command on a pseudo-terminal to its end, or until it shows a text and is interrupted; its exit code and
-    what it showed.
+def _on_a_terminal(arguments: Sequence[str], *, interrupt_at: Sequence[str] = ()) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal to its end, or until it has shown these texts and is interrupted; its exit
+    code and what it showed.
     """
     ours, theirs = pty.openpty()
     environment = os.environ | {"COLUMNS": "160", "LINES": "40", "TERM": "xterm"}
@@ -731,9 +730,9 @@ def _on_a_terminal(arguments: Sequence[str], *, interrupt_at: str = "") -> tuple
         try:
             while piece := _read_terminal(ours):
                 shown += piece
-                if interrupt_at and interrupt_at.encode() in shown:
+                if interrupt_at and all(text.encode() in shown for text in interrupt_at):
                     process.send_signal(signal.SIGINT)
-                    interrupt_at = ""
+                    interrupt_at = ()
             code = process.wait(PATIENCE_S)
         finally:
             alarm.cancel()
