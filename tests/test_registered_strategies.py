@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -177,6 +178,16 @@ def test_the_documented_example_works(tmp_path: Path) -> None:
     with serving(plugins, strategy="calm_and_cheap") as (stub, _):
         plan = _planned(stub)
         assert (plan.strategy, plan.target) == ("calm_and_cheap", ALDER)
+
+
+def test_a_reload_takes_a_registered_name(plugins: Path) -> None:
+    with serving(plugins) as (stub, router):
+        assert _planned(stub).strategy == "points"
+        config = router.directory / "signalbox.yaml"
+        config.write_text(config.read_text().replace("routing:\n", "routing:\n  strategy: reverse\n"))
+        router.signal(signal.SIGHUP)
+        processes.wait_until(lambda: _planned(stub).strategy == "reverse", within_s=10, what="the new strategy")
+        assert router.stderr().count("is left out") == 8, "nothing is loaded or told again"
 
 
 def _wait_for(router: Process, text: str) -> None:
