@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
 
 import click
 from signalbox.v1.chat_pb2 import Message
-from signalbox.v1.router_pb2 import CompleteRequest, Delta, Done
-from signalbox_client import Client, CompletionStream, put_together
+from signalbox.v1.router_pb2 import CompleteRequest, CompleteResponse, Delta, Done, StreamCompleteResponse
+from signalbox_client import CompletionStream, put_together
 from signalbox_client.client import STREAM_TIMEOUT_S, UNARY_TIMEOUT_S
 from signalbox_client.request import completion
 
@@ -18,7 +19,10 @@ from router_service.commands.content import Content
 from router_service.commands.documents import write_message
 from router_service.commands.failure import usage_failure
 from router_service.commands.figures import summary
+from router_service.commands.interruptible import Interruptible
 from router_service.commands.streams import say
+
+ShowStream: TypeAlias = Callable[[Iterable[StreamCompleteResponse], CompletionStream], None]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 """What could move the cursor or retitle the window: a model's answer may not work the terminal that shows it."""
@@ -40,13 +44,10 @@ def show(
     """Run a request and write its answer. A terminal gets a stream, unless `is_stream` says otherwise."""
     if is_stream is None:
         is_stream = sys.stdout.isatty() and not as_json
-    show_stream: Callable[[CompletionStream], None] = _show_events if as_json else _show_text
-    with router_client(address) as client:
-        if is_stream:
-            with client.stream(request, timeout_s=timeout_s or STREAM_TIMEOUT_S) as stream:
-                show_stream(stream)
-        else:
-            _show_whole(client, request, timeout_s=timeout_s or UNARY_TIMEOUT_S, as_json=as_json)
+    if is_stream:
+        _stream(request, address, timeout_s=timeout_s or STREAM_TIMEOUT_S, show=_show_events if as_json else _show_text)
+    else:
+        _whole(request, address, timeout_s=timeout_s or UNARY_TIMEOUT_S, as_json=as_json)
 
 
 def read_prompt(prompt: str) -> str:
@@ -62,8 +63,18 @@ def read_prompt(prompt: str) -> str:
     return prompt
 
 
-def _show_whole(client: Client, request: CompleteRequest, *, timeout_s: float, as_json: bool) -> None:
-    response = client.complete(request, timeout_s=timeout_s)
+def _stream(request: CompleteRequest, address: str | None, *, timeout_s: float, show: ShowStream) -> None:
+    with (
+        Interruptible[StreamCompleteResponse]() as reading,
+        router_client(address) as client,
+        client.stream(request, timeout_s=timeout_s) as stream,
+    ):
+        show(reading.items(stream), stream)
+
+
+def _whole(request: CompleteRequest, address: str | None, *, timeout_s: float, as_json: bool) -> None:
+    with Interruptible[CompleteResponse]() as reading, router_client(address) as client:
+        (response,) = reading.items(client.complete(each, timeout_s=timeout_s) for each in [request])
     if as_json:
         write_message(response)
         return
@@ -79,17 +90,17 @@ def _show_message(message: Message) -> None:
         click.echo(_fit_to_show(f"{call.name}({call.arguments_json})"))
 
 
-def _show_events(stream: CompletionStream) -> None:
-    for event in stream:
+def _show_events(events: Iterable[StreamCompleteResponse], _stream: CompletionStream) -> None:
+    for event in events:
         write_message(event)
 
 
-def _show_text(stream: CompletionStream) -> None:
+def _show_text(events: Iterable[StreamCompleteResponse], stream: CompletionStream) -> None:
     """The text as it comes. Its last line is ended however the stream ends, so that an error has a line of its own."""
     last = "\n"
     others: list[Delta] = []
     try:
-        for event in stream:
+        for event in events:
             if piece := event.delta.content:
                 click.echo(_fit_to_show(piece), nl=False)
                 last = piece[-1]
