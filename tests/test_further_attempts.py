@@ -44,7 +44,8 @@ def test_a_kept_connection_that_was_lost_after_a_failover_costs_no_slot() -> Non
 
 
 def test_a_burst_on_the_only_target_does_not_double_itself() -> None:
-    with raw_providers({"a": Case(unary=[FAILING], keeps=True)}) as raw, routing_to_each(raw) as stack:
+    failing = Case(unary=[FAILING], keeps=True)
+    with raw_providers({"a": failing}) as raw, routing_to_each(raw, health=NO_TRIALS) as stack:
         assert outcomes(stack, 60).keys() == {"UPSTREAM_5XX"}
         assert raw.calls["a"] <= 60 * (1 + SHARE) + MOST
 
@@ -63,7 +64,7 @@ def test_who_waits_in_queues_goes_by_the_budget_too() -> None:
 
 def test_kept_connections_that_a_failing_provider_closes_are_charged_to_it() -> None:
     closing = Case(unary=[FAILING], keeps=True, once=True)
-    with raw_providers({"a": closing}) as raw, routing_to_each(raw) as stack:
+    with raw_providers({"a": closing}) as raw, routing_to_each(raw, health=NO_TRIALS) as stack:
         for _ in range(100):
             outcomes(stack, 1)
         assert raw.calls["a"] <= 100 * (1 + SHARE) + MOST + 1

@@ -10,6 +10,9 @@ from benchmarks.trace_picture import BARS_FROM, BARS_TO, picture
 from benchmarks.traced import Trace, is_failed, traced_failover
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def trace() -> Trace:
     return traced_failover()

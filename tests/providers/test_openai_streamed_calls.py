@@ -131,6 +131,7 @@ def test_who_stops_for_a_call_and_makes_none_has_failed(text: str) -> None:
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(alphabet='{}[]"\\a \n'),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='{}[]"\\a'), inner),
+    max_leaves=6,
 )
 
 
