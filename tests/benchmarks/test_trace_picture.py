@@ -9,7 +9,6 @@ import pytest
 from benchmarks.trace_picture import BARS_FROM, BARS_TO, picture
 from benchmarks.traced import Trace, is_failed, traced_failover
 
-
 pytestmark = pytest.mark.slow
 
 
