@@ -24,7 +24,7 @@ run: setup
 	@trap : INT; $(BIN)/signalbox up --simulated || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 test: check
-	@$(BIN)/pytest -n 4 -m "not slow"
+	@$(BIN)/pytest -n 4 --dist worksteal -m "not slow"
 
 faults: $(VENV)/installed-dev
 	@$(BIN)/pytest -n 2 -m slow
