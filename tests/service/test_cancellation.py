@@ -120,9 +120,26 @@ async def queued(router: Playing, *, is_stream: bool) -> None:
     await (router.stream(routing) if is_stream else router.complete(routing))
 
 
+async def coming_again(router: Playing, *, is_stream: bool) -> None:
+    """Through a failure of the only target, the pause after it, and a whole answer of the same."""
+    FLAKY.is_failing = True
+    routing = Routing(model=router.targets[0].id)
+    await (router.stream(routing) if is_stream else router.complete(routing))
+
+
 def narrow(targets: tuple[Target, Target]) -> tuple[Target, Target]:
     first, second = targets
     return Target(replace(first.provider, max_concurrency=1), first.model), second
+
+
+class Flaky:
+    """Answers, but for the first request after it was told to fail."""
+
+    is_failing = False
+
+    async def __call__(self, body: bytes, writer: asyncio.StreamWriter) -> None:
+        answering, self.is_failing = (fail if self.is_failing else succeed), False
+        await answering(body, writer)
 
 
 def unless_streamed(streamed: Answering) -> Answering:
@@ -136,12 +153,14 @@ def unless_streamed(streamed: Answering) -> Answering:
 
 BREAKS = unless_streamed(streaming(text("hel"), breaks=True))
 GOES_ON = succeed
+FLAKY = Flaky()
 RUNS: dict[str, tuple[tuple[Answering, Answering], Callable[..., Coroutine[Any, Any, None]], int]] = {
     "failing over": ((fail, succeed), failing_over, 2),
     "hedged, the second wins": ((after(0.2, succeed), succeed), hedged, 2),
     "hedged, the first wins": ((after(0.03, succeed), after(0.2, succeed)), hedged, 2),
     "resumed": ((BREAKS, GOES_ON), resumed, 2),
     "queued": ((succeed, succeed), queued, 1),
+    "coming again": ((FLAKY, succeed), coming_again, 2),
 }
 
 
