@@ -14,3 +14,8 @@ hypothesis.settings.load_profile("signalbox")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, the only loop that the project knows."""
     return "asyncio"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Stories come first: test processes begin with a long stretch each, so that one of them has all chapters."""
+    items.sort(key=lambda item: item.get_closest_marker("story") is None)

@@ -64,6 +64,10 @@ class World:
         return [r.provider for r in self.rows() if r.attempt_id.endswith(".1") and r.attempt_id[:-2] in ids]
 
 
+# They are chapters of one story, which the last one checks: no other test process may take one of them.
+pytestmark = pytest.mark.story
+
+
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     with processes.short_directory() as directory:
