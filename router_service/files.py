@@ -1,4 +1,4 @@
-"""Reads files that somebody named, and never waits for one: a pipe or a terminal in its place is refused."""
+"""Files that somebody named: read without waiting, so that a pipe is refused, and one version told from another."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import TypeAlias
 
 _KINDS = (
     (stat.S_ISDIR, "it is a directory"),
@@ -13,6 +14,10 @@ _KINDS = (
     (stat.S_ISCHR, "it is a device"),
     (stat.S_ISBLK, "it is a device"),
 )
+
+
+Stamp: TypeAlias = tuple[int, int, int] | None
+"""What tells one version of a file from another: its inode, its size, its time; None where there is no file."""
 
 
 class NotAFile(OSError):
@@ -26,6 +31,15 @@ def read_file(path: Path, *, most_bytes: int = -1) -> bytes:
     """
     with open(path, "rb", opener=_regular) as file:
         return file.read(most_bytes)
+
+
+def stamp(path: Path) -> Stamp:
+    """The file's as it is now."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def _regular(path: str, flags: int) -> int:

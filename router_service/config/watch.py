@@ -13,6 +13,7 @@ from pathlib import Path
 
 from router_service.config.problem import ConfigError
 from router_service.core.settings import Settings
+from router_service.files import Stamp, stamp
 
 logger = logging.getLogger(__name__)
 
@@ -20,9 +21,6 @@ LOOK_S = 1.0
 """How often the files are looked at."""
 RESTLESS_LOOKS = 5
 """After so many looks in a row, each of which found another file than the one before, somebody is told."""
-
-Stamp = tuple[int, int, int] | None
-"""What tells one version of a file from another: its inode, its size, its time; None where there is no file."""
 
 
 class Watch:
@@ -112,7 +110,7 @@ class Watch:
         logger.info("reloaded the configuration: version %s", settings.catalog.version)
 
     def _stamps(self) -> dict[Path, Stamp]:
-        return {path: _stamp(path) for path in self._files(self._settings)}
+        return {path: stamp(path) for path in self._files(self._settings)}
 
 
 def _needing_restart(old: Settings, new: Settings) -> list[str]:
@@ -124,11 +122,3 @@ def _needing_restart(old: Settings, new: Settings) -> list[str]:
         "simulator": (old.simulator, new.simulator),
     }
     return [name for name, (before, after) in pairs.items() if before != after]
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns)

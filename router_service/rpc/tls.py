@@ -10,15 +10,12 @@ from pathlib import Path
 import grpc
 
 from router_service.core.settings import TlsSettings
-from router_service.files import read_file
+from router_service.files import Stamp, read_file, stamp
 
 logger = logging.getLogger(__name__)
 
 LOOK_S = 1.0
 """How often the files are looked at."""
-
-Stamp = tuple[int, int, int] | None
-"""What tells one version of a file from another: its inode, its size, its time; None where there is no file."""
 
 
 class BadCertificate(Exception):
@@ -73,7 +70,7 @@ class Certificates:
 
     def _stamps(self) -> tuple[Stamp, ...]:
         settings = self._settings
-        return tuple(_stamp(path) for path in (settings.cert, settings.key, settings.client_ca) if path is not None)
+        return tuple(stamp(path) for path in (settings.cert, settings.key, settings.client_ca) if path is not None)
 
 
 class _Port:
@@ -135,11 +132,3 @@ def certificate_file(path: Path, name: str) -> bytes:
         return read_file(path)
     except OSError as e:
         raise BadCertificate(f"{name}: {path} cannot be read: {e.strerror}") from e
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns)
